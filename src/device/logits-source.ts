@@ -1,0 +1,56 @@
+// The contract of everything that turns token ids into logits: reference, N150 model, recording, live process.
+
+/** A named point of the graph: checkpoint path + port. Each tap's row is [H] float32. */
+export type TapName =
+  | 'embed_tokens.out'
+  | `layers.${number}.self_attn.out`
+  | `layers.${number}.mlp.out`
+  | `layers.${number}.out`
+  | 'norm.out';
+
+/** What produced a side's rows; printed in every report. */
+export interface SourceInfo {
+  readonly kind: 'reference' | 'golden-file' | 'n150-model' | 'capture' | 'process';
+  /** One line for people, e.g. `N150 device model, tier fast, recipe demo-2024`. */
+  readonly label: string;
+  /** Folder or file name without its directory. */
+  readonly model: string;
+  /** sha256 over the weight files (hex), or of the recording. */
+  readonly weightsSha256: string;
+  /** dtype per tensor role, e.g. `{ weights: 'BFP8_B', kvCache: 'BFP8_B', logits: 'BFP8_B' }`. */
+  readonly dtypes: Readonly<Record<string, string>>;
+  /** Versions and settings worth recording: `onnxruntime`, `tier`, `recipe`, every knob. */
+  readonly settings: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** One position's logits with the context that the source really consumed. */
+export interface LogitsRow {
+  /** Token position, 0-based in the whole sequence. */
+  readonly position: number;
+  /** Token id consumed at that position. */
+  readonly tokenId: number;
+  /** [V] float32; valid only until the sink returns (or its promise settles). */
+  readonly logits: Float32Array;
+  /** Only the taps asked for; same life time as `logits`. */
+  readonly taps: ReadonlyMap<TapName, Float32Array>;
+}
+
+export type RowSink = (row: LogitsRow) => void | Promise<void>;
+
+export interface FeedRequest {
+  readonly rows: 'all' | 'last' | 'none';
+  readonly taps?: readonly TapName[];
+}
+
+export interface LogitsSource {
+  readonly info: SourceInfo;
+  /** V, as compared: padding columns excluded. */
+  readonly vocabSize: number;
+  /** Positions fed so far. */
+  readonly length: number;
+  /** Appends tokenIds at the next positions and hands out the wanted rows in order of position. */
+  feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void>;
+  /** Forgets positions >= length; 0 begins a new sequence. */
+  truncate(length: number): Promise<void>;
+  close(): Promise<void>;
+}
