@@ -10,13 +10,21 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     retry: 0,
+    // The counts that .ci/run closes with come from this file.
+    reporters: process.env['CI'] ? ['default', ['json', { outputFile: 'reports/ci/vitest.json' }]] : ['default'],
     projects: [
       {
         extends: true,
         test: {
           name: 'unit',
           include: ['{src,reference,harness,fixtures}/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, '**/dist/**', '**/*.property.test.ts', '**/*.twin.test.ts', '**/*.gate.test.ts'],
+          exclude: [
+            ...configDefaults.exclude,
+            '**/dist/**',
+            '**/*.property.test.ts',
+            '**/*.twin.test.ts',
+            '**/*.gate.test.ts',
+          ],
           testTimeout: UNIT_TIMEOUT_MS,
           hookTimeout: UNIT_TIMEOUT_MS,
         },
