@@ -1,0 +1,310 @@
+// Teacher forcing: feeds reference and device the same tokens, chunk by chunk, and hands out each pair of rows at once.
+
+import type { LogitsRow, LogitsSource, TapName } from '../../src/device/logits-source.ts';
+import { ComparisonInvalidError, DeviceError, QwenPccError, ReferenceFaultError } from '../../src/errors.ts';
+
+/** Positions whose golden rows wait for the device: 64 rows of 152,064 float32 are 39 MB. */
+export const CHUNK_POSITIONS = 64;
+
+export type Phase = 'prefill' | 'decode';
+
+/** What is to be fed; the same for teacher forcing and free running. */
+export interface SequenceRequest {
+  /** Name of the prompt, for messages. */
+  readonly prompt: string;
+  /** [P] token ids, P >= 1. */
+  readonly promptIds: Int32Array;
+  /** Token ids forced after the prompt; without them the reference's greedy token is fed. */
+  readonly continuationIds?: Int32Array;
+  /** Most tokens fed after the prompt. */
+  readonly maxNewTokens: number;
+  /** Most positions fed in all. */
+  readonly maxSeqLen: number;
+  /** A greedy token among these ends the continuation and is not fed. */
+  readonly eosTokenIds: readonly number[];
+  /** Taps delivered with each pair; both sides must know them. */
+  readonly taps?: readonly TapName[];
+  /** Pairs that an earlier run judged: fed again for the context, not handed out. */
+  readonly judgedBefore?: number;
+  /** Most positions fed at once; CHUNK_POSITIONS if absent. */
+  readonly chunkPositions?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Golden and actual logits of one position, same context on both sides; valid until the sink's promise settles. */
+export interface RowPair {
+  readonly phase: Phase;
+  /** Position in the whole sequence, 0-based. */
+  readonly position: number;
+  /** Decode step, 0-based; -1 in prefill. */
+  readonly step: number;
+  /** Token consumed at this position by both sides. */
+  readonly tokenId: number;
+  /** Token that the text has at the next position, if it is known already. */
+  readonly nextTokenId: number | undefined;
+  readonly golden: LogitsRow;
+  readonly actual: LogitsRow;
+}
+
+export type PairSink = (pair: RowPair) => void | Promise<void>;
+
+export type StopReason = 'eos' | 'max-new-tokens' | 'max-seq-len' | 'continuation-end';
+
+export interface SequenceOutcome {
+  /** Every token fed, prompt first. */
+  readonly tokenIds: Int32Array;
+  /** Tokens fed after the prompt. */
+  readonly newTokens: number;
+  readonly stopReason: StopReason;
+}
+
+/**
+ * Runs one prompt under teacher forcing.
+ *
+ * The reference goes first by at most one chunk, its rows are copied into one buffer [chunk, V]; the device is then fed the same
+ * chunk and each of its rows is handed out with its golden row. Chunk borders depend on the request alone, never on
+ * `judgedBefore`, so that a resumed run makes the same numbers.
+ *
+ * @throws ComparisonInvalidError when the sides differ in vocabulary, token, position or number of rows.
+ * @throws DeviceError, ReferenceFaultError around foreign errors of that side.
+ */
+export async function runLockstep(
+  reference: LogitsSource,
+  device: LogitsSource,
+  request: SequenceRequest,
+  onPair: PairSink,
+): Promise<SequenceOutcome> {
+  requireSameVocabulary(reference, device);
+  await blame('reference', () => reference.truncate(0));
+  await blame('device', () => device.truncate(0));
+  const chunk = new GoldenChunk(request.chunkPositions ?? CHUNK_POSITIONS, reference.vocabSize);
+  const fedIds: number[] = [];
+
+  const compareChunk = async (phase: Phase, nextTokenId: number | undefined): Promise<void> => {
+    await deviceChunk(device, chunk, request, phase, nextTokenId, onPair);
+    chunk.clear();
+  };
+
+  for (let from = 0; from < request.promptIds.length; from += chunk.capacity) {
+    request.signal?.throwIfAborted();
+    const ids = request.promptIds.subarray(from, from + chunk.capacity);
+    await referenceRows(reference, ids, fedIds.length, chunk, request);
+    fedIds.push(...ids);
+    if (fedIds.length < request.promptIds.length) await compareChunk('prefill', request.promptIds[fedIds.length]);
+  }
+
+  // The last prompt chunk waits for its golden argmax, which is the token that follows it.
+  let next = nextToken(chunk, request, 0);
+  await compareChunk('prefill', next.tokenId);
+
+  let newTokens = 0;
+  while (next.tokenId !== undefined) {
+    request.signal?.throwIfAborted();
+    await referenceRows(reference, Int32Array.of(next.tokenId), fedIds.length, chunk, request);
+    fedIds.push(next.tokenId);
+    newTokens++;
+    next = nextToken(chunk, request, newTokens);
+    if (chunk.isFull || next.tokenId === undefined) await compareChunk('decode', next.tokenId);
+  }
+  return { tokenIds: Int32Array.from(fedIds), newTokens, stopReason: next.stopReason ?? 'max-new-tokens' };
+}
+
+/** Index of the largest value, the lowest index among equals; NaN is never the largest. -1 for a row without numbers. */
+export function argmax(row: Float32Array): number {
+  let best = -1;
+  let bestValue = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < row.length; i++) {
+    if (row[i]! > bestValue) {
+      bestValue = row[i]!;
+      best = i;
+    }
+  }
+  return best;
+}
+
+/** @throws ComparisonInvalidError when the two sides do not score the same number of tokens. */
+export function requireSameVocabulary(reference: LogitsSource, device: LogitsSource): void {
+  if (reference.vocabSize === device.vocabSize) return;
+  throw new ComparisonInvalidError('reference and device score vocabularies of different size.', {
+    code: 'VOCABULARY_DIFFERS',
+    facts: {
+      golden: `${reference.vocabSize} entries (${reference.info.label})`,
+      actual: `${device.vocabSize} entries (${device.info.label})`,
+    },
+    hint: 'compare checkpoints with the same vocabulary.',
+  });
+}
+
+/** Runs one side's action; foreign errors become that side's fault, our own pass through. */
+export async function blame<T>(side: 'reference' | 'device', action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof QwenPccError || isAbort(error)) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    const ErrorClass = side === 'reference' ? ReferenceFaultError : DeviceError;
+    throw new ErrorClass(`the ${side} side failed while running: ${message}`, {
+      code: side === 'reference' ? 'REFERENCE_FAULT' : 'DEVICE_FAULT',
+      hint: 'run `qwen-pcc doctor` to see what this machine and checkpoint can do.',
+      cause: error,
+    });
+  }
+}
+
+/** Whether an error is the abort of an AbortSignal (Ctrl-C), which is nobody's fault. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+interface NextToken {
+  readonly tokenId: number | undefined;
+  readonly stopReason: StopReason | undefined;
+}
+
+function nextToken(chunk: GoldenChunk, request: SequenceRequest, newTokens: number): NextToken {
+  const stop = (stopReason: StopReason): NextToken => ({ tokenId: undefined, stopReason });
+  const forced = request.continuationIds;
+  if (forced !== undefined && newTokens >= forced.length) return stop('continuation-end');
+  if (newTokens >= request.maxNewTokens) return stop('max-new-tokens');
+  if (request.promptIds.length + newTokens >= request.maxSeqLen) return stop('max-seq-len');
+  const tokenId = forced === undefined ? argmax(chunk.last().logits) : forced[newTokens]!;
+  if (tokenId < 0) {
+    throw new ReferenceFaultError(
+      `prompt "${request.prompt}": the reference's logits hold no number to continue from.`,
+      {
+        code: 'GOLDEN_NOT_FINITE',
+        facts: { position: chunk.last().position },
+      },
+    );
+  }
+  if (forced === undefined && request.eosTokenIds.includes(tokenId)) return stop('eos');
+  return { tokenId, stopReason: undefined };
+}
+
+async function referenceRows(
+  reference: LogitsSource,
+  ids: Int32Array,
+  firstPosition: number,
+  chunk: GoldenChunk,
+  request: SequenceRequest,
+): Promise<void> {
+  const before = chunk.length;
+  const want = request.taps === undefined ? { rows: 'all' as const } : { rows: 'all' as const, taps: request.taps };
+  await blame('reference', () =>
+    reference.feed(ids, want, (row) => {
+      const i = chunk.length - before;
+      requireContext('golden', row, firstPosition + i, ids[i], request.prompt);
+      chunk.push(row);
+    }),
+  );
+  requireRowCount('golden', chunk.length - before, ids.length, request.prompt);
+}
+
+async function deviceChunk(
+  device: LogitsSource,
+  chunk: GoldenChunk,
+  request: SequenceRequest,
+  phase: Phase,
+  tokenAfterChunk: number | undefined,
+  onPair: PairSink,
+): Promise<void> {
+  const ids = Int32Array.from(chunk.rows, (row) => row.tokenId);
+  const want = request.taps === undefined ? { rows: 'all' as const } : { rows: 'all' as const, taps: request.taps };
+  let i = 0;
+  // What the sink throws is not the device's fault; it is kept aside and thrown as it was.
+  let sinkError: { readonly error: unknown } | undefined;
+  try {
+    await blame('device', () =>
+      device.feed(ids, want, async (actual) => {
+        const golden = chunk.rows[i];
+        if (golden === undefined) requireRowCount('actual', i + 1, ids.length, request.prompt);
+        requireContext('actual', actual, golden!.position, golden!.tokenId, request.prompt);
+        const { position, tokenId } = golden!;
+        const nextTokenId = chunk.rows[i + 1]?.tokenId ?? tokenAfterChunk;
+        i++;
+        if (position < (request.judgedBefore ?? 0)) return;
+        request.signal?.throwIfAborted();
+        const step = phase === 'prefill' ? -1 : position - request.promptIds.length;
+        try {
+          await onPair({ phase, position, step, tokenId, nextTokenId, golden: golden!, actual });
+        } catch (error) {
+          sinkError = { error };
+          throw error;
+        }
+      }),
+    );
+  } catch (error) {
+    throw sinkError === undefined ? error : sinkError.error;
+  }
+  requireRowCount('actual', i, ids.length, request.prompt);
+}
+
+/** @throws ComparisonInvalidError when a side consumed another token or position than it was fed. */
+export function requireContext(
+  side: 'golden' | 'actual',
+  row: LogitsRow,
+  position: number,
+  tokenId: number | undefined,
+  prompt: string,
+): void {
+  if (row.position === position && row.tokenId === tokenId) return;
+  throw new ComparisonInvalidError(
+    `prompt "${prompt}": the ${side} row was made in another context than it was asked for.`,
+    {
+      code: 'CONTEXT_DIFFERS',
+      facts: {
+        fed: `token ${tokenId ?? 'none'} at position ${position}`,
+        consumed: `token ${row.tokenId} at position ${row.position}`,
+      },
+      hint: 'rows of different contexts have no PCC; record again with the tokens of this plan.',
+    },
+  );
+}
+
+/** @throws ComparisonInvalidError when a side handed out another number of rows than positions fed. */
+export function requireRowCount(side: 'golden' | 'actual', found: number, wanted: number, prompt: string): void {
+  if (found === wanted) return;
+  throw new ComparisonInvalidError(`prompt "${prompt}": the ${side} side did not hand out one row for each position.`, {
+    code: 'ROWS_MISSING',
+    facts: { found: `${found} rows`, wanted: `${wanted} rows` },
+    hint: 'a position without a row cannot be judged, so the run has no verdict.',
+  });
+}
+
+/** Golden rows of the positions that the device has not seen yet; one buffer [capacity, V], reused. */
+class GoldenChunk {
+  readonly capacity: number;
+  readonly rows: LogitsRow[] = [];
+  private readonly buffer: Float32Array;
+  private readonly vocabSize: number;
+
+  constructor(capacity: number, vocabSize: number) {
+    this.capacity = capacity;
+    this.vocabSize = vocabSize;
+    this.buffer = new Float32Array(capacity * vocabSize);
+  }
+
+  get length(): number {
+    return this.rows.length;
+  }
+
+  get isFull(): boolean {
+    return this.rows.length === this.capacity;
+  }
+
+  push(row: LogitsRow): void {
+    const start = this.rows.length * this.vocabSize;
+    const logits = this.buffer.subarray(start, start + this.vocabSize);
+    logits.set(row.logits);
+    const taps = new Map([...row.taps].map(([name, values]) => [name, values.slice()] as const));
+    this.rows.push({ position: row.position, tokenId: row.tokenId, logits, taps });
+  }
+
+  last(): LogitsRow {
+    return this.rows[this.rows.length - 1]!;
+  }
+
+  clear(): void {
+    this.rows.length = 0;
+  }
+}
