@@ -4,6 +4,7 @@ import {
   argmax,
   blame,
   CHUNK_POSITIONS,
+  decodeStep,
   type PairSink,
   requireContext,
   requireRowCount,
@@ -41,12 +42,9 @@ export async function runFree(
   const chunkPositions = request.chunkPositions ?? CHUNK_POSITIONS;
   const hand = async (golden: LogitsRow, actual: LogitsRow, nextTokenId: number | undefined): Promise<void> => {
     if (golden.position < (request.judgedBefore ?? 0)) return;
-    const step = golden.position - promptIds.length;
-    const phase = step < 0 ? 'prefill' : 'decode';
     await onPair({
-      phase,
       position: golden.position,
-      step: Math.max(-1, step),
+      step: decodeStep(golden.position, request),
       tokenId: golden.tokenId,
       nextTokenId,
       golden,

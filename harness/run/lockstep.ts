@@ -6,8 +6,6 @@ import { ComparisonInvalidError, DeviceError, QwenPccError, ReferenceFaultError 
 /** Positions whose golden rows wait for the device: 64 rows of 152,064 float32 are 39 MB. */
 export const CHUNK_POSITIONS = 64;
 
-export type Phase = 'prefill' | 'decode';
-
 /** What is to be fed; the same for teacher forcing and free running. */
 export interface SequenceRequest {
   /** Name of the prompt, for messages. */
@@ -33,11 +31,10 @@ export interface SequenceRequest {
 
 /** Golden and actual logits of one position, same context on both sides; valid until the sink's promise settles. */
 export interface RowPair {
-  readonly phase: Phase;
   /** Position in the whole sequence, 0-based. */
   readonly position: number;
-  /** Decode step, 0-based; -1 in prefill. */
-  readonly step: number;
+  /** Decode step, 0-based; null in prefill. */
+  readonly step: number | null;
   /** Token consumed at this position by both sides. */
   readonly tokenId: number;
   /** Token that the text has at the next position, if it is known already. */
@@ -80,8 +77,8 @@ export async function runLockstep(
   const chunk = new GoldenChunk(request.chunkPositions ?? CHUNK_POSITIONS, reference.vocabSize);
   const fedIds: number[] = [];
 
-  const compareChunk = async (phase: Phase, nextTokenId: number | undefined): Promise<void> => {
-    await deviceChunk(device, chunk, request, phase, nextTokenId, onPair);
+  const compareChunk = async (nextTokenId: number | undefined): Promise<void> => {
+    await deviceChunk(device, chunk, request, nextTokenId, onPair);
     chunk.clear();
   };
 
@@ -90,12 +87,12 @@ export async function runLockstep(
     const ids = request.promptIds.subarray(from, from + chunk.capacity);
     await referenceRows(reference, ids, fedIds.length, chunk, request);
     fedIds.push(...ids);
-    if (fedIds.length < request.promptIds.length) await compareChunk('prefill', request.promptIds[fedIds.length]);
+    if (fedIds.length < request.promptIds.length) await compareChunk(request.promptIds[fedIds.length]);
   }
 
   // The last prompt chunk waits for its golden argmax, which is the token that follows it.
   let next = nextToken(chunk, request, 0);
-  await compareChunk('prefill', next.tokenId);
+  await compareChunk(next.tokenId);
 
   let newTokens = 0;
   while (next.tokenId !== undefined) {
@@ -104,7 +101,7 @@ export async function runLockstep(
     fedIds.push(next.tokenId);
     newTokens++;
     next = nextToken(chunk, request, newTokens);
-    if (chunk.isFull || next.tokenId === undefined) await compareChunk('decode', next.tokenId);
+    if (chunk.isFull || next.tokenId === undefined) await compareChunk(next.tokenId);
   }
   return { tokenIds: Int32Array.from(fedIds), newTokens, stopReason: next.stopReason ?? 'max-new-tokens' };
 }
@@ -120,6 +117,11 @@ export function argmax(row: Float32Array): number {
     }
   }
   return best;
+}
+
+/** 0-based count of positions after the prompt; null in the prompt. */
+export function decodeStep(position: number, request: SequenceRequest): number | null {
+  return position < request.promptIds.length ? null : position - request.promptIds.length;
 }
 
 /** @throws ComparisonInvalidError when the two sides do not score the same number of tokens. */
@@ -204,7 +206,6 @@ async function deviceChunk(
   device: LogitsSource,
   chunk: GoldenChunk,
   request: SequenceRequest,
-  phase: Phase,
   tokenAfterChunk: number | undefined,
   onPair: PairSink,
 ): Promise<void> {
@@ -224,9 +225,15 @@ async function deviceChunk(
         i++;
         if (position < (request.judgedBefore ?? 0)) return;
         request.signal?.throwIfAborted();
-        const step = phase === 'prefill' ? -1 : position - request.promptIds.length;
         try {
-          await onPair({ phase, position, step, tokenId, nextTokenId, golden: golden!, actual });
+          await onPair({
+            position,
+            step: decodeStep(position, request),
+            tokenId,
+            nextTokenId,
+            golden: golden!,
+            actual,
+          });
         } catch (error) {
           sinkError = { error };
           throw error;
