@@ -1,0 +1,58 @@
+// How reports write numbers and token texts, so that all of them show the same digits.
+
+/** A correlation: enough digits to tell 0.99999 from 1; `none` where it does not exist. */
+export function formatPcc(pcc: number | null): string {
+  return pcc === null ? 'none' : pcc.toFixed(5);
+}
+
+/** Nats and other small positive quantities: three significant digits. */
+export function formatSmall(value: number | null): string {
+  if (value === null) return 'none';
+  if (value === 0 || !Number.isFinite(value)) return String(value);
+  return Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5 ? value.toExponential(2) : value.toPrecision(3);
+}
+
+/** A share 0 … 1 as per cent. */
+export function formatShare(share: number | null): string {
+  return share === null ? 'none' : `${(share * 100).toFixed(1)} %`;
+}
+
+/** An observed value or a limit of any rule. */
+export function formatValue(value: number | null): string {
+  if (value === null) return 'none';
+  return Number.isInteger(value) ? String(value) : Number(value.toPrecision(6)).toString();
+}
+
+/** Headroom of a rule: the share of its limit that is left. */
+export function formatHeadroom(headroom: number | null): string {
+  return headroom === null ? 'none' : `${Math.round(headroom * 100)} %`;
+}
+
+export function formatDuration(ms: number): string {
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+export function formatBytes(bytes: number): string {
+  const mib = bytes / 2 ** 20;
+  return mib < 1024 ? `${mib.toFixed(1)} MiB` : `${(mib / 1024).toFixed(1)} GiB`;
+}
+
+/** Quoted text with control characters made visible, cut to `longest` characters. */
+export function quoteText(text: string, longest = 40): string {
+  const characters = [...text];
+  const cut = characters.length > longest ? `${characters.slice(0, longest).join('')}…` : text;
+  return JSON.stringify(cut).replaceAll(/[\u007f-\u009f\u2028\u2029\ufffe\uffff]/g, (c) => {
+    return `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** "position 40 (decode step 31)" as style asks for. */
+export function formatPosition(position: number, step: number | null): string {
+  return step === null ? `position ${position}` : `position ${position} (decode step ${step})`;
+}
+
+/** Plural with its number: "1 token", "2 tokens". */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

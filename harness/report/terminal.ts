@@ -1,0 +1,153 @@
+// The closing summary of a run in the terminal: prompts, worst tokens, rules, run folder, verdict.
+import { Chalk, type ChalkInstance, supportsColor } from 'chalk';
+import Table from 'cli-table3';
+import type { RuleResult } from '../gate/verdict.ts';
+import type { RunRecord, VariantRecord } from '../run/run-record.ts';
+import type { TokenRecord } from '../run/token-record.ts';
+import {
+  countOf,
+  formatDuration,
+  formatHeadroom,
+  formatPcc,
+  formatPosition,
+  formatShare,
+  formatSmall,
+  formatValue,
+  quoteText,
+} from './format.ts';
+import { describeToken, isPassing, worstTokens } from './worst-tokens.ts';
+
+const WORST_SHOWN = 5;
+
+export interface TerminalOptions {
+  readonly chalk: ChalkInstance;
+  /** Path of the run folder as the user can type it. */
+  readonly folder: string;
+  /** Quoted text of a token id of a variant. */
+  readonly textOf: (variant: string, tokenId: number) => string;
+}
+
+/** Colours as the terminal has them, none under NO_COLOR (https://no-color.org) or in a pipe. */
+export function createChalk(environment: Readonly<Record<string, string | undefined>>): ChalkInstance {
+  const isPlain = (environment['NO_COLOR'] ?? '') !== '';
+  return new Chalk({ level: isPlain || supportsColor === false ? 0 : supportsColor.level });
+}
+
+/** @returns the summary as lines; the last one is for machines: `N passed, N failed` over prompts. */
+export function terminalSummary(run: RunRecord, records: readonly TokenRecord[], options: TerminalOptions): string {
+  const { chalk } = options;
+  const lines = [
+    ...run.variants.flatMap((variant) => variantLines(variant, records, chalk)),
+    ...worstLines(run, records, options),
+    ...ruleLines(run.gate.rules, chalk),
+    ...verdictLines(run, records, options),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Table without borders: headers dim, two spaces between columns; `rightFrom` is the first right-aligned column. */
+export function plainTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  rightFrom: number,
+  chalk: ChalkInstance,
+): string {
+  const edges = ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) => [
+    side,
+    `${side}-mid`,
+    `${side}-left`,
+    `${side}-right`,
+  ]);
+  const chars = { ...Object.fromEntries(edges.map((edge) => [edge, ''])), 'left-mid': '', 'mid-mid': '', middle: '  ' };
+  const table = new Table({
+    head: header.map((name) => chalk.dim(name)),
+    chars,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    colAligns: header.map((_, i) => (i >= rightFrom ? 'right' : 'left')),
+  });
+  table.push(...rows.map((row) => [...row]));
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+function variantLines(variant: VariantRecord, records: readonly TokenRecord[], chalk: ChalkInstance): string[] {
+  const rows = variant.prompts.map((prompt) => {
+    const summary = variant.summary.byPrompt[prompt.name];
+    const own = records.filter((record) => record.variant === variant.name && record.prompt === prompt.name);
+    const isGood = own.every(isPassing) && prompt.tokensJudged === prompt.tokensPlanned;
+    const divergence = prompt.divergencePosition === null ? '' : ` (parts at position ${prompt.divergencePosition})`;
+    return [
+      `${prompt.name}${divergence}`,
+      `${prompt.promptLength}+${prompt.tokenIds.length - prompt.promptLength}`,
+      formatPcc(summary?.pcc?.min ?? null),
+      formatPcc(summary?.pcc?.p50 ?? null),
+      formatSmall(summary?.klNats?.mean ?? null),
+      formatShare(summary?.top1 ?? null),
+      String(summary?.flips.real ?? 'none'),
+      isGood ? chalk.green('pass') : chalk.red('fail'),
+    ];
+  });
+  const header = ['prompt', 'tokens', 'PCC lowest', 'PCC median', 'KL mean/nat', 'top-1', 'real flips', 'verdict'];
+  return [
+    `${chalk.bold(variant.name)} · ${variant.device.model} · ${variant.device.label}`,
+    chalk.dim(`against ${variant.reference.label}`),
+    plainTable(header, rows, 1, chalk),
+    '',
+  ];
+}
+
+function worstLines(run: RunRecord, records: readonly TokenRecord[], { chalk, textOf }: TerminalOptions): string[] {
+  const worst = worstTokens(records, WORST_SHOWN);
+  if (worst.length === 0) return [];
+  return [
+    chalk.bold(`worst ${countOf(worst.length, 'token')}`),
+    ...worst.flatMap((record) => {
+      const where = run.variants.length > 1 ? `${record.variant} · ${record.prompt}` : record.prompt;
+      const mark = isPassing(record) ? chalk.dim('·') : chalk.red('×');
+      return [
+        `${mark} ${where} · ${formatPosition(record.position, record.step)} · token ${quoteText(record.text)}`,
+        `    ${describeToken(record, (id) => textOf(record.variant, id))}`,
+      ];
+    }),
+    '',
+  ];
+}
+
+function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[] {
+  const colours = { pass: chalk.green, fail: chalk.red, invalid: chalk.red, notTriggered: chalk.yellow } as const;
+  const rows = rules.map((rule) => [
+    rule.id,
+    rule.scope,
+    rule.origin,
+    formatValue(rule.observed),
+    `${rule.op} ${formatValue(rule.threshold)}`,
+    formatHeadroom(rule.headroom),
+    String(rule.failures),
+    colours[rule.status](rule.status === 'notTriggered' ? 'not triggered' : rule.status),
+  ]);
+  return [
+    plainTable(['rule', 'scope', 'origin', 'observed', 'limit', 'headroom', 'broken', 'verdict'], rows, 3, chalk),
+    '',
+  ];
+}
+
+function verdictLines(run: RunRecord, records: readonly TokenRecord[], { chalk, folder }: TerminalOptions): string[] {
+  const colour = run.verdict.status === 'pass' ? chalk.green : chalk.red;
+  const prompts = run.variants.flatMap((variant) =>
+    variant.prompts.map((prompt) => {
+      const own = records.filter((record) => record.variant === variant.name && record.prompt === prompt.name);
+      return own.every(isPassing) && prompt.tokensJudged === prompt.tokensPlanned;
+    }),
+  );
+  const passed = prompts.filter(Boolean).length;
+  const skipped = run.coverage.skipped.map(({ reason, count }) => `${countOf(count, 'token')} skipped: ${reason}`);
+  return [
+    ...skipped,
+    `${countOf(run.coverage.tokensJudged, 'token')} judged of ${run.coverage.tokensPlanned} planned in ${formatDuration(run.durationMs)} · PCC semantics ${run.config.pccSemantics} · ${folder}`,
+    `${colour.bold(run.verdict.status.toUpperCase())}  ${run.verdict.headline}`,
+    `${passed} passed, ${prompts.length - passed} failed`,
+  ];
+}

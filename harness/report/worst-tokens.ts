@@ -1,0 +1,56 @@
+// Picks the tokens that a reader should look at first and says in one sentence why.
+import type { TokenRecord } from '../run/token-record.ts';
+import { formatPcc, formatSmall } from './format.ts';
+
+/** Whether a token counts as good in a report: a plain pass, or a flip that rounding explains. */
+export function isPassing(record: TokenRecord): boolean {
+  return record.status === 'pass' || record.status === 'passNearTie';
+}
+
+/**
+ * Worst first: tokens that broke a rule, then real flips, then by PCC (none is lowest), then by KL.
+ *
+ * Equal tokens keep their order in the run, so the list is the same for the same records.
+ */
+export function worstTokens(records: readonly TokenRecord[], limit: number): readonly TokenRecord[] {
+  return records
+    .map((record, index) => ({ record, index, key: severity(record) }))
+    .sort((a, b) => compareKeys(a.key, b.key) || a.index - b.index)
+    .slice(0, limit)
+    .map(({ record }) => record);
+}
+
+/** One sentence on what a token's row shows; the record's own reason comes first. */
+export function describeToken(record: TokenRecord, textOf: (tokenId: number) => string): string {
+  const parts: string[] = [];
+  if (record.reason !== null) parts.push(record.reason);
+  else parts.push(`PCC ${formatPcc(record.pcc)}`);
+  const { choice, distribution } = record;
+  if (choice !== null && choice.flip !== 'none') {
+    const name = choice.flip === 'nearTie' ? 'near tie' : choice.flip === 'tie' ? 'tie' : 'real flip';
+    parts.push(
+      `${name}: golden ${textOf(choice.top1.golden)}, actual ${textOf(choice.top1.actual)} (golden margin ${formatSmall(choice.marginUlps)} ULP)`,
+    );
+  }
+  if (distribution !== null) parts.push(`KL ${formatSmall(distribution.klNats)} nat`);
+  return parts.join('; ');
+}
+
+type Key = readonly [failing: number, realFlip: number, pcc: number, kl: number];
+
+function severity(record: TokenRecord): Key {
+  return [
+    isPassing(record) ? 1 : 0,
+    record.choice?.flip === 'real' ? 0 : 1,
+    record.pcc ?? Number.NEGATIVE_INFINITY,
+    -(record.distribution?.klNats ?? 0),
+  ];
+}
+
+function compareKeys(a: Key, b: Key): number {
+  for (let i = 0; i < a.length; i++) {
+    if (a[i]! < b[i]!) return -1;
+    if (a[i]! > b[i]!) return 1;
+  }
+  return 0;
+}
