@@ -131,11 +131,11 @@ export class RunFolder {
  * @throws InputError DISK_FULL or WRITE_FAILED, naming the file.
  */
 export function appendLine(fd: number, line: string, file: string): void {
-  const stat = fstatSync(fd);
+  const sizeBefore = fstatSync(fd).size;
   try {
     appendFileSync(fd, line);
   } catch (error) {
-    if (stat.isFile()) ftruncateSync(fd, stat.size);
+    if (fstatSync(fd).size > sizeBefore) ftruncateSync(fd, sizeBefore);
     throw writeError(error, file);
   }
 }

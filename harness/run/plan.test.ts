@@ -1,0 +1,81 @@
+// Facts about plans: names as the original demo's, and prompts that cannot run are refused by name.
+import { describe, expect, it } from 'vitest';
+import { caseNames, type PlannedPrompt, requireRunnable, tokensPlannedMax, weightsFamily } from './plan.ts';
+
+const checkpoint = { model: 'tiny', vocabSize: 100, tokenizerSize: 98, maxPositionEmbeddings: 131_072 };
+const limits = { maxNewTokens: 5, maxSeqLen: 16 };
+const prompt = (name: string, length: number): PlannedPrompt => ({ name, promptIds: new Int32Array(length).fill(7) });
+
+describe('weightsFamily', () => {
+  it.each([
+    { model: 'Qwen2-7B-Instruct', eos: [2], chatEnd: undefined, family: 'instruct' },
+    { model: 'Qwen2-7B', eos: [151643], chatEnd: 151645, family: 'general' },
+    { model: 'my-finetune', eos: [151645, 151643], chatEnd: 151645, family: 'instruct' },
+    { model: 'my-finetune', eos: [0], chatEnd: undefined, family: 'general' },
+  ])('takes $model that ends at $eos for $family', ({ model, eos, chatEnd, family }) => {
+    expect(weightsFamily(model, eos, chatEnd)).toBe(family);
+  });
+});
+
+describe('caseNames', () => {
+  it('names a case after the original test and a second one of its family after its folder too', () => {
+    expect(
+      caseNames([
+        { family: 'general', model: 'a' },
+        { family: 'instruct', model: 'b' },
+        { family: 'general', model: 'c' },
+        { family: 'general', model: 'c' },
+      ]),
+    ).toEqual([
+      'general_weights-1_batch',
+      'instruct_weights-1_batch',
+      'general_weights-1_batch-c',
+      'general_weights-1_batch-c-2',
+    ]);
+  });
+});
+
+describe('requireRunnable', () => {
+  it('accepts a prompt that fills the sequence', () => {
+    expect(() => requireRunnable([prompt('full', 16)], checkpoint, limits)).not.toThrow();
+  });
+
+  it.each([
+    { name: 'no prompt', prompts: [], code: 'PLAN_EMPTY' },
+    { name: 'an empty prompt', prompts: [prompt('nothing', 0)], code: 'PROMPT_EMPTY' },
+    { name: 'a prompt one token too long', prompts: [prompt('long', 17)], code: 'PROMPT_TOO_LONG' },
+    { name: 'two prompts of one name', prompts: [prompt('a', 1), prompt('a', 2)], code: 'PROMPT_NAME_TWICE' },
+    { name: 'an unknown token', prompts: [{ name: 'x', promptIds: Int32Array.of(100) }], code: 'TOKENIZER_MISMATCH' },
+    {
+      name: 'an unknown token in the continuation',
+      prompts: [{ ...prompt('x', 1), continuationIds: Int32Array.of(-1) }],
+      code: 'TOKENIZER_MISMATCH',
+    },
+  ])('refuses $name', ({ prompts, code }) => {
+    expect(() => requireRunnable(prompts, checkpoint, limits)).toThrow(expect.objectContaining({ code, exitCode: 2 }));
+  });
+
+  it('refuses a tokenizer that is larger than the checkpoint', () => {
+    const larger = { ...checkpoint, tokenizerSize: 101 };
+    expect(() => requireRunnable([prompt('a', 1)], larger, limits)).toThrow(/tokenizer and checkpoint disagree/);
+  });
+
+  it('refuses a sequence longer than the checkpoint allows', () => {
+    const short = { ...checkpoint, maxPositionEmbeddings: 15 };
+    expect(() => requireRunnable([prompt('a', 1)], short, limits)).toThrow(/at most 15/);
+  });
+});
+
+describe('tokensPlannedMax', () => {
+  it.each([
+    { name: 'prompt and new tokens', length: 4, continuation: undefined, expected: 9 },
+    { name: 'prompt and a short continuation', length: 4, continuation: 2, expected: 6 },
+    { name: 'no more than the longest sequence', length: 14, continuation: undefined, expected: 16 },
+  ])('counts $name', ({ length, continuation, expected }) => {
+    const planned = {
+      ...prompt('a', length),
+      ...(continuation === undefined ? {} : { continuationIds: new Int32Array(continuation) }),
+    };
+    expect(tokensPlannedMax(planned, limits)).toBe(expected);
+  });
+});

@@ -1,0 +1,150 @@
+// What a run is going to do: cases of one checkpoint each, their prompts as token ids, and the limits; refused when it cannot work.
+import { InputError } from '../../src/errors.ts';
+
+/** The original demo's batch, part of each case's name. */
+const BATCH_NAME = '1_batch';
+
+/** The original's longest sequence; `--max-seq-len` goes up to what the checkpoint's config allows. */
+export const MAX_SEQ_LEN_DEFAULT = 4096;
+export const MAX_NEW_TOKENS_DEFAULT = 120;
+
+/** general: continues text; instruct: answers a chat. The original demo has one set of prompts for each. */
+export const WEIGHTS_FAMILIES = ['general', 'instruct'] as const;
+export type WeightsFamily = (typeof WEIGHTS_FAMILIES)[number];
+
+export interface PlannedPrompt {
+  readonly name: string;
+  /** [P] token ids, chat template applied, P >= 1. */
+  readonly promptIds: Int32Array;
+  /** Tokens forced after the prompt instead of the reference's greedy ones. */
+  readonly continuationIds?: Int32Array;
+}
+
+export interface PlannedCase {
+  /** As the original demo's tests are called: `general_weights-1_batch`. Unique in a run. */
+  readonly name: string;
+  readonly prompts: readonly PlannedPrompt[];
+}
+
+export interface SequenceLimits {
+  readonly maxNewTokens: number;
+  readonly maxSeqLen: number;
+}
+
+/** What a checkpoint and its tokenizer say that a plan must respect. */
+export interface CheckpointLimits {
+  /** Folder name, for messages. */
+  readonly model: string;
+  /** Rows of the embedding. */
+  readonly vocabSize: number;
+  /** Highest id of the tokenizer + 1. */
+  readonly tokenizerSize: number;
+  readonly maxPositionEmbeddings: number;
+}
+
+/**
+ * Which of the two prompt sets suits a checkpoint: instruct when its generation ends at the chat turn's end (that is how
+ * Qwen2's instruct weights differ from the base weights, whose tokenizer has the chat template too) or its folder says so.
+ *
+ * @param chatEndId - id of `<|im_end|>`, undefined if the tokenizer has none.
+ */
+export function weightsFamily(
+  model: string,
+  generationEosIds: readonly number[],
+  chatEndId: number | undefined,
+): WeightsFamily {
+  if (/instruct|chat/i.test(model)) return 'instruct';
+  return chatEndId !== undefined && generationEosIds.includes(chatEndId) ? 'instruct' : 'general';
+}
+
+/** Names of the cases of a run, in order; a second checkpoint of the same family carries its folder's name. */
+export function caseNames(
+  checkpoints: readonly { readonly family: WeightsFamily; readonly model: string }[],
+): string[] {
+  const used = new Set<string>();
+  return checkpoints.map(({ family, model }) => {
+    const base = `${family}_weights-${BATCH_NAME}`;
+    let name = base;
+    for (let i = 1; used.has(name); i++) name = i === 1 ? `${base}-${model}` : `${base}-${model}-${i}`;
+    used.add(name);
+    return name;
+  });
+}
+
+/**
+ * Refuses prompts that cannot be run on a checkpoint.
+ *
+ * @throws InputError PLAN_EMPTY, PROMPT_NAME_TWICE, PROMPT_EMPTY, PROMPT_TOO_LONG, SEQ_LEN_TOO_LONG or TOKENIZER_MISMATCH.
+ */
+export function requireRunnable(
+  prompts: readonly PlannedPrompt[],
+  checkpoint: CheckpointLimits,
+  limits: SequenceLimits,
+): void {
+  if (prompts.length === 0) {
+    throw new InputError(`there is no prompt to run on ${checkpoint.model}.`, {
+      code: 'PLAN_EMPTY',
+      hint: 'a run without a comparison has no verdict; give a file with at least one prompt.',
+    });
+  }
+  if (limits.maxSeqLen > checkpoint.maxPositionEmbeddings) {
+    throw new InputError(`--max-seq-len is longer than ${checkpoint.model} allows.`, {
+      code: 'SEQ_LEN_TOO_LONG',
+      facts: {
+        found: limits.maxSeqLen,
+        wanted: `at most ${checkpoint.maxPositionEmbeddings} (max_position_embeddings)`,
+      },
+      hint: 'lower --max-seq-len.',
+    });
+  }
+  if (checkpoint.tokenizerSize > checkpoint.vocabSize) {
+    throw new InputError(`${checkpoint.model}: tokenizer and checkpoint disagree.`, {
+      code: 'TOKENIZER_MISMATCH',
+      facts: { tokenizer: `${checkpoint.tokenizerSize} token ids`, vocab_size: `${checkpoint.vocabSize} rows` },
+      hint: 'take tokenizer.json from the folder that the weights came from.',
+    });
+  }
+  const names = new Set<string>();
+  for (const prompt of prompts) {
+    if (names.has(prompt.name)) {
+      throw new InputError(`two prompts are called "${prompt.name}".`, {
+        code: 'PROMPT_NAME_TWICE',
+        hint: 'give each prompt a name of its own; reports find tokens by it.',
+      });
+    }
+    names.add(prompt.name);
+    requirePrompt(prompt, checkpoint, limits);
+  }
+}
+
+/** Most tokens that a prompt can bring to judgement; fewer when its text ends early. */
+export function tokensPlannedMax(prompt: PlannedPrompt, limits: SequenceLimits): number {
+  const wanted = Math.min(limits.maxNewTokens, prompt.continuationIds?.length ?? Number.POSITIVE_INFINITY);
+  return Math.min(prompt.promptIds.length + wanted, limits.maxSeqLen);
+}
+
+function requirePrompt(prompt: PlannedPrompt, checkpoint: CheckpointLimits, limits: SequenceLimits): void {
+  const { promptIds, name } = prompt;
+  if (promptIds.length === 0) {
+    throw new InputError(`prompt "${name}" is empty.`, {
+      code: 'PROMPT_EMPTY',
+      facts: { found: '0 tokens', wanted: 'at least 1 token' },
+      hint: 'Qwen2 adds no token of its own at the beginning, so an empty text gives nothing to compare.',
+    });
+  }
+  if (promptIds.length > limits.maxSeqLen) {
+    throw new InputError(`prompt "${name}" is longer than the longest sequence.`, {
+      code: 'PROMPT_TOO_LONG',
+      facts: { found: `${promptIds.length} tokens`, wanted: `at most ${limits.maxSeqLen} tokens` },
+      hint: `shorten it, or raise --max-seq-len (up to ${checkpoint.maxPositionEmbeddings} for ${checkpoint.model}).`,
+    });
+  }
+  for (const tokenId of [...promptIds, ...(prompt.continuationIds ?? [])]) {
+    if (tokenId >= 0 && tokenId < checkpoint.vocabSize) continue;
+    throw new InputError(`prompt "${name}" has a token that ${checkpoint.model} does not know.`, {
+      code: 'TOKENIZER_MISMATCH',
+      facts: { found: `token id ${tokenId}`, wanted: `0 … ${checkpoint.vocabSize - 1}` },
+      hint: 'take the ids from the tokenizer of this checkpoint.',
+    });
+  }
+}
