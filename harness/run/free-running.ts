@@ -40,15 +40,15 @@ export async function runFree(
   await blame('device', () => device.truncate(0));
   const { promptIds, prompt } = request;
   const chunkPositions = request.chunkPositions ?? CHUNK_POSITIONS;
-  const hand = async (golden: LogitsRow, actual: LogitsRow, nextTokenId: number | undefined): Promise<void> => {
-    if (golden.position < (request.judgedBefore ?? 0)) return;
+  const hand = async (golden: TimedRow, actual: TimedRow, nextTokenId: number | undefined): Promise<void> => {
     await onPair({
-      position: golden.position,
-      step: decodeStep(golden.position, request),
-      tokenId: golden.tokenId,
+      position: golden.row.position,
+      step: decodeStep(golden.row.position, request),
+      tokenId: golden.row.tokenId,
       nextTokenId,
-      golden,
-      actual,
+      golden: golden.row,
+      actual: actual.row,
+      ms: { golden: golden.ms, actual: actual.ms },
     });
   };
 
@@ -95,12 +95,17 @@ export async function runFree(
   };
 }
 
+interface TimedRow {
+  readonly row: LogitsRow;
+  readonly ms: number;
+}
+
 interface Choice {
   readonly tokenId: number | undefined;
   readonly stopReason: StopReason | undefined;
 }
 
-function choose(row: LogitsRow, request: SequenceRequest, newTokens: number): Choice {
+function choose({ row }: TimedRow, request: SequenceRequest, newTokens: number): Choice {
   if (newTokens >= request.maxNewTokens) return { tokenId: undefined, stopReason: 'max-new-tokens' };
   if (request.promptIds.length + newTokens >= request.maxSeqLen)
     return { tokenId: undefined, stopReason: 'max-seq-len' };
@@ -135,12 +140,14 @@ async function rowsOf(
   ids: Int32Array,
   firstPosition: number,
   request: SequenceRequest,
-): Promise<readonly LogitsRow[]> {
-  const rows: LogitsRow[] = [];
+): Promise<readonly TimedRow[]> {
+  const rows: TimedRow[] = [];
+  let since = performance.now();
   await blame(side === 'golden' ? 'reference' : 'device', () =>
     source.feed(ids, { rows: 'all' }, (row) => {
       requireContext(side, row, firstPosition + rows.length, ids[rows.length], request.prompt);
-      rows.push({ ...row, logits: row.logits.slice() });
+      rows.push({ row: { ...row, logits: row.logits.slice() }, ms: performance.now() - since });
+      since = performance.now();
     }),
   );
   requireRowCount(side, rows.length, ids.length, request.prompt);

@@ -22,8 +22,6 @@ export interface SequenceRequest {
   readonly eosTokenIds: readonly number[];
   /** Taps delivered with each pair; both sides must know them. */
   readonly taps?: readonly TapName[];
-  /** Pairs that an earlier run judged: fed again for the context, not handed out. */
-  readonly judgedBefore?: number;
   /** Most positions fed at once; CHUNK_POSITIONS if absent. */
   readonly chunkPositions?: number;
   readonly signal?: AbortSignal;
@@ -41,6 +39,8 @@ export interface RowPair {
   readonly nextTokenId: number | undefined;
   readonly golden: LogitsRow;
   readonly actual: LogitsRow;
+  /** Milliseconds from the row before (or the feed's start) to this row, per side; the first row of a prefill has most of it. */
+  readonly ms: { readonly golden: number; readonly actual: number };
 }
 
 export type PairSink = (pair: RowPair) => void | Promise<void>;
@@ -59,8 +59,8 @@ export interface SequenceOutcome {
  * Runs one prompt under teacher forcing.
  *
  * The reference goes first by at most one chunk, its rows are copied into one buffer [chunk, V]; the device is then fed the same
- * chunk and each of its rows is handed out with its golden row. Chunk borders depend on the request alone, never on
- * `judgedBefore`, so that a resumed run makes the same numbers.
+ * chunk and each of its rows is handed out with its golden row. Chunk borders depend on the request alone, so that a repeated
+ * run makes the same numbers.
  *
  * @throws ComparisonInvalidError when the sides differ in vocabulary, token, position or number of rows.
  * @throws DeviceError, ReferenceFaultError around foreign errors of that side.
@@ -191,12 +191,14 @@ async function referenceRows(
   request: SequenceRequest,
 ): Promise<void> {
   const before = chunk.length;
+  let since = performance.now();
   const want = request.taps === undefined ? { rows: 'all' as const } : { rows: 'all' as const, taps: request.taps };
   await blame('reference', () =>
     reference.feed(ids, want, (row) => {
       const i = chunk.length - before;
       requireContext('golden', row, firstPosition + i, ids[i], request.prompt);
-      chunk.push(row);
+      chunk.push(row, performance.now() - since);
+      since = performance.now();
     }),
   );
   requireRowCount('golden', chunk.length - before, ids.length, request.prompt);
@@ -212,18 +214,20 @@ async function deviceChunk(
   const ids = Int32Array.from(chunk.rows, (row) => row.tokenId);
   const want = request.taps === undefined ? { rows: 'all' as const } : { rows: 'all' as const, taps: request.taps };
   let i = 0;
+  const since = performance.now();
   // What the sink throws is not the device's fault; it is kept aside and thrown as it was.
   let sinkError: { readonly error: unknown } | undefined;
   try {
     await blame('device', () =>
       device.feed(ids, want, async (actual) => {
+        const actualMs = performance.now() - since;
         const golden = chunk.rows[i];
         if (golden === undefined) requireRowCount('actual', i + 1, ids.length, request.prompt);
         requireContext('actual', actual, golden!.position, golden!.tokenId, request.prompt);
         const { position, tokenId } = golden!;
         const nextTokenId = chunk.rows[i + 1]?.tokenId ?? tokenAfterChunk;
+        const ms = { golden: chunk.milliseconds[i]!, actual: actualMs };
         i++;
-        if (position < (request.judgedBefore ?? 0)) return;
         request.signal?.throwIfAborted();
         try {
           await onPair({
@@ -282,6 +286,7 @@ export function requireRowCount(side: 'golden' | 'actual', found: number, wanted
 class GoldenChunk {
   readonly capacity: number;
   readonly rows: LogitsRow[] = [];
+  readonly milliseconds: number[] = [];
   private readonly buffer: Float32Array;
   private readonly vocabSize: number;
 
@@ -299,12 +304,13 @@ class GoldenChunk {
     return this.rows.length === this.capacity;
   }
 
-  push(row: LogitsRow): void {
+  push(row: LogitsRow, milliseconds: number): void {
     const start = this.rows.length * this.vocabSize;
     const logits = this.buffer.subarray(start, start + this.vocabSize);
     logits.set(row.logits);
     const taps = new Map([...row.taps].map(([name, values]) => [name, values.slice()] as const));
     this.rows.push({ position: row.position, tokenId: row.tokenId, logits, taps });
+    this.milliseconds.push(milliseconds);
   }
 
   last(): LogitsRow {
@@ -313,5 +319,6 @@ class GoldenChunk {
 
   clear(): void {
     this.rows.length = 0;
+    this.milliseconds.length = 0;
   }
 }
