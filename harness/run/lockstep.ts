@@ -237,7 +237,9 @@ async function deviceChunk(
             nextTokenId,
             golden: golden!,
             actual,
+            ms,
           });
+          since = performance.now();
         } catch (error) {
           sinkError = { error };
           throw error;
