@@ -21,12 +21,13 @@ export const UNDEFINED_CORRELATIONS = [
 ] as const;
 export type UndefinedCorrelation = (typeof UNDEFINED_CORRELATIONS)[number];
 
-/** The four meanings of "PCC" found in the field; features differ only on degenerate rows. */
+/** The four meanings of "PCC" found in the field; they differ only on degenerate rows. */
 export const PCC_SEMANTICS = ['strict', 'tt-legacy', 'tt-sweep', 'tt-2026'] as const;
 export type PccSemantics = (typeof PCC_SEMANTICS)[number];
 
 /** What one semantics says about a pair of rows at a minimum. `pcc` is null where it hands out no number. */
 export interface PccJudgement {
+  readonly semantics: PccSemantics;
   readonly outcome: 'pass' | 'fail' | 'undefined' | 'invalid';
   readonly pcc: number | null;
 }
@@ -140,7 +141,10 @@ export interface RowControls {
 /** All that is known about one compared token. The nullable groups are null when hygiene forbids them. */
 export interface RowMetrics {
   readonly hygiene: RowHygiene;
+  /** Strict. */
   readonly correlation: Correlation;
+  /** What the semantics that the gate was asked for says. */
+  readonly pccJudgement: PccJudgement;
   readonly moments: RowMoments | null;
   readonly distribution: RowDistribution | null;
   readonly choice: RowChoice | null;

@@ -1,6 +1,6 @@
-// Types of the @stdlib/stats files that are imported by path: the package predates `exports` and its folders are not ES modules.
+// Types of the @stdlib/stats files that are imported by path: the package has no `exports`, its folders are not ES modules.
 
 declare module '@stdlib/stats/incr/pcorr/lib/index.js' {
   import incrpcorr = require('@stdlib/stats/incr/pcorr');
-  export default incrpcorr;
+  export = incrpcorr;
 }

@@ -6,7 +6,6 @@ import {
   type Pair,
   PCC_SEMANTICS,
   type PccJudgement,
-  type PccSemantics,
   type RowChoice,
   type RowControls,
   type RowDistribution,
@@ -71,7 +70,7 @@ export interface TokenRecord extends TokenKey {
   readonly pcc: number | null;
   readonly pccUndefined: UndefinedCorrelation | null;
   /** The semantics that the gate used and what it said. */
-  readonly pccJudgement: { readonly semantics: PccSemantics } & PccJudgement;
+  readonly pccJudgement: PccJudgement;
   readonly hygiene: RowHygiene;
   readonly moments: RowMoments | null;
   readonly distribution: RowDistribution | null;
