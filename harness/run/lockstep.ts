@@ -214,7 +214,7 @@ async function deviceChunk(
   const ids = Int32Array.from(chunk.rows, (row) => row.tokenId);
   const want = request.taps === undefined ? { rows: 'all' as const } : { rows: 'all' as const, taps: request.taps };
   let i = 0;
-  const since = performance.now();
+  let since = performance.now();
   // What the sink throws is not the device's fault; it is kept aside and thrown as it was.
   let sinkError: { readonly error: unknown } | undefined;
   try {
