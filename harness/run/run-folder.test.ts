@@ -56,8 +56,8 @@ describe('RunFolder', () => {
     const other = { ...plan, cases: [{ name: 'general_weights-1_batch', tokenIds: [1, 2, 4] }] };
     expect(() => RunFolder.resume(run.folder, other)).toThrow(
       expect.objectContaining({
-        code: 'RESUME_PLAN_DIFFERS',
-        facts: { field: 'plan.cases[0].tokenIds[2]', recorded: '3', 'this run': '4' },
+        code: 'RESUME_DIFFERS',
+        facts: { field: 'plan.json.cases[0].tokenIds[2]', recorded: '3', 'this run': '4' },
       }),
     );
   });

@@ -63,7 +63,7 @@ export class RunFolder {
       }
     });
     const run = new RunFolder(folder, []);
-    run.writeFile(PLAN_FILE, `${JSON.stringify(plan, null, 2)}\n`);
+    run.pin(PLAN_FILE, plan);
     pointLastTo(parent, run.runId);
     return run;
   }
@@ -74,13 +74,24 @@ export class RunFolder {
    * @throws InputError when the folder is no run's or was made with another plan or other sources.
    */
   static resume(folder: string, plan: unknown): RunFolder {
-    requireSamePlan(folder, plan);
+    readInput(path.join(folder, PLAN_FILE));
+    requireSame(folder, PLAN_FILE, plan);
     const tokensPath = path.join(folder, TOKENS_FILE);
     const { records, completeBytes } = readTokenRecords(tokensPath);
     const fd = openSync(tokensPath, 'r+');
     ftruncateSync(fd, completeBytes);
     closeSync(fd);
     return new RunFolder(folder, records);
+  }
+
+  /**
+   * Writes what must not change between a run and its resumption; if the file is there already, both must be equal.
+   *
+   * @throws InputError RESUME_DIFFERS, naming the first field that differs.
+   */
+  pin(name: string, value: unknown): void {
+    if (existsSync(path.join(this.folder, name))) requireSame(this.folder, name, value);
+    else this.writeFile(name, `${JSON.stringify(value, null, 2)}\n`);
   }
 
   /** Appends one record as one line. @throws InputError DISK_FULL, with everything before it kept. */
@@ -179,12 +190,12 @@ export function findRunFolder(given: string | undefined, parent: string): string
   });
 }
 
-function requireSamePlan(folder: string, plan: unknown): void {
-  const recorded: unknown = JSON.parse(readInput(path.join(folder, PLAN_FILE)).toString('utf8'));
-  const difference = firstDifference(recorded, JSON.parse(JSON.stringify(plan)), 'plan');
+function requireSame(folder: string, name: string, value: unknown): void {
+  const recorded: unknown = JSON.parse(readInput(path.join(folder, name)).toString('utf8'));
+  const difference = firstDifference(recorded, JSON.parse(JSON.stringify(value)), name);
   if (difference === undefined) return;
   throw new InputError(`${folder} was made with another plan or other sources, so it cannot be resumed.`, {
-    code: 'RESUME_PLAN_DIFFERS',
+    code: 'RESUME_DIFFERS',
     facts: { field: difference.path, recorded: difference.a, 'this run': difference.b },
     hint: 'repeat the command of that run with --resume added, or start a new run.',
   });
