@@ -1,8 +1,10 @@
-// Finishes the build: copies the compiled kernels beside the emitted JavaScript and makes the command executable.
+// Finishes the build: copies the compiled kernels and their worker beside the emitted JavaScript and makes the command executable.
 import { chmodSync, copyFileSync, mkdirSync } from 'node:fs';
 
 const root = new URL('../../', import.meta.url);
-const kernels = 'src/device/n150/kernels/kernels.wasm';
-mkdirSync(new URL('dist/src/device/n150/kernels/', root), { recursive: true });
-copyFileSync(new URL(kernels, root), new URL(`dist/${kernels}`, root));
+const kernels = 'src/device/n150/kernels/';
+mkdirSync(new URL(`dist/${kernels}`, root), { recursive: true });
+for (const file of ['kernels.wasm', 'kernel-worker.mjs']) {
+  copyFileSync(new URL(kernels + file, root), new URL(`dist/${kernels}${file}`, root));
+}
 chmodSync(new URL('dist/harness/cli/main.js', root), 0o755);

@@ -1,8 +1,23 @@
-// Entry of the kernels' module: what the workers call.
+// Entry of the kernels' module: what main thread and workers call.
+import { BLOCK_ROWS, JOB_NEXT_UNIT, JOB_N, JOB_ROWS, JOB_START, JOB_UNITS, PANEL_COLUMNS } from '../job-layout';
+import { computeUnit, field } from './blocks';
 
-export function fill(target: usize, value: f32, count: i32): void {
-  const lanes = f32x4.splat(value);
-  let i = 0;
-  for (; i + 4 <= count; i += 4) v128.store(target + ((<usize>i) << 2), lanes);
-  for (; i < count; i++) store<f32>(target + ((<usize>i) << 2), value);
+export { tileActivations } from './prepare';
+
+/**
+ * Takes units of the current job until none is left. A unit's bits do not depend on who computes it.
+ *
+ * @param scratch - this share's region of SCRATCH_BYTES.
+ * @param heartbeat - this share's counter.
+ */
+export function runJob(scratch: usize, heartbeat: usize): void {
+  const units = field(JOB_UNITS);
+  const panels = (field(JOB_N) + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
+  const rows = field(JOB_ROWS);
+  for (;;) {
+    const unit = atomic.add<i32>(<usize>JOB_START + JOB_NEXT_UNIT, 1);
+    if (unit >= units) return;
+    const firstRow = (unit / panels) * BLOCK_ROWS;
+    computeUnit(unit % panels, firstRow, min(BLOCK_ROWS, rows - firstRow), scratch, heartbeat);
+  }
 }

@@ -1,0 +1,97 @@
+// The K loop of one unit of work: blocks of K tiles, partial sums between them, the packed output.
+// Twin of runKBlocks in matmul-blocks.ts, for 128 rows by 64 columns at a time.
+import {
+  BLOCK_ROWS, FORMAT_FP32, JOB_DOUBLE_ROUND, JOB_IN0, JOB_IN0_BLOCK_W, JOB_INTERMEDIATE, JOB_IS_DST_32, JOB_L1_ACC,
+  JOB_N, JOB_OUT, JOB_OUTPUT_FORMAT, JOB_PHASES, JOB_ROWS, JOB_START, JOB_TIER, JOB_TILES_K, JOB_TILES_N, JOB_WEIGHTS,
+  JOB_WEIGHT_FORMAT, JOB_WEIGHT_MASK, PANEL_COLUMNS, TIER_FLOAT,
+} from '../job-layout';
+import { roundToBf16TiesEven } from './bf16';
+import { exactScalarRow } from './exact-scalar';
+import { floatStep } from './float-step';
+import { packPanel } from './pack';
+import { tileBytes, unpackTile } from './unpack';
+
+const STRIP_BYTES: usize = 32 * PANEL_COLUMNS * 4;
+const PANEL_BYTES: usize = BLOCK_ROWS * PANEL_COLUMNS * 4;
+const IN0_ROW_BYTES: usize = 32 * 4;
+
+// @ts-ignore: decorator
+@inline
+export function field(offset: usize): i32 {
+  return load<i32>(<usize>JOB_START + offset);
+}
+
+function accumulateInL1(partial: usize, dst: usize, bytes: usize, isFp32: bool): void {
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const sum = f32x4.add(v128.load(partial + i), v128.load(dst + i));
+    v128.store(partial + i, isFp32 ? sum : roundToBf16TiesEven(sum));
+  }
+}
+
+/** Unpacks the tiles of K tile `tileK` that this panel covers; a missing second tile is left as it is and not read. */
+function unpackStrip(tileK: i32, firstTile: i32, tiles: i32, strip: usize): void {
+  const format = field(JOB_WEIGHT_FORMAT);
+  const keep = field(JOB_WEIGHT_MASK);
+  const size = tileBytes(format);
+  const first = <usize><u32>field(JOB_WEIGHTS) + (<usize>tileK * <usize>field(JOB_TILES_N) + <usize>firstTile) * size;
+  for (let tile: usize = 0; tile < <usize>tiles; tile++) {
+    unpackTile(first + tile * size, format, keep, strip, tile << 5);
+  }
+}
+
+function step(tileK: i32, firstRow: i32, rows: i32, columns: i32, strip: usize, dst: usize): void {
+  const isDst32 = field(JOB_IS_DST_32) != 0;
+  const in0 = <usize><u32>field(JOB_IN0) + (<usize>tileK * <usize>field(JOB_ROWS) + <usize>firstRow) * IN0_ROW_BYTES;
+  if (field(JOB_TIER) == TIER_FLOAT) {
+    floatStep(in0, strip, dst, rows, columns, isDst32);
+    return;
+  }
+  const phases = field(JOB_PHASES);
+  for (let row: usize = 0; row < <usize>rows; row++) {
+    exactScalarRow(in0 + row * IN0_ROW_BYTES, strip, dst + ((row * PANEL_COLUMNS) << 2), columns, phases, isDst32);
+  }
+}
+
+/** Rows [firstRow, firstRow + rows) of columns [64 * panel, ...) from the first K tile to the packed output. */
+export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize, heartbeat: usize): void {
+  const strip = scratch;
+  const dst = scratch + STRIP_BYTES;
+  const partial = dst + PANEL_BYTES;
+  const firstTile = panel * (PANEL_COLUMNS / 32);
+  const tiles = min(PANEL_COLUMNS / 32, field(JOB_TILES_N) - firstTile);
+  const columns = tiles << 5;
+  const bytes = (<usize>rows * PANEL_COLUMNS) << 2;
+  const tilesK = field(JOB_TILES_K);
+  const in0BlockW = field(JOB_IN0_BLOCK_W);
+  const hasL1Acc = field(JOB_L1_ACC) != 0;
+  const isDst32 = field(JOB_IS_DST_32) != 0;
+  const intermediate = field(JOB_INTERMEDIATE);
+  const doubleRound = field(JOB_DOUBLE_ROUND) != 0;
+
+  for (let blockStart = 0; blockStart < tilesK; blockStart += in0BlockW) {
+    const blockEnd = min(blockStart + in0BlockW, tilesK);
+    const isFirst = blockStart == 0;
+    const isLast = blockEnd == tilesK;
+    if (!isFirst && (isLast || !hasL1Acc)) memory.copy(dst, partial, bytes);
+    else memory.fill(dst, 0, bytes);
+    for (let tileK = blockStart; tileK < blockEnd; tileK++) {
+      unpackStrip(tileK, firstTile, tiles, strip);
+      step(tileK, firstRow, rows, columns, strip, dst);
+      store<i32>(heartbeat, load<i32>(heartbeat) + 1);
+    }
+    if (isLast) break;
+    packPanel(dst, rows, intermediate, isDst32, doubleRound);
+    if (isFirst || !hasL1Acc) memory.copy(partial, dst, bytes);
+    else accumulateInL1(partial, dst, bytes, intermediate == FORMAT_FP32);
+  }
+  packPanel(dst, rows, field(JOB_OUTPUT_FORMAT), isDst32, doubleRound);
+
+  const n = field(JOB_N);
+  const firstColumn = panel * PANEL_COLUMNS;
+  const width = <usize>min(PANEL_COLUMNS, n - firstColumn) << 2;
+  let out = <usize><u32>field(JOB_OUT) + ((<usize>firstRow * <usize>n + <usize>firstColumn) << 2);
+  for (let row: usize = 0; row < <usize>rows; row++) {
+    memory.copy(out, dst + ((row * PANEL_COLUMNS) << 2), width);
+    out += <usize>n << 2;
+  }
+}

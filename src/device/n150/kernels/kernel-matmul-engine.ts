@@ -1,0 +1,160 @@
+// The matmul engine of compiled kernels: weights stay packed in shared memory, a worker pool multiplies.
+// Exactness: the bits of the plain twins in matrix-unit/, for any number of threads and any number of rows at once.
+import { DeviceError, ShapeError } from '../../../errors.ts';
+import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
+import { TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
+import type { LoadedMatrix, MatmulEngine, MatmulOptions, OutputFormat, WeightFormat } from '../matmul-engine.ts';
+import { requireSupportedMatmul } from '../matrix-unit/matmul-blocks.ts';
+import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
+import * as layout from './job-layout.ts';
+import { createKernelPool, type KernelPool } from './kernel-pool.ts';
+
+const FORMAT_CODE: Readonly<Record<WeightFormat | OutputFormat, number>> = {
+  BF16: layout.FORMAT_BF16,
+  BFP8_B: layout.FORMAT_BFP8,
+  BFP4_B: layout.FORMAT_BFP4,
+  FP32: layout.FORMAT_FP32,
+};
+
+/** Multiplications below which waking the workers costs more than they save (a wake-up is tens of microseconds). */
+const SMALL_JOB = 65_536;
+
+const ALL_BITS = -1;
+
+interface Resident extends LoadedMatrix {
+  readonly start: number;
+}
+
+/** What the float loop is asked to do; tier fp32 is the same loop with nothing cut and one block. */
+interface EffectiveOptions extends MatmulOptions {
+  readonly in0Mask: number;
+  readonly in1Mask: number;
+}
+
+export interface KernelEngineOptions {
+  /** Threads in all, the calling one included. */
+  readonly threads: number;
+}
+
+export async function createKernelMatmulEngine(options: KernelEngineOptions): Promise<MatmulEngine> {
+  return createEngineOnPool(await createKernelPool(options));
+}
+
+/** The engine on a pool that the caller made; closing the engine closes the pool. */
+export function createEngineOnPool(pool: KernelPool): MatmulEngine {
+  const { heap } = pool;
+  const residents = new Set<Resident>();
+
+  function requireResident(weights: LoadedMatrix): Resident {
+    const resident = weights as Resident;
+    if (residents.has(resident)) return resident;
+    throw new DeviceError('The weights are not loaded in this engine.', {
+      code: 'WEIGHTS_NOT_LOADED',
+      facts: { found: `[${weights.k}, ${weights.n}] ${weights.format}, released or of another engine`, wanted: 'load' },
+      hint: 'load the matrix again before multiplying',
+    });
+  }
+
+  return {
+    load({ format, k, n, tiles }) {
+      const start = heap.allocate(tiles.length);
+      heap.bytes(start, tiles.length).set(tiles);
+      const resident: Resident = { format, k, n, start };
+      residents.add(resident);
+      return resident;
+    },
+    release(weights) {
+      const resident = requireResident(weights);
+      residents.delete(resident);
+      heap.free(resident.start);
+    },
+    matmul(in0, rows, weights, options) {
+      const resident = requireResident(weights);
+      requireSupportedMatmul(options);
+      if (in0.length !== rows * resident.k) {
+        throw new ShapeError('The activations do not fit the weights of a matmul.', {
+          code: 'MATMUL_SHAPE',
+          facts: { found: `${in0.length} elements`, wanted: `${rows} rows * K ${resident.k}` },
+          hint: 'pass in0 as [rows, K] row-major',
+        });
+      }
+      return rows === 0 ? new Float32Array(0) : runMatmul(pool, in0, rows, resident, options);
+    },
+    close: () => pool.close(),
+  };
+}
+
+function runMatmul(
+  pool: KernelPool,
+  in0: Float32Array,
+  rows: number,
+  weights: Resident,
+  options: MatmulOptions,
+): Float32Array {
+  const { heap, kernels } = pool;
+  const { k, n } = weights;
+  const tiled = rows * tilesAcross(k) * TILE_SIDE;
+  const source = heap.allocate(in0.length * 4);
+  const activations = heap.allocate(tiled * 4);
+  const out = heap.allocate(rows * n * 4);
+  try {
+    const effective = effectiveOptions(options, k);
+    heap.floats(source, in0.length).set(in0);
+    kernels.tileActivations(source, activations, rows, k, effective.in0Mask);
+    writeJob(heap.ints(layout.JOB_START, 64), { rows, weights, options: effective, activations, out });
+    pool.run(rows * k * n < SMALL_JOB);
+    return heap.floats(out, rows * n).slice();
+  } finally {
+    for (const start of [source, activations, out]) heap.free(start);
+  }
+}
+
+function effectiveOptions(options: MatmulOptions, k: number): EffectiveOptions {
+  if (options.tier === 'exact') return { ...options, in0Mask: ALL_BITS, in1Mask: ALL_BITS };
+  if (options.tier === 'fast') {
+    const masks = FAST_OPERAND_MASKS[options.mathFidelity];
+    return { ...options, in0Mask: masks.in0 << 16, in1Mask: masks.in1 << 16 };
+  }
+  return {
+    ...options,
+    fp32DestAcc: true,
+    packerL1Acc: false,
+    in0BlockW: tilesAcross(k),
+    intermediateFormat: 'FP32',
+    in0Mask: ALL_BITS,
+    in1Mask: ALL_BITS,
+  };
+}
+
+interface Job {
+  readonly rows: number;
+  readonly weights: Resident;
+  readonly options: EffectiveOptions;
+  readonly activations: number;
+  readonly out: number;
+}
+
+function writeJob(words: Int32Array, { rows, weights, options, activations, out }: Job): void {
+  const { k, n, format, start } = weights;
+  const fields: readonly (readonly [offset: number, value: number])[] = [
+    [layout.JOB_TIER, options.tier === 'exact' ? layout.TIER_EXACT : layout.TIER_FLOAT],
+    [layout.JOB_ROWS, rows],
+    [layout.JOB_N, n],
+    [layout.JOB_TILES_K, tilesAcross(k)],
+    [layout.JOB_TILES_N, tilesAcross(n)],
+    [layout.JOB_WEIGHTS, start],
+    [layout.JOB_WEIGHT_FORMAT, FORMAT_CODE[format]],
+    [layout.JOB_WEIGHT_MASK, options.in1Mask],
+    [layout.JOB_IS_DST_32, Number(options.fp32DestAcc)],
+    [layout.JOB_L1_ACC, Number(options.packerL1Acc)],
+    [layout.JOB_IN0_BLOCK_W, options.in0BlockW],
+    [layout.JOB_INTERMEDIATE, FORMAT_CODE[options.intermediateFormat]],
+    [layout.JOB_OUTPUT_FORMAT, FORMAT_CODE[options.outputFormat]],
+    [layout.JOB_DOUBLE_ROUND, Number(options.bfp8PackDoubleRound)],
+    [layout.JOB_PHASES, PHASE_COUNT[options.mathFidelity]],
+    [layout.JOB_IN0, activations],
+    [layout.JOB_OUT, out],
+    [layout.JOB_UNITS, Math.ceil(n / layout.PANEL_COLUMNS) * Math.ceil(rows / layout.BLOCK_ROWS)],
+  ];
+  for (const [offset, value] of fields) words[offset / 4] = value;
+}

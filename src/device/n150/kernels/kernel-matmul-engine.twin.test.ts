@@ -1,0 +1,130 @@
+// Kernels against their plain twins: every tail length, format, fidelity and knob, on ordinary and on hostile operands.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { packMatrix } from '../host-packing.ts';
+import {
+  MATH_FIDELITIES,
+  MATMUL_TIERS,
+  type MatmulEngine,
+  type MatmulOptions,
+  type PackedMatrix,
+  type WeightFormat,
+} from '../matmul-engine.ts';
+import { createPlainMatmulEngine } from '../matrix-unit/matmul.ts';
+import { createKernelMatmulEngine } from './kernel-matmul-engine.ts';
+import { bf16Operands, OPERAND_KINDS, type OperandKind } from './operands.fixture.ts';
+
+const DEMO: MatmulOptions = {
+  tier: 'fast',
+  mathFidelity: 'HiFi2',
+  fp32DestAcc: false,
+  packerL1Acc: true,
+  in0BlockW: 1,
+  intermediateFormat: 'BF16',
+  outputFormat: 'BF16',
+  bfp8PackDoubleRound: true,
+};
+const WEIGHT_FORMATS: readonly WeightFormat[] = ['BFP8_B', 'BFP4_B', 'BF16'];
+
+/** Every combination of knobs that a kernel of ttnn runs. */
+const KNOBS: readonly Partial<MatmulOptions>[] = [
+  {},
+  { in0BlockW: 2 },
+  { in0BlockW: 100 },
+  { packerL1Acc: false },
+  { packerL1Acc: false, in0BlockW: 2, intermediateFormat: 'BFP8_B', outputFormat: 'BFP8_B' },
+  { outputFormat: 'BFP8_B', bfp8PackDoubleRound: false },
+  { outputFormat: 'FP32' },
+  { fp32DestAcc: true },
+  { fp32DestAcc: true, intermediateFormat: 'FP32', outputFormat: 'FP32' },
+  { fp32DestAcc: true, intermediateFormat: 'FP32', outputFormat: 'BFP8_B', packerL1Acc: false, in0BlockW: 2 },
+  { fp32DestAcc: true, packerL1Acc: false, outputFormat: 'FP32' },
+];
+
+const plain = createPlainMatmulEngine();
+let kernels: MatmulEngine;
+
+beforeAll(async () => {
+  kernels = await createKernelMatmulEngine({ threads: 2 });
+});
+afterAll(() => kernels.close());
+
+interface Case {
+  readonly rows: number;
+  readonly k: number;
+  readonly n: number;
+  readonly format: WeightFormat;
+  readonly kind: OperandKind;
+  readonly seed: number;
+}
+
+/** Bytes as a packer would never write them, too: tiny shared exponents, 0x80. */
+function weightsOf({ k, n, format, kind, seed }: Case): PackedMatrix {
+  const values = bf16Operands(k * n, kind, seed + 1000);
+  const packed = packMatrix(values, k, n, { format, rounding: 'halfUp' });
+  if (kind === 'specials' && format !== 'BF16') {
+    const noise = new Uint8Array(bf16Operands(packed.tiles.length / 4, 'specials', seed + 7).buffer);
+    for (let i = 0; i < packed.tiles.length; i += 61) packed.tiles[i] = noise[i | 3]!;
+  }
+  return packed;
+}
+
+/** Neither JavaScript nor WebAssembly defines a NaN's sign, which the packer keeps when it makes infinity of it. */
+const isNeitherFinite = (actual: number, golden: number): boolean =>
+  !Number.isFinite(actual) && !Number.isFinite(golden);
+
+function expectSameBits(actual: Float32Array, golden: Float32Array, label: string, isFloatTier: boolean): void {
+  expect(actual.length).toBe(golden.length);
+  const actualBits = new Uint32Array(actual.buffer);
+  const goldenBits = new Uint32Array(golden.buffer);
+  for (let i = 0; i < golden.length; i++) {
+    if (actualBits[i] === goldenBits[i] || (isFloatTier && isNeitherFinite(actual[i]!, golden[i]!))) continue;
+    expect.fail(`${label}: element ${i} is ${actualBits[i]!.toString(16)}, twin ${goldenBits[i]!.toString(16)}`);
+  }
+}
+
+function compare(shape: Case, options: MatmulOptions): void {
+  const in0 = bf16Operands(shape.rows * shape.k, shape.kind, shape.seed);
+  const packed = weightsOf(shape);
+  const [plainWeights, kernelWeights] = [plain.load(packed), kernels.load(packed)];
+  const golden = plain.matmul(in0, shape.rows, plainWeights, options);
+  const actual = kernels.matmul(in0, shape.rows, kernelWeights, options);
+  plain.release(plainWeights);
+  kernels.release(kernelWeights);
+  expectSameBits(actual, golden, JSON.stringify({ ...shape, ...options }), options.tier !== 'exact');
+}
+
+describe.each(MATMUL_TIERS)('kernels of tier %s', (tier) => {
+  it('equal the twin for 1 to 13 rows', () => {
+    for (let rows = 1; rows <= 13; rows++) {
+      compare({ rows, k: 40, n: 35, format: 'BFP8_B', kind: 'plain', seed: rows }, { ...DEMO, tier });
+    }
+  });
+
+  it('equal the twin for 1 to 67 and for 129 columns', () => {
+    for (const n of [...Array.from({ length: 67 }, (_, i) => i + 1), 129]) {
+      compare({ rows: 2, k: 33, n, format: 'BFP8_B', kind: 'plain', seed: n }, { ...DEMO, tier });
+    }
+  });
+
+  it('equal the twin for K of 1 to 130', () => {
+    for (let k = 1; k <= 130; k++) {
+      compare({ rows: 2, k, n: 5, format: 'BFP8_B', kind: 'wide', seed: k }, { ...DEMO, tier });
+    }
+  });
+
+  it('equal the twin for more rows than one block takes', () => {
+    compare({ rows: 131, k: 33, n: 70, format: 'BFP8_B', kind: 'plain', seed: 5 }, { ...DEMO, tier });
+  });
+
+  describe.each(OPERAND_KINDS)('on %s operands', (kind) => {
+    it.each(WEIGHT_FORMATS)('equal the twin for %s weights in every fidelity and with every knob', (format) => {
+      let seed = 1;
+      for (const mathFidelity of MATH_FIDELITIES) {
+        for (const knobs of KNOBS) {
+          seed += 1;
+          compare({ rows: 7, k: 150, n: 45, format, kind, seed }, { ...DEMO, tier, mathFidelity, ...knobs });
+        }
+      }
+    });
+  });
+});
