@@ -1,0 +1,159 @@
+// Checkpoint folders: the fixtures open and read as stored; whatever does not fit is listed, all of it at once.
+import { createHash } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type QwenPccError, ShapeError } from '../errors.ts';
+import { readSafetensorsHeader, readTensor, type TensorToWrite, writeSafetensors } from './safetensors.ts';
+import { openCheckpoint } from './weights.ts';
+
+const FIXTURES = join(import.meta.dirname, '../../fixtures');
+const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-weights-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+function copyOf(fixture: string, name: string): string {
+  const folder = join(scratch, name);
+  cpSync(join(FIXTURES, fixture), folder, { recursive: true });
+  return folder;
+}
+
+/** Rewrites the single weight file of a copied checkpoint. */
+function rewriteWeights(folder: string, change: (tensors: TensorToWrite[]) => TensorToWrite[]): void {
+  const header = readSafetensorsHeader(join(folder, 'model.safetensors'));
+  const tensors = [...header.tensors].map(([name, { dtype, shape }]) => ({
+    name,
+    dtype,
+    shape,
+    data: readTensor(header, name).bytes,
+  }));
+  writeSafetensors(join(folder, 'model.safetensors'), change(tensors));
+}
+
+function errorOf(action: () => unknown): QwenPccError {
+  try {
+    action();
+  } catch (error) {
+    return error as QwenPccError;
+  }
+  throw new Error('no error was thrown');
+}
+
+describe('openCheckpoint', () => {
+  it.each([
+    { fixture: 'tiny-qwen2', tensors: 75, dtype: 'BF16', files: 1 },
+    { fixture: 'tiny-qwen2-instruct', tensors: 75, dtype: 'BF16', files: 1 },
+    { fixture: 'golden-hf/quirk-tied-f16', tensors: 38, dtype: 'F16', files: 1 },
+    { fixture: 'golden-hf/quirk-headdim-f32', tensors: 39, dtype: 'F32', files: 1 },
+    { fixture: 'golden-hf/quirk-sharded-heavy', tensors: 51, dtype: 'BF16', files: 4 },
+    { fixture: 'golden-hf/quirk-config-v5', tensors: 39, dtype: 'BF16', files: 1 },
+    { fixture: 'golden-hf/quirk-yarn', tensors: 15, dtype: 'BF16', files: 1 },
+  ])('finds the $tensors $dtype tensors of $fixture in $files file(s)', ({ fixture, tensors, dtype, files }) => {
+    const checkpoint = openCheckpoint(join(FIXTURES, fixture));
+    expect(checkpoint.tensors.size).toBe(tensors);
+    expect(new Set([...checkpoint.tensors.values()].map((entry) => entry.dtype))).toEqual(new Set([dtype]));
+    expect(checkpoint.files).toHaveLength(files);
+  });
+
+  it('reads rows as the same part of the whole tensor', () => {
+    const checkpoint = openCheckpoint(join(FIXTURES, 'tiny-qwen2'));
+    const whole = checkpoint.readFloat32('model.embed_tokens.weight');
+    expect(whole).toHaveLength(2048 * 128);
+    expect(whole.some((value) => value !== 0)).toBe(true);
+    expect(checkpoint.readRows('model.embed_tokens.weight', 7, 3)).toEqual(whole.slice(7 * 128, 10 * 128));
+  });
+
+  it('says where a tensor lies, counted from the start of the file', () => {
+    const checkpoint = openCheckpoint(join(FIXTURES, 'tiny-qwen2'));
+    const { file, offsetBytes } = checkpoint.tensors.get('model.norm.weight')!;
+    const stored = readFileSync(file).readUInt16LE(offsetBytes);
+    const bits = new Uint32Array(checkpoint.readFloat32('model.norm.weight').buffer)[0]! >>> 16;
+    expect(bits).toBe(stored);
+  });
+
+  it('refuses rows that the matrix does not have', () => {
+    const checkpoint = openCheckpoint(join(FIXTURES, 'tiny-qwen2'));
+    expect(() => checkpoint.readRows('lm_head.weight', 2040, 9)).toThrow(ShapeError);
+  });
+
+  it('hashes a single file as sha256sum does', async () => {
+    const checkpoint = openCheckpoint(join(FIXTURES, 'tiny-qwen2'));
+    const expected = createHash('sha256').update(readFileSync(checkpoint.files[0]!)).digest('hex');
+    expect(await checkpoint.sha256()).toBe(expected);
+  });
+
+  it('hashes shards as the sha256 of their checksum lines', async () => {
+    const checkpoint = openCheckpoint(join(FIXTURES, 'golden-hf/quirk-sharded-heavy'));
+    const lines = [1, 2, 3, 4].map((k) => {
+      const name = `model-0000${k}-of-00004.safetensors`;
+      const bytes = readFileSync(join(checkpoint.folder, name));
+      return `${createHash('sha256').update(bytes).digest('hex')}  ${name}\n`;
+    });
+    expect(await checkpoint.sha256()).toBe(createHash('sha256').update(lines.join('')).digest('hex'));
+  });
+
+  it('lists missing, unused, wrongly shaped and wrongly typed tensors in one error', () => {
+    const folder = copyOf('golden-hf/quirk-config-v5', 'unfit');
+    rewriteWeights(folder, (tensors) => [
+      ...tensors
+        .filter(({ name }) => name !== 'model.norm.weight' && !name.endsWith('layers.1.self_attn.k_proj.bias'))
+        .map((tensor) => {
+          if (tensor.name === 'lm_head.weight') return { ...tensor, shape: [64, 257] };
+          if (tensor.name !== 'model.layers.0.input_layernorm.weight') return tensor;
+          return { ...tensor, dtype: 'I16' as const };
+        }),
+      { name: 'model.layers.9.extra', dtype: 'F32', shape: [1], data: new Float32Array(1) },
+    ]);
+    const { code, message } = errorOf(() => openCheckpoint(folder));
+    expect(code).toBe('CHECKPOINT_TENSORS');
+    expect(message).toMatch(/missing\s+model\.norm\.weight \[64\]/);
+    expect(message).toMatch(/missing\s+model\.layers\.1\.self_attn\.k_proj\.bias \[32\]/);
+    expect(message).toMatch(/wrong shape\s+lm_head\.weight is \[64, 257\], config says \[257, 64\]/);
+    expect(message).toMatch(/wrong dtype\s+model\.layers\.0\.input_layernorm\.weight is I16/);
+    expect(message).toMatch(/unused\s+model\.layers\.9\.extra/);
+  });
+
+  it('accepts rotary buffers, and a copy of the embedding as lm_head of a tied checkpoint', () => {
+    const folder = copyOf('golden-hf/quirk-tied-f16', 'tied-with-head');
+    rewriteWeights(folder, (tensors) => [
+      ...tensors,
+      { ...tensors.find(({ name }) => name === 'model.embed_tokens.weight')!, name: 'lm_head.weight' },
+      { name: 'model.layers.0.self_attn.rotary_emb.inv_freq', dtype: 'F32', shape: [8], data: new Float32Array(8) },
+    ]);
+    const checkpoint = openCheckpoint(folder);
+    expect(checkpoint.lmHeadName).toBe('model.embed_tokens.weight');
+    expect(checkpoint.tensors.has('lm_head.weight')).toBe(false);
+  });
+
+  it('names tensors that are in another shard than the index says', () => {
+    const folder = copyOf('golden-hf/quirk-sharded-heavy', 'misplaced');
+    const path = join(folder, 'model.safetensors.index.json');
+    const index = JSON.parse(readFileSync(path, 'utf8')) as { weight_map: Record<string, string> };
+    index.weight_map['lm_head.weight'] = 'model-00001-of-00004.safetensors';
+    writeFileSync(path, JSON.stringify(index));
+    expect(errorOf(() => openCheckpoint(folder)).message).toMatch(
+      /misplaced\s+lm_head\.weight is in model-00004-of-00004\.safetensors, the index says model-00001/,
+    );
+  });
+
+  it('refuses an index that points outside the folder', () => {
+    const folder = copyOf('golden-hf/quirk-sharded-heavy', 'outside');
+    const weightMap = { 'lm_head.weight': '../other/model.safetensors' };
+    writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map: weightMap }));
+    expect(errorOf(() => openCheckpoint(folder)).code).toBe('CHECKPOINT_INDEX');
+  });
+
+  it('names the missing shard', () => {
+    const folder = copyOf('golden-hf/quirk-sharded-heavy', 'shard-missing');
+    rmSync(join(folder, 'model-00003-of-00004.safetensors'));
+    const { code, message } = errorOf(() => openCheckpoint(folder));
+    expect(code).toBe('FILE_UNREADABLE');
+    expect(message).toContain('model-00003-of-00004.safetensors');
+  });
+
+  it('says that a folder has a config but no weights', () => {
+    const folder = copyOf('golden-hf/quirk-yarn', 'no-weights');
+    rmSync(join(folder, 'model.safetensors'));
+    expect(errorOf(() => openCheckpoint(folder)).code).toBe('CHECKPOINT_NO_WEIGHTS');
+  });
+});
