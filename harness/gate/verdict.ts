@@ -5,18 +5,24 @@ import type { GateRule } from './rules.ts';
 export const VERDICT_STATUSES = ['pass', 'fail', 'invalid'] as const;
 export type VerdictStatus = (typeof VERDICT_STATUSES)[number];
 
+export interface RulePlace {
+  readonly variant: string;
+  readonly prompt: string | null;
+  readonly position: number | null;
+}
+
 /** A rule and what became of it. */
 export type RuleResult = GateRule & {
-  /** Worst value seen (token scope) or the value itself (run and prompt scope: of the worst prompt); null if none. */
+  /** Worst value seen: of a token, a prompt or a variant, as the scope says; null if none exists. */
   readonly observed: number | null;
   /** 1 - share of the allowed distance from ideal that `observed` uses; negative when broken, null if none. */
   readonly headroom: number | null;
   readonly status: 'pass' | 'fail' | 'invalid' | 'notTriggered';
-  /** How many values were judged and how many broke the rule: tokens, prompts or 1. */
+  /** How many were judged and how many broke the rule: tokens, prompts or variants. */
   readonly judged: number;
   readonly failures: number;
-  /** Token (or prompt, with position null) of `observed`. */
-  readonly worstAt: { readonly variant: string; readonly prompt: string; readonly position: number | null } | null;
+  /** Where `observed` is; prompt scope has no position, run scope no prompt either. */
+  readonly worstAt: RulePlace | null;
 };
 
 /** Planned and judged tokens; a gate never passes with one missing. */

@@ -176,7 +176,9 @@ const ruleResultShape = {
   status: z.enum(['pass', 'fail', 'invalid', 'notTriggered']),
   judged: count,
   failures: count,
-  worstAt: z.strictObject({ ...TokenKeyShape, position: count.nullable() }).nullable(),
+  worstAt: z
+    .strictObject({ variant: z.string(), prompt: z.string().nullable(), position: count.nullable() })
+    .nullable(),
 };
 
 const RuleResultSchema = z.union([

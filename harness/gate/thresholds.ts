@@ -1,0 +1,163 @@
+// Every threshold of the default gate, one row each: value, origin, what was measured, why.
+import type { GateRule } from './rules.ts';
+
+/** The original test's per-token limit (models/demos/qwen/tests/test_qwen_model.py). */
+export const DEFAULT_PCC_MINIMUM = 0.79;
+
+export interface GateOptions {
+  /** `--threshold`: per-token PCC minimum. */
+  readonly pccMinimum: number;
+}
+
+/** Hard rules first, then token rules, then aggregates: the first broken one names a token's status. */
+export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
+  return [
+    {
+      id: 'same-context',
+      scope: 'token',
+      phase: 'all',
+      metric: 'contextMismatch',
+      op: '<=',
+      threshold: 0,
+      ideal: 0,
+      origin: 'hard',
+      onBreak: 'invalid',
+      reason: 'rows of different tokens, positions or contexts have no meaningful PCC',
+    },
+    {
+      id: 'finite',
+      scope: 'token',
+      phase: 'all',
+      metric: 'nonFinite',
+      op: '<=',
+      threshold: 0,
+      ideal: 0,
+      origin: 'hard',
+      onBreak: 'invalid',
+      reason: 'NaN, +Infinity and one-sided -Infinity are never absorbed: at 0.79, 37 % NaN would pass as zeros',
+    },
+    {
+      id: 'coverage',
+      scope: 'run',
+      phase: 'all',
+      metric: 'coverage',
+      op: '>=',
+      threshold: 1,
+      ideal: 1,
+      origin: 'hard',
+      onBreak: 'invalid',
+      reason: 'every planned token is judged exactly once, and there is at least one',
+    },
+    {
+      id: 'not-constant',
+      scope: 'token',
+      phase: 'all',
+      metric: 'constant',
+      op: '<=',
+      threshold: 0,
+      ideal: 0,
+      origin: 'hard',
+      onBreak: 'fail',
+      reason: 'a constant row or 1024-block means that a core wrote nothing of its own',
+    },
+    {
+      id: 'pcc-minimum',
+      scope: 'token',
+      phase: 'all',
+      metric: 'pcc',
+      op: '>=',
+      threshold: pccMinimum,
+      ideal: 1,
+      origin: pccMinimum === DEFAULT_PCC_MINIMUM ? 'compat' : 'manual',
+      onBreak: 'fail',
+      reason:
+        pccMinimum === DEFAULT_PCC_MINIMUM
+          ? "the original test's limit; alone it lets noise of 0.78 of the signal's sd pass"
+          : 'given by the user',
+    },
+    {
+      id: 'golden-rank',
+      scope: 'token',
+      phase: 'all',
+      metric: 'goldenRankOnActual',
+      op: '<=',
+      threshold: 20,
+      ideal: 1,
+      origin: 'manual',
+      onBreak: 'fail',
+      reason: "the reference's choice must stay among the device's candidates",
+    },
+    {
+      id: 'pcc-median',
+      scope: 'run',
+      phase: 'all',
+      metric: 'pccMedian',
+      op: '>=',
+      threshold: 0.99,
+      ideal: 1,
+      origin: 'manual',
+      onBreak: 'fail',
+      reason: 'half of the tokens far above the floor: a loss that touches every token shows here first',
+    },
+    {
+      id: 'kl-mean',
+      scope: 'run',
+      phase: 'all',
+      metric: 'klMean',
+      op: '<=',
+      threshold: 0.05,
+      ideal: 0,
+      origin: 'manual',
+      onBreak: 'fail',
+      reason: 'what sampling would notice; blind to nothing that changes probabilities',
+    },
+    {
+      id: 'kl-p99',
+      scope: 'run',
+      phase: 'all',
+      metric: 'klP99',
+      op: '<=',
+      threshold: 0.5,
+      ideal: 0,
+      origin: 'manual',
+      onBreak: 'fail',
+      reason: 'a few badly hit tokens that a mean would hide',
+    },
+    {
+      id: 'top1',
+      scope: 'run',
+      phase: 'all',
+      metric: 'top1',
+      op: '>=',
+      threshold: 0.85,
+      ideal: 1,
+      origin: 'manual',
+      onBreak: 'fail',
+      reason: 'greedy text stays the same; ties of coarse logits cost a few percent',
+    },
+    {
+      id: 'real-flips',
+      scope: 'run',
+      phase: 'all',
+      metric: 'realFlipShare',
+      op: '<=',
+      threshold: 0.1,
+      ideal: 0,
+      origin: 'manual',
+      onBreak: 'fail',
+      reason: 'flips that the coarseness of the logits format does not explain',
+    },
+    {
+      id: 'gain',
+      scope: 'prompt',
+      phase: 'all',
+      metric: 'gainDeviation',
+      op: '<=',
+      threshold: 0.03,
+      ideal: 0,
+      origin: 'manual',
+      onBreak: 'fail',
+      reason: 'a wrong scale changes the temperature, and PCC cannot see it',
+    },
+  ];
+}

@@ -1,0 +1,36 @@
+// The numbers of one token that token rules judge.
+import { countForbidden } from '../metrics/hygiene.ts';
+import type { Pair, RowMetrics } from '../metrics/row-metrics.ts';
+import type { Phase } from '../run/token-record.ts';
+import type { TokenMetric } from './rules.ts';
+
+/** What both sides consumed at a position. */
+export interface TokenContext {
+  readonly phase: Phase;
+  readonly inputToken: Pair<number>;
+  readonly inputPosition: Pair<number>;
+  readonly contextEqual: boolean;
+}
+
+/** All that a token rule may look at; a token record is one. */
+export type TokenFacts = TokenContext &
+  Pick<RowMetrics, 'hygiene' | 'pccJudgement' | 'moments' | 'distribution' | 'choice'>;
+
+const VALUES: Readonly<Record<TokenMetric, (facts: TokenFacts) => number | null>> = {
+  contextMismatch: ({ contextEqual, inputToken, inputPosition }) =>
+    contextEqual && inputToken.golden === inputToken.actual && inputPosition.golden === inputPosition.actual ? 0 : 1,
+  nonFinite: ({ hygiene }) => countForbidden(hygiene),
+  constant: ({ hygiene }) =>
+    hygiene.constantRow.actual || hygiene.constantRow.golden
+      ? hygiene.vocabSize
+      : hygiene.constantBlocks.reduce((entries, { from, to }) => entries + to - from, 0),
+  pcc: ({ pccJudgement }) => pccJudgement.pcc,
+  goldenRankOnActual: ({ choice }) => choice?.goldenRankOnActual ?? null,
+  klNats: ({ distribution }) => distribution?.klNats ?? null,
+  gainDeviation: ({ moments }) => (moments === null || moments.gain === null ? null : Math.abs(moments.gain - 1)),
+};
+
+/** Value of a metric for this token; null where it does not exist. Counts are of vocabulary entries. */
+export function tokenMetricValue(facts: TokenFacts, metric: TokenMetric): number | null {
+  return VALUES[metric](facts);
+}
