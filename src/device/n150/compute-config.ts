@@ -1,0 +1,172 @@
+// Every knob of the N150 model in one typed table: its values, its meaning, and where the specification ranks it.
+// Source: n150-numerics G (names are ttnn's), section I for what later releases changed.
+import { HOST_BFP_ROUNDINGS, type HostBfpRounding } from '../../numerics/block-float-host.ts';
+import { MATH_FIDELITIES, MATMUL_TIERS, type MathFidelity, type MatmulTier } from './matmul-engine.ts';
+
+export const RECIPE_NAMES = ['demo-2024', 'ttnn-0.81'] as const;
+export type RecipeName = (typeof RECIPE_NAMES)[number];
+
+const WEIGHT_FORMATS = ['BFP8_B', 'BFP4_B', 'BF16'] as const;
+const STORE_FORMATS = ['BFP8_B', 'BF16'] as const;
+const INTERMEDIATE_FORMATS = ['auto', 'BF16', 'FP32', 'BFP8_B'] as const;
+const SDPA_EXPS = ['fastApprox', 'accurate2024', 'exact'] as const;
+const SDPA_MERGES = ['sequential', 'oneCore'] as const;
+const SDPA_SCALES = ['multiply', 'insideExp'] as const;
+const SILUS = ['piecewise2024', 'exact'] as const;
+const SCALE_ROUNDINGS = ['bf16Truncated', 'bf16Nearest', 'fp32'] as const;
+const ELTWISE_ROUNDINGS = ['hw', 'rtne'] as const;
+const ELTWISE_MULS = ['matrixUnit', 'vectorUnit'] as const;
+const RMS_LAYOUTS = ['sharded', 'interleaved'] as const;
+const SFPU_ERAS = ['2024', 'exact'] as const;
+
+/** A complete setting of the device model. Activations between operations are BF16 unless `tier` is fp32. */
+export interface N150Config {
+  readonly recipe: RecipeName;
+  readonly tier: MatmulTier;
+  readonly qkvFidelity: MathFidelity;
+  readonly oFidelity: MathFidelity;
+  readonly gateUpFidelity: MathFidelity;
+  readonly downFidelity: MathFidelity;
+  readonly lmHeadFidelity: MathFidelity;
+  readonly ropeFidelity: MathFidelity;
+  readonly sdpaFidelity: MathFidelity;
+  readonly normFidelity: MathFidelity;
+  readonly multiplyFidelity: MathFidelity;
+  readonly fp32DestAcc: boolean;
+  readonly packerL1Acc: boolean;
+  readonly in0BlockW: number;
+  readonly intermediateFormat: (typeof INTERMEDIATE_FORMATS)[number];
+  readonly weightFormat: (typeof WEIGHT_FORMATS)[number];
+  readonly lmHeadFormat: (typeof WEIGHT_FORMATS)[number];
+  readonly biasFormat: (typeof STORE_FORMATS)[number];
+  readonly kvFormat: (typeof STORE_FORMATS)[number];
+  readonly logitsFormat: (typeof STORE_FORMATS)[number];
+  readonly hostBfpRounding: HostBfpRounding;
+  readonly bfp8PackDoubleRound: boolean;
+  readonly sdpaExp: (typeof SDPA_EXPS)[number];
+  readonly sdpaChunk: number;
+  readonly sdpaMerge: (typeof SDPA_MERGES)[number];
+  readonly sdpaScale: (typeof SDPA_SCALES)[number];
+  readonly silu: (typeof SILUS)[number];
+  readonly rmsEps: number;
+  readonly rmsLayout: (typeof RMS_LAYOUTS)[number];
+  readonly rmsExact: boolean;
+  readonly scaleBits: (typeof SCALE_ROUNDINGS)[number];
+  readonly eltwiseRounding: (typeof ELTWISE_ROUNDINGS)[number];
+  readonly eltwiseMul: (typeof ELTWISE_MULS)[number];
+  readonly sfpuRoots: (typeof SFPU_ERAS)[number];
+  readonly demoRotOffByOne: boolean;
+  readonly skipLayer: number;
+  readonly ropePositionOffset: number;
+  readonly threads: number;
+}
+
+export type KnobName = keyof N150Config;
+
+export type KnobKind =
+  | { readonly kind: 'oneOf'; readonly values: readonly string[] }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'integer'; readonly minimum: number; readonly maximum: number }
+  | { readonly kind: 'positive' };
+
+export interface Knob {
+  readonly value: KnobKind;
+  /** One line for `--help`. */
+  readonly doc: string;
+}
+
+const oneOf = (values: readonly string[]): KnobKind => ({ kind: 'oneOf', values });
+const integer = (minimum: number, maximum: number): KnobKind => ({ kind: 'integer', minimum, maximum });
+const BOOLEAN: KnobKind = { kind: 'boolean' };
+const fidelity = (doc: string): Knob => ({ value: oneOf(MATH_FIDELITIES), doc: `math fidelity of ${doc}` });
+
+const LARGEST_POSITION_OFFSET = 4096;
+
+/** In the order that `--help` prints. */
+export const KNOBS: Readonly<Record<KnobName, Knob>> = {
+  recipe: { value: oneOf(RECIPE_NAMES), doc: 'named set of knobs; others given beside it win over it' },
+  tier: {
+    value: oneOf(MATMUL_TIERS),
+    doc: 'exact: integer-exact matrix unit; fast: same error statistics in floats; fp32: no device noise but the weight formats',
+  },
+  qkvFidelity: fidelity('the q, k and v projections'),
+  oFidelity: fidelity('the attention output projection'),
+  gateUpFidelity: fidelity('the gate and up projections'),
+  downFidelity: fidelity('the down projection'),
+  lmHeadFidelity: fidelity('the lm_head'),
+  ropeFidelity: fidelity('the rotation matmul'),
+  sdpaFidelity: fidelity('both attention matmuls'),
+  normFidelity: fidelity('RMSNorm: HiFi2 cuts the last bit of what stands in SrcB'),
+  multiplyFidelity: fidelity('silu(gate) * up on the matrix unit'),
+  fp32DestAcc: { value: BOOLEAN, doc: 'Dst of the linear layers holds float32 instead of bfloat16' },
+  packerL1Acc: { value: BOOLEAN, doc: 'the packer adds the partial sums of K blocks in L1' },
+  in0BlockW: { value: integer(1, 4096), doc: 'K tiles per block of the linear layers (the demo: 1)' },
+  intermediateFormat: {
+    value: oneOf(INTERMEDIATE_FORMATS),
+    doc: 'partial sums between K blocks; auto: FP32 with fp32DestAcc, BFP8_B for BFP8_B output without packerL1Acc, else BF16',
+  },
+  weightFormat: { value: oneOf(WEIGHT_FORMATS), doc: 'linear layers in DRAM, blocks of 16 output features' },
+  lmHeadFormat: { value: oneOf(WEIGHT_FORMATS), doc: 'lm_head in DRAM' },
+  biasFormat: { value: oneOf(STORE_FORMATS), doc: 'qkv bias in DRAM' },
+  kvFormat: { value: oneOf(STORE_FORMATS), doc: 'KV cache, blocks of 16 neighbours of one head' },
+  logitsFormat: { value: oneOf(STORE_FORMATS), doc: 'lm_head output, blocks of 16 vocabulary ids' },
+  hostBfpRounding: {
+    value: oneOf(HOST_BFP_ROUNDINGS),
+    doc: 'host packing: halfUp until January 2025, nearestEven since',
+  },
+  bfp8PackDoubleRound: { value: BOOLEAN, doc: 'the packer rounds to 6 mantissa bits before it packs BFP8_B' },
+  sdpaExp: {
+    value: oneOf(SDPA_EXPS),
+    doc: 'exponential of attention: fastApprox (-3.4 % to +3.1 %), accurate2024 (squarings), exact',
+  },
+  sdpaChunk: { value: integer(32, 4096), doc: 'keys per attention chunk, a multiple of 32' },
+  sdpaMerge: {
+    value: oneOf(SDPA_MERGES),
+    doc: 'sequential: chunks on many cores, merged last chunk first; oneCore: chunks one after the other',
+  },
+  sdpaScale: {
+    value: oneOf(SDPA_SCALES),
+    doc: 'multiply: scores times the scale on the matrix unit; insideExp: the vector unit scales in float32',
+  },
+  silu: { value: oneOf(SILUS), doc: 'piecewise2024: the polynomial of the era (off by up to 0.043); exact' },
+  rmsEps: {
+    value: { kind: 'positive' },
+    doc: "epsilon of RMSNorm (the demo's class default, whatever config.json says)",
+  },
+  rmsLayout: {
+    value: oneOf(RMS_LAYOUTS),
+    doc: 'sharded: partial sums of several cores; interleaved: one core per row',
+  },
+  rmsExact: { value: BOOLEAN, doc: 'RMSNorm in float64, rounded once to bfloat16' },
+  scaleBits: {
+    value: oneOf(SCALE_ROUNDINGS),
+    doc: 'host scalars (attention scale, epsilon, reduce scalers): bf16Truncated in 2024, bf16Nearest since',
+  },
+  eltwiseRounding: { value: oneOf(ELTWISE_ROUNDINGS), doc: 'additions: hw (ties away, via 10 bits) or rtne' },
+  eltwiseMul: {
+    value: oneOf(ELTWISE_MULS),
+    doc: 'silu(gate) * up: matrixUnit in phases, or vectorUnit rounded once to nearest even',
+  },
+  sfpuRoots: { value: oneOf(SFPU_ERAS), doc: "square root and reciprocal: 2024's approximations or exact" },
+  demoRotOffByOne: {
+    value: BOOLEAN,
+    doc: "the demo's first decode step after a prefill rotates by the position before; off in its tests",
+  },
+  skipLayer: { value: integer(-1, 1023), doc: 'debugging: leaves out this layer (-1: none)' },
+  ropePositionOffset: {
+    value: integer(-LARGEST_POSITION_OFFSET, LARGEST_POSITION_OFFSET),
+    doc: 'debugging: rotates by the position plus this',
+  },
+  threads: {
+    value: integer(0, 64),
+    doc: 'worker threads of the kernels (0: as many as the machine has); never changes a bit',
+  },
+};
+
+export const KNOB_NAMES: readonly KnobName[] = Object.keys(KNOBS) as KnobName[];
+
+/** Shorthands: a name that sets several knobs, or an old name. */
+export const KNOB_ALIASES: Readonly<Record<string, readonly KnobName[]>> = {
+  mathFidelity: ['qkvFidelity', 'oFidelity', 'gateUpFidelity', 'downFidelity', 'lmHeadFidelity'],
+  mmTier: ['tier'],
+};

@@ -1,0 +1,210 @@
+// Qwen2's decode graph on the N150: what happens to a batch of positions, in order.
+// Source: n150-numerics C. Every operation is independent per row, so a batch gives the same bits as single positions.
+import type { ModelConfig } from '../../checkpoint/config.ts';
+import type { TapName } from '../logits-source.ts';
+import { finalNormSplit, layerNormSplit } from './chip.ts';
+import type { N150Config } from './compute-config.ts';
+import type { DeviceWeights, LayerWeights } from './device-weights.ts';
+import { createKvCache, type KvCache } from './kv-cache.ts';
+import type { MathFidelity, MatmulEngine, MatmulOptions, OutputFormat } from './matmul-engine.ts';
+import { createAttentionDecode } from './ops/attention-decode.ts';
+import { createAdd, createMultiply, multiplyOnVectorUnit } from './ops/eltwise.ts';
+import { createRmsNorm, type RmsNorm } from './ops/rms-norm.ts';
+import { createRotate } from './ops/rotary.ts';
+import { rotaryFrequencies, writeRotaryTables, type YarnScaling } from './ops/rotary-tables.ts';
+import { naturalLogarithm } from './ops/sin-cos.ts';
+import { createVectorUnit } from './sfpu/vector-unit.ts';
+
+/** Called with the [rows, H] values of a tap; they are valid only during the call. */
+export type TapSink = (tap: TapName, rows: Float32Array) => void;
+
+export interface DecodeGraph {
+  /**
+   * Runs the layers over the next positions and keeps their keys and values.
+   *
+   * @param tokenIds - [P].
+   * @param firstPosition - position of row 0; positions before it must have been run.
+   * @param rotaryShift - added to the position that R is made for (0 but for debugging and the demo's first step).
+   * @returns [P, H] after the final norm.
+   */
+  run(tokenIds: Int32Array, firstPosition: number, rotaryShift: number, onTap: TapSink): Float32Array;
+  /** Logits [rows, V] of rows of the final norm. */
+  logits(normed: Float32Array, rows: number): Float32Array;
+}
+
+export function createDecodeGraph(
+  model: ModelConfig,
+  config: N150Config,
+  weights: DeviceWeights,
+  engine: MatmulEngine,
+): DecodeGraph {
+  const { hiddenSize, intermediateSize, queryHeads, keyValueHeads, headDim } = model;
+  const isFloat32 = config.tier === 'fp32';
+  const queryWidth = queryHeads * headDim;
+  const keyValueWidth = keyValueHeads * headDim;
+  const qkvWidth = queryWidth + 2 * keyValueWidth;
+  const headsPerGroup = queryHeads / keyValueHeads;
+
+  const vectorUnit = createVectorUnit(config);
+  const add = createAdd(config);
+  const multiply =
+    isFloat32 || config.eltwiseMul === 'matrixUnit'
+      ? createMultiply(config, config.multiplyFidelity)
+      : multiplyOnVectorUnit;
+  const layerNorm = createRmsNorm(hiddenSize, layerNormSplit(hiddenSize), config, vectorUnit);
+  const finalNorm = createRmsNorm(hiddenSize, finalNormSplit(hiddenSize), config, vectorUnit);
+  const rotate = createRotate(headDim, config);
+  const frequencies = rotaryFrequencies(headDim, model.ropeTheta, yarnOf(model));
+  const attend = createAttentionDecode({ headDim, keyValueHeads }, config, vectorUnit);
+  const caches: readonly KvCache[] = weights.layers.map(() => createKvCache(keyValueHeads, headDim, config));
+
+  const options = {
+    qkv: matmulOptions(config, config.qkvFidelity, 'BF16'),
+    o: matmulOptions(config, config.oFidelity, 'BF16'),
+    gateUp: matmulOptions(config, config.gateUpFidelity, 'BF16'),
+    down: matmulOptions(config, config.downFidelity, 'BF16'),
+    lmHead: matmulOptions(config, config.lmHeadFidelity, config.logitsFormat),
+  };
+
+  function run(tokenIds: Int32Array, firstPosition: number, rotaryShift: number, onTap: TapSink): Float32Array {
+    const rows = tokenIds.length;
+    const hidden = new Float32Array(rows * hiddenSize);
+    for (let row = 0; row < rows; row++) weights.embed(tokenIds[row]!, hidden, row * hiddenSize);
+    onTap('embed_tokens.out', hidden);
+
+    const tables = rotaryTables(firstPosition + rotaryShift, rows);
+    for (let layer = 0; layer < weights.layers.length; layer++) {
+      if (layer !== config.skipLayer) runLayer(layer, hidden, rows, firstPosition, tables, onTap);
+      onTap(`layers.${layer}.out`, hidden);
+    }
+    const normed = normRows(finalNorm, hidden, weights.norm, rows);
+    onTap('norm.out', normed);
+    return normed;
+  }
+
+  /** Adds one layer's attention and MLP to `hidden` [P, H] in place. */
+  function runLayer(
+    layer: number,
+    hidden: Float32Array,
+    rows: number,
+    firstPosition: number,
+    tables: RotaryTables,
+    onTap: TapSink,
+  ): void {
+    const layerWeights = weights.layers[layer]!;
+    const attended = attention(layerWeights, caches[layer]!, hidden, rows, firstPosition, tables);
+    onTap(`layers.${layer}.self_attn.out`, attended);
+    addInPlace(hidden, attended);
+    const fed = mlp(layerWeights, hidden, rows);
+    onTap(`layers.${layer}.mlp.out`, fed);
+    addInPlace(hidden, fed);
+  }
+
+  function attention(
+    layer: LayerWeights,
+    cache: KvCache,
+    hidden: Float32Array,
+    rows: number,
+    firstPosition: number,
+    tables: RotaryTables,
+  ): Float32Array {
+    const normed = normRows(layerNorm, hidden, layer.inputLayernorm, rows);
+    const qkv = engine.matmul(normed, rows, layer.qkvProj, options.qkv);
+    const attended = new Float32Array(rows * queryWidth);
+    for (let row = 0; row < rows; row++) {
+      const start = row * qkvWidth;
+      for (let i = 0; i < qkvWidth; i++) qkv[start + i] = add(qkv[start + i]!, layer.qkvBias[i]!);
+      for (let head = 0; head < queryHeads + keyValueHeads; head++) {
+        rotate(qkv, start + head * headDim, tables.cosines[row]!, tables.sines[row]!);
+      }
+      cache.write(firstPosition + row, qkv, start + queryWidth, qkv, start + queryWidth + keyValueWidth);
+      for (let head = 0; head < queryHeads; head++) {
+        const headCache = cache.heads[Math.floor(head / headsPerGroup)]!;
+        const offset = head * headDim;
+        attend(qkv, start + offset, headCache, firstPosition + row, attended, row * queryWidth + offset);
+      }
+    }
+    return engine.matmul(attended, rows, layer.oProj, options.o);
+  }
+
+  function mlp(layer: LayerWeights, hidden: Float32Array, rows: number): Float32Array {
+    const normed = normRows(layerNorm, hidden, layer.postAttentionLayernorm, rows);
+    const gate = engine.matmul(normed, rows, layer.gateProj, options.gateUp);
+    const up = engine.matmul(normed, rows, layer.upProj, options.gateUp);
+    for (let i = 0; i < rows * intermediateSize; i++) gate[i] = multiply(vectorUnit.silu(gate[i]!), up[i]!);
+    return engine.matmul(gate, rows, layer.downProj, options.down);
+  }
+
+  /** Residual addition; the residual stream is operand 0. */
+  function addInPlace(hidden: Float32Array, branch: Float32Array): void {
+    for (let i = 0; i < hidden.length; i++) hidden[i] = add(hidden[i]!, branch[i]!);
+  }
+
+  function normRows(norm: RmsNorm, hidden: Float32Array, gamma: Float32Array, rows: number): Float32Array {
+    const normed = new Float32Array(rows * hiddenSize);
+    for (let row = 0; row < rows; row++) {
+      norm(hidden, row * hiddenSize, gamma, normed.subarray(row * hiddenSize, (row + 1) * hiddenSize));
+    }
+    return normed;
+  }
+
+  function rotaryTables(firstPosition: number, rows: number): RotaryTables {
+    const table = (): Float32Array[] => Array.from({ length: rows }, () => new Float32Array(headDim / 2));
+    const tables = { cosines: table(), sines: table() };
+    for (let row = 0; row < rows; row++) {
+      writeRotaryTables(frequencies, firstPosition + row, isFloat32, tables.cosines[row]!, tables.sines[row]!);
+    }
+    return tables;
+  }
+
+  return {
+    run,
+    logits: (normed, rows) => engine.matmul(normed, rows, weights.lmHead, options.lmHead),
+  };
+}
+
+/** Rows of [D/2] for each position of a batch. */
+interface RotaryTables {
+  readonly cosines: readonly Float32Array[];
+  readonly sines: readonly Float32Array[];
+}
+
+function matmulOptions(config: N150Config, mathFidelity: MathFidelity, outputFormat: OutputFormat): MatmulOptions {
+  const { tier, fp32DestAcc, packerL1Acc, in0BlockW, bfp8PackDoubleRound } = config;
+  return {
+    tier,
+    mathFidelity,
+    fp32DestAcc,
+    packerL1Acc,
+    in0BlockW,
+    intermediateFormat:
+      config.intermediateFormat === 'auto' ? automaticIntermediate(config, outputFormat) : config.intermediateFormat,
+    outputFormat: tier === 'fp32' ? 'FP32' : outputFormat,
+    bfp8PackDoubleRound,
+  };
+}
+
+/** Section I: what ttnn 0.81 takes for partial sums. */
+function automaticIntermediate({ fp32DestAcc, packerL1Acc }: N150Config, outputFormat: OutputFormat): OutputFormat {
+  if (fp32DestAcc) return 'FP32';
+  return outputFormat === 'BFP8_B' && !packerL1Acc ? 'BFP8_B' : 'BF16';
+}
+
+/** YaRN with its table factor worked out as Hugging Face does. */
+function yarnOf({ ropeScaling }: ModelConfig): YarnScaling | undefined {
+  if (ropeScaling === undefined) return undefined;
+  const { factor, mscale, mscaleAllDim } = ropeScaling;
+  const magnitude = (scale: number): number => (factor <= 1 ? 1 : 0.1 * scale * naturalLogarithm(factor) + 1);
+  const fromMscale =
+    mscale !== undefined && mscaleAllDim !== undefined && mscale !== 0 && mscaleAllDim !== 0
+      ? magnitude(mscale) / magnitude(mscaleAllDim)
+      : magnitude(1);
+  return {
+    factor,
+    originalMaxPositions: ropeScaling.originalMaxPositionEmbeddings,
+    betaFast: ropeScaling.betaFast,
+    betaSlow: ropeScaling.betaSlow,
+    truncate: ropeScaling.truncate,
+    attentionFactor: ropeScaling.attentionFactor ?? fromMscale,
+  };
+}

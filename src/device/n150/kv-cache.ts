@@ -1,0 +1,66 @@
+// The KV cache of one layer: keys and values of every position, packed as the device stores them, held as values.
+// Source: n150-numerics A.4 and C row 6: the row is packed to BFP8_B, 16 neighbours of one head share an exponent; the
+// other rows of its tile re-pack to themselves.
+// Exactness: bit-exact.
+import { BLOCK_LENGTH } from '../../numerics/block-float.ts';
+import type { N150Config } from './compute-config.ts';
+import type { HeadCache } from './ops/attention-decode.ts';
+import { packRowsToBlockFloat } from './packer.ts';
+
+const FIRST_CAPACITY = 128;
+
+interface GrowingHead extends HeadCache {
+  keys: Float32Array;
+  values: Float32Array;
+}
+
+export interface KvCache {
+  /** One entry for each key/value head. */
+  readonly heads: readonly HeadCache[];
+  /**
+   * Writes one position.
+   *
+   * @param keys - [K * D] BF16 values from `keysStart`, rotated.
+   * @param values - [K * D] BF16 values from `valuesStart`.
+   */
+  write(position: number, keys: Float32Array, keysStart: number, values: Float32Array, valuesStart: number): void;
+}
+
+/** @param headDim - D; a head whose D is no multiple of 16 is packed with zeros behind it, as in its padded tile. */
+export function createKvCache(keyValueHeads: number, headDim: number, config: N150Config): KvCache {
+  const heads: GrowingHead[] = Array.from({ length: keyValueHeads }, () => ({
+    keys: new Float32Array(FIRST_CAPACITY * headDim),
+    values: new Float32Array(FIRST_CAPACITY * headDim),
+  }));
+  const packs = config.tier !== 'fp32' && config.kvFormat === 'BFP8_B';
+  const packing = { format: 'BFP8_B', doubleRound: config.bfp8PackDoubleRound } as const;
+  const padded = new Float32Array(Math.ceil(headDim / BLOCK_LENGTH) * BLOCK_LENGTH);
+
+  const store = (from: Float32Array, start: number, to: Float32Array, toStart: number): void => {
+    for (let d = 0; d < headDim; d++) padded[d] = from[start + d]!;
+    padded.fill(0, headDim);
+    if (packs) packRowsToBlockFloat(padded, packing);
+    for (let d = 0; d < headDim; d++) to[toStart + d] = padded[d]!;
+  };
+
+  return {
+    heads,
+    write(position, keys, keysStart, values, valuesStart): void {
+      for (let head = 0; head < heads.length; head++) {
+        const cache = heads[head]!;
+        if ((position + 1) * headDim > cache.keys.length) {
+          cache.keys = doubled(cache.keys);
+          cache.values = doubled(cache.values);
+        }
+        store(keys, keysStart + head * headDim, cache.keys, position * headDim);
+        store(values, valuesStart + head * headDim, cache.values, position * headDim);
+      }
+    },
+  };
+}
+
+function doubled(values: Float32Array): Float32Array {
+  const larger = new Float32Array(2 * values.length);
+  larger.set(values);
+  return larger;
+}

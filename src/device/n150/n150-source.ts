@@ -1,0 +1,129 @@
+// The N150 device model as a source of logits: prefill and decode over one sequence with its KV cache.
+import type { Checkpoint } from '../../checkpoint/weights.ts';
+import { InputError } from '../../errors.ts';
+import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../logits-source.ts';
+import { attentionCoresPerHead, finalNormSplit, layerNormSplit } from './chip.ts';
+import { KNOB_NAMES, type N150Config } from './compute-config.ts';
+import { createDecodeGraph } from './decode-graph.ts';
+import { loadDeviceWeights, type PackingProgress } from './device-weights.ts';
+import type { MatmulEngine } from './matmul-engine.ts';
+
+/** Rows that pass through the layers together; changes no bit. */
+const ROWS_PER_BATCH = 128;
+
+/** Logits made at once are at most this many values (16 MiB). */
+const LOGITS_PER_BATCH = 1 << 22;
+
+/**
+ * Packs the checkpoint for the device and opens an empty sequence.
+ *
+ * @param engine - used, not owned: closing the source leaves it open.
+ * @param onPacking - told after each packed layer.
+ */
+export async function createN150Source(
+  checkpoint: Checkpoint,
+  config: N150Config,
+  engine: MatmulEngine,
+  onPacking?: PackingProgress,
+): Promise<LogitsSource> {
+  const weights = loadDeviceWeights(checkpoint, config, engine, onPacking);
+  const graph = createDecodeGraph(checkpoint.config, config, weights, engine);
+  const { vocabSize, hiddenSize } = checkpoint.config;
+  const info = await sourceInfo(checkpoint, config);
+  const rowsPerLogits = Math.max(1, Math.floor(LOGITS_PER_BATCH / vocabSize));
+  let length = 0;
+  let wasPrefilled = false;
+
+  /** The demo's first decode step after a prefill still has the rotation of the position before. */
+  const rotaryShift = (count: number): number => {
+    const isFirstDecodeStep = count === 1 && wasPrefilled;
+    wasPrefilled = count > 1;
+    return config.ropePositionOffset - (config.demoRotOffByOne && isFirstDecodeStep ? 1 : 0);
+  };
+
+  async function feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
+    requireTokenIds(tokenIds, vocabSize);
+    const shift = rotaryShift(tokenIds.length);
+    const wantedTaps = new Set<TapName>(want.taps ?? []);
+    for (let start = 0; start < tokenIds.length; start += ROWS_PER_BATCH) {
+      const batch = tokenIds.subarray(start, start + ROWS_PER_BATCH);
+      const taps = new Map<TapName, Float32Array>();
+      const normed = graph.run(batch, length, shift, (tap, rows) => {
+        if (wantedTaps.has(tap)) taps.set(tap, rows.slice());
+      });
+      const firstPosition = length;
+      length += batch.length;
+      const isLastBatch = start + batch.length === tokenIds.length;
+      if (want.rows === 'none' || (want.rows === 'last' && !isLastBatch)) continue;
+      for (let row = want.rows === 'last' ? batch.length - 1 : 0; row < batch.length; row += rowsPerLogits) {
+        const end = Math.min(row + rowsPerLogits, batch.length);
+        const logits = graph.logits(normed.subarray(row * hiddenSize, end * hiddenSize), end - row);
+        for (let i = row; i < end; i++) {
+          await onRow({
+            position: firstPosition + i,
+            tokenId: batch[i]!,
+            logits: logits.subarray((i - row) * vocabSize, (i - row + 1) * vocabSize),
+            taps: new Map(
+              [...taps].map(([tap, values]) => [tap, values.subarray(i * hiddenSize, (i + 1) * hiddenSize)]),
+            ),
+          });
+        }
+      }
+    }
+  }
+
+  return {
+    info,
+    vocabSize,
+    get length() {
+      return length;
+    },
+    feed,
+    truncate(newLength: number): Promise<void> {
+      length = Math.min(length, newLength);
+      wasPrefilled = false;
+      return Promise.resolve();
+    },
+    close(): Promise<void> {
+      weights.release(engine);
+      return Promise.resolve();
+    },
+  };
+}
+
+function requireTokenIds(tokenIds: Int32Array, vocabSize: number): void {
+  const wrong = tokenIds.find((id) => id < 0 || id >= vocabSize);
+  if (wrong === undefined) return;
+  throw new InputError('A token id is outside the vocabulary.', {
+    code: 'TOKEN_ID',
+    facts: { found: wrong, wanted: `0 … ${vocabSize - 1}` },
+    hint: 'use the tokenizer of the same checkpoint',
+  });
+}
+
+async function sourceInfo(checkpoint: Checkpoint, config: N150Config): Promise<SourceInfo> {
+  const { hiddenSize, keyValueHeads } = checkpoint.config;
+  const isFloat32 = config.tier === 'fp32';
+  const layerNorm = layerNormSplit(hiddenSize);
+  const finalNorm = finalNormSplit(hiddenSize);
+  return {
+    kind: 'n150-model',
+    label: `N150 device model, tier ${config.tier}, recipe ${config.recipe}`,
+    model: checkpoint.name,
+    weightsSha256: await checkpoint.sha256(),
+    dtypes: {
+      weights: config.weightFormat,
+      lmHead: config.lmHeadFormat,
+      bias: config.biasFormat,
+      activations: isFloat32 ? 'FP32' : 'BF16',
+      kvCache: isFloat32 ? 'FP32' : config.kvFormat,
+      logits: isFloat32 ? 'FP32' : config.logitsFormat,
+    },
+    settings: {
+      ...Object.fromEntries(KNOB_NAMES.map((name) => [name, config[name]])),
+      layerNormCores: `${layerNorm.cores} x ${layerNorm.tilesPerCore} tiles`,
+      finalNormCores: `${finalNorm.cores} x ${finalNorm.tilesPerCore} tiles`,
+      attentionCoresPerHead: config.sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads),
+    },
+  };
+}

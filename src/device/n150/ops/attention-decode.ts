@@ -1,0 +1,177 @@
+// Flash decode of one query head for one position: chunks of keys on cores, each with running maximum, sum and output,
+// then merged by the reducer core.
+// Source: n150-numerics C.3, step by step; section I for what later kernels changed (`sdpaScale`, `sdpaMerge`).
+// Exactness: the order of roundings is literal; masked keys weigh exactly zero.
+import { bitsOf } from '../../../numerics/float-bits.ts';
+import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+import { attentionCoresPerHead, chunkRuns } from '../chip.ts';
+import type { N150Config } from '../compute-config.ts';
+import { MVMUL_LANES, mvmul } from '../matrix-unit/mvmul.ts';
+import type { VectorUnit } from '../sfpu/vector-unit.ts';
+import { createAdd, createMultiply, createSubtract } from './eltwise.ts';
+import { hostScalar } from './host-scalars.ts';
+import { createRowProducts, type StridedRows } from './row-products.ts';
+
+/** Keys and values of one key/value head: [positions, D] BF16 values, row p at p * D. */
+export interface HeadCache {
+  readonly keys: Float32Array;
+  readonly values: Float32Array;
+}
+
+/**
+ * Attends with one query head over positions 0 … position.
+ *
+ * @param query - [D] BF16 values from `queryStart`, rotated.
+ * @param out - receives [D] BF16 values from `outStart`.
+ */
+export type AttentionDecode = (
+  query: Float32Array,
+  queryStart: number,
+  cache: HeadCache,
+  position: number,
+  out: Float32Array,
+  outStart: number,
+) => void;
+
+/** What a core holds after its chunks, in BF16. */
+interface PartialAttention {
+  maximum: number;
+  sum: number;
+  readonly output: Float32Array;
+}
+
+export interface AttentionShape {
+  /** D. */
+  readonly headDim: number;
+  /** K, key/value heads: they share the 64 cores evenly. */
+  readonly keyValueHeads: number;
+}
+
+export function createAttentionDecode(
+  { headDim, keyValueHeads }: AttentionShape,
+  config: N150Config,
+  vectorUnit: VectorUnit,
+): AttentionDecode {
+  const { exp, reciprocal } = vectorUnit;
+  const chunkLength = config.sdpaChunk;
+  const cores = config.sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads);
+  const products = createRowProducts(config, config.sdpaFidelity);
+  const add = createAdd(config);
+  const subtract = createSubtract(config);
+  const multiply = createMultiply(config, config.sdpaFidelity);
+  const sumRow = createRowSum(config);
+  const scalesInsideExp = config.sdpaScale === 'insideExp';
+  const exactScale = 1 / Math.sqrt(headDim);
+  const scale = scalesInsideExp ? Math.fround(exactScale) : hostScalar(exactScale, config);
+  const expOfDifference = (a: number, b: number): number =>
+    exp(scalesInsideExp ? Math.fround(subtract(a, b) * scale) : subtract(a, b));
+
+  const scores = new Float32Array(chunkLength);
+  const chunkOutput = new Float32Array(headDim);
+  const reducer: PartialAttention = { maximum: 0, sum: 0, output: new Float32Array(headDim) };
+  const worker: PartialAttention = { maximum: 0, sum: 0, output: new Float32Array(headDim) };
+
+  /** Steps 1 to 8 for one chunk, on top of what the core holds. */
+  const attendChunk = (
+    query: Float32Array,
+    queryStart: number,
+    cache: HeadCache,
+    firstKey: number,
+    keys: number,
+    core: PartialAttention,
+    isFirst: boolean,
+  ): void => {
+    const rows: StridedRows = { values: cache.keys, start: firstKey * headDim, stride: headDim };
+    products.dotEach(query, queryStart, headDim, rows, keys, scores);
+    let maximum = isFirst ? Number.NEGATIVE_INFINITY : core.maximum;
+    for (let j = 0; j < keys; j++) {
+      const score = scalesInsideExp ? scores[j]! : multiply(scores[j]!, scale);
+      scores[j] = score;
+      if (score > maximum) maximum = score;
+    }
+    for (let j = 0; j < keys; j++) scores[j] = expOfDifference(scores[j]!, maximum);
+    const sum = sumRow(scores, keys);
+    const output = isFirst ? core.output : chunkOutput;
+    products.combine(
+      scores,
+      keys,
+      { values: cache.values, start: firstKey * headDim, stride: headDim },
+      headDim,
+      output,
+    );
+    if (isFirst) {
+      core.sum = sum;
+    } else {
+      const decay = expOfDifference(core.maximum, maximum);
+      core.sum = add(multiply(core.sum, decay), sum);
+      for (let d = 0; d < headDim; d++) core.output[d] = add(multiply(core.output[d]!, decay), chunkOutput[d]!);
+    }
+    core.maximum = maximum;
+  };
+
+  return (query, queryStart, cache, position, out, outStart) => {
+    const runs = chunkRuns(Math.floor(position / chunkLength) + 1, cores);
+    for (let index = 0; index < runs.length; index++) {
+      const { first, end } = runs[index]!;
+      const core = index === 0 ? reducer : worker;
+      for (let chunk = first; chunk < end; chunk++) {
+        const firstKey = chunk * chunkLength;
+        const keys = Math.min(chunkLength, position + 1 - firstKey);
+        attendChunk(query, queryStart, cache, firstKey, keys, core, chunk === first);
+      }
+      if (index > 0) merge(reducer, worker);
+    }
+    const inverse = reciprocal(reducer.sum);
+    for (let d = 0; d < headDim; d++) out[outStart + d] = multiply(reducer.output[d]!, inverse);
+  };
+
+  /** The reducer takes in one worker: both sides are rescaled, the winning one by exp(0) too. */
+  function merge(into: PartialAttention, from: PartialAttention): void {
+    const maximum = Math.max(into.maximum, from.maximum);
+    const keep = expOfDifference(into.maximum, maximum);
+    const take = expOfDifference(from.maximum, maximum);
+    into.sum = add(multiply(into.sum, keep), multiply(from.sum, take));
+    for (let d = 0; d < headDim; d++) {
+      into.output[d] = add(multiply(into.output[d]!, keep), multiply(from.output[d]!, take));
+    }
+    into.maximum = maximum;
+  }
+}
+
+type RowSum = (row: Float32Array, count: number) => number;
+
+const ONE = 0x3f80_0000;
+
+/** Sum of a chunk's weights: a reduce with scaler 1, the weights in SrcA (uncut), 16-bit Dst. */
+function createRowSum(config: N150Config): RowSum {
+  const cell = new Float32Array(1);
+  const cellBits = bitsOf(cell);
+  if (config.tier === 'exact') {
+    const phases = (config.sdpaFidelity === 'LoFi' ? [0] : [0, 1]).map((phase) => ({ phase, fp32DestAcc: false }));
+    const srcA = new Uint32Array(MVMUL_LANES);
+    const srcB = new Uint32Array(MVMUL_LANES).fill(ONE);
+    return (row, count) => {
+      let dst = 0;
+      for (let face = 0; face < count; face += MVMUL_LANES) {
+        for (let lane = 0; lane < MVMUL_LANES; lane++) {
+          cell[0] = face + lane < count ? row[face + lane]! : 0;
+          srcA[lane] = cellBits[0]!;
+        }
+        for (const phase of phases) dst = mvmul(srcA, srcB, dst, phase);
+      }
+      cellBits[0] = dst;
+      return cell[0]!;
+    };
+  }
+  const add = createAdd({ ...config, eltwiseRounding: 'rtne' });
+  return (row, count) => {
+    let sum = 0;
+    for (let tile = 0; tile < count; tile += TILE_SIDE) {
+      const end = Math.min(tile + TILE_SIDE, count);
+      let tileSum = 0;
+      for (let j = tile; j < end; j++) tileSum = Math.fround(tileSum + row[j]!);
+      sum = add(sum, tileSum);
+    }
+    return sum;
+  };
+}

@@ -1,0 +1,183 @@
+// The matmuls of attention for one row: a row times the columns of a tile-aligned operand, K tiles in one 16-bit Dst.
+// Source: n150-numerics B.3, B.4, B.6 (no L1 accumulation: all updates stay in Dst), B.7 for tier fast.
+// Exactness: bit-exact in tier exact; tier fast rounds once per K tile; tier fp32 not at all.
+import { bf16FromFloat32Bits } from '../../../numerics/bf16.ts';
+import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
+import { bitsOf } from '../../../numerics/float-bits.ts';
+import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+import type { N150Config } from '../compute-config.ts';
+import type { MathFidelity } from '../matmul-engine.ts';
+import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
+import { MVMUL_LANES, mvmul } from '../matrix-unit/mvmul.ts';
+
+/** Where a matrix operand lies: element (i, j) at `start + i * stride + j`. */
+export interface StridedRows {
+  readonly values: Float32Array;
+  readonly start: number;
+  readonly stride: number;
+}
+
+export interface RowProducts {
+  /**
+   * out[j] = row · rows_j for j < count: K runs along each of the rows (keys: K is the head dimension).
+   *
+   * @param row - [depth] BF16 values from `rowStart`; stands in SrcB.
+   * @param rows - [count, depth] BF16 values; SrcA.
+   */
+  dotEach(
+    row: Float32Array,
+    rowStart: number,
+    depth: number,
+    rows: StridedRows,
+    count: number,
+    out: Float32Array,
+  ): void;
+  /**
+   * out[j] = sum over i of row[i] * rows[i][j] for j < width: K runs across the rows (values: K is the position).
+   *
+   * @param row - [depth] BF16 values; SrcB.
+   * @param rows - [depth, width] BF16 values; SrcA.
+   */
+  combine(row: Float32Array, depth: number, rows: StridedRows, width: number, out: Float32Array): void;
+}
+
+/** @returns both products in the configuration's tier. */
+export function createRowProducts(config: N150Config, fidelity: MathFidelity): RowProducts {
+  return config.tier === 'exact' ? exactProducts(fidelity) : floatProducts(config, fidelity);
+}
+
+/** Longest row that attention multiplies: a chunk of keys or a head. */
+const LONGEST_ROW = 4096;
+
+function floatProducts(config: N150Config, fidelity: MathFidelity): RowProducts {
+  const rounds = config.tier !== 'fp32';
+  const masks = FAST_OPERAND_MASKS[fidelity];
+  const rowMask = rounds ? masks.in0 << 16 : -1;
+  const rowsMask = rounds ? masks.in1 << 16 : -1;
+  const cutsRows = rounds && masks.in1 !== 0xffff;
+  const cell = new Float32Array(1);
+  const cellBits = bitsOf(cell);
+  const cutRow = new Float32Array(LONGEST_ROW);
+  const cutRows = new Float32Array(LONGEST_ROW);
+  const sums = new Float32Array(LONGEST_ROW);
+
+  const addToDst = (dst: number, sum: number): number => {
+    cell[0] = dst + sum;
+    if (rounds) cellBits[0] = bf16FromFloat32Bits(cellBits[0]!) << 16;
+    return cell[0]!;
+  };
+
+  return {
+    dotEach(row, rowStart, depth, { values, start, stride }, count, out): void {
+      copyMasked(row, rowStart, depth, rowMask, cutRow);
+      for (let j = 0; j < count; j++) {
+        let source = values;
+        let first = start + j * stride;
+        if (cutsRows) {
+          copyMasked(values, first, depth, rowsMask, cutRows);
+          source = cutRows;
+          first = 0;
+        }
+        let dst = 0;
+        for (let tile = 0; tile < depth; tile += TILE_SIDE) {
+          const end = Math.min(tile + TILE_SIDE, depth);
+          let sum = 0;
+          for (let i = tile; i < end; i++) sum = Math.fround(sum + Math.fround(cutRow[i]! * source[first + i]!));
+          dst = addToDst(dst, sum);
+        }
+        out[j] = dst;
+      }
+    },
+    combine(row, depth, { values, start, stride }, width, out): void {
+      copyMasked(row, 0, depth, rowMask, cutRow);
+      out.fill(0, 0, width);
+      for (let tile = 0; tile < depth; tile += TILE_SIDE) {
+        const end = Math.min(tile + TILE_SIDE, depth);
+        sums.fill(0, 0, width);
+        for (let i = tile; i < end; i++) {
+          const weight = cutRow[i]!;
+          if (weight === 0) continue;
+          let source = values;
+          let first = start + i * stride;
+          if (cutsRows) {
+            copyMasked(values, first, width, rowsMask, cutRows);
+            source = cutRows;
+            first = 0;
+          }
+          for (let j = 0; j < width; j++) sums[j] = sums[j]! + Math.fround(weight * source[first + j]!);
+        }
+        for (let j = 0; j < width; j++) out[j] = addToDst(out[j]!, sums[j]!);
+      }
+    },
+  };
+}
+
+/** Copies float32 values with only the bits of `mask`. */
+function copyMasked(from: Float32Array, start: number, count: number, mask: number, to: Float32Array): void {
+  const toBits = bitsOf(to);
+  for (let i = 0; i < count; i++) {
+    to[i] = from[start + i]!;
+    toBits[i] = toBits[i]! & mask;
+  }
+}
+
+/** Options of each phase, made once. */
+const PHASES = [0, 1, 2, 3].map((phase) => ({ phase, fp32DestAcc: false }));
+
+function exactProducts(fidelity: MathFidelity): RowProducts {
+  const phases = PHASES.slice(0, PHASE_COUNT[fidelity]);
+  // One tile of each operand, as the two 16-lane halves that MVMUL takes.
+  const srcA = [new Uint32Array(MVMUL_LANES), new Uint32Array(MVMUL_LANES)] as const;
+  const srcB = [new Uint32Array(MVMUL_LANES), new Uint32Array(MVMUL_LANES)] as const;
+  const cell = new Float32Array(1);
+  const cellBits = bitsOf(cell);
+
+  const loadLanes = (
+    lanes: readonly [Uint32Array, Uint32Array],
+    values: Float32Array,
+    start: number,
+    step: number,
+    count: number,
+  ): void => {
+    for (let lane = 0; lane < TILE_SIDE; lane++) {
+      cell[0] = lane < count ? values[start + lane * step]! : 0;
+      lanes[lane >> 4]![lane & 15] = cellBits[0]!;
+    }
+  };
+  const addTile = (dstBits: number): number => {
+    let dst = dstBits;
+    for (const phase of phases) {
+      dst = mvmul(srcA[0], srcB[0], dst, phase);
+      dst = mvmul(srcA[1], srcB[1], dst, phase);
+    }
+    return dst;
+  };
+
+  const outputBitsOf = (out: Float32Array): Int32Array => new Int32Array(out.buffer, out.byteOffset, out.length);
+  return {
+    dotEach(row, rowStart, depth, { values, start, stride }, count, out): void {
+      const outBits = outputBitsOf(out);
+      outBits.fill(0, 0, count);
+      for (let tile = 0; tile < depth; tile += TILE_SIDE) {
+        const lanes = Math.min(TILE_SIDE, depth - tile);
+        loadLanes(srcB, row, rowStart + tile, 1, lanes);
+        for (let j = 0; j < count; j++) {
+          loadLanes(srcA, values, start + j * stride + tile, 1, lanes);
+          outBits[j] = addTile(outBits[j]!);
+        }
+      }
+    },
+    combine(row, depth, { values, start, stride }, width, out): void {
+      const outBits = outputBitsOf(out);
+      outBits.fill(0, 0, width);
+      for (let tile = 0; tile < depth; tile += TILE_SIDE) {
+        const lanes = Math.min(TILE_SIDE, depth - tile);
+        loadLanes(srcB, row, tile, 1, lanes);
+        for (let j = 0; j < width; j++) {
+          loadLanes(srcA, values, start + tile * stride + j, stride, lanes);
+          outBits[j] = addTile(outBits[j]!);
+        }
+      }
+    },
+  };
+}
