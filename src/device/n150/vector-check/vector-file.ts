@@ -1,0 +1,43 @@
+// One vector file as its checker sees it: raw records or named tensors, both as plain arrays.
+import { readFileSync } from 'node:fs';
+import { InputError } from '../../../errors.ts';
+import { bitsOf } from '../../../numerics/float-bits.ts';
+
+export interface VectorFile {
+  /** Name without folder. */
+  readonly name: string;
+  readonly path: string;
+}
+
+/** @returns the file's bytes and its number of records. @throws InputError unless it holds whole records. */
+export function readRecords(file: VectorFile, recordBytes: number): { data: Buffer; records: number } {
+  const data = readFileSync(file.path);
+  if (data.length === 0 || data.length % recordBytes !== 0) {
+    throw wrongSize(file, data.length, `a multiple of ${recordBytes} bytes`);
+  }
+  return { data, records: data.length / recordBytes };
+}
+
+export function wrongSize(file: VectorFile, found: number, wanted: string): InputError {
+  return new InputError(`${file.name} is not a vector file of the known layout.`, {
+    code: 'VECTOR_SIZE',
+    facts: { found: `${found} bytes`, wanted },
+    hint: 'see fixtures/vectors/README.md for the layout of each file',
+  });
+}
+
+/** Float32 values of `count` little-endian bfloat16 patterns at `offset`. */
+export function bf16Values(data: Buffer, offset: number, count: number): Float32Array {
+  const values = new Float32Array(count);
+  const bits = bitsOf(values);
+  for (let i = 0; i < count; i++) bits[i] = data.readUInt16LE(offset + 2 * i) << 16;
+  return values;
+}
+
+/** `count` little-endian float32 values at `offset`, bit for bit. */
+export function float32Values(data: Buffer, offset: number, count: number): Float32Array {
+  const values = new Float32Array(count);
+  const bits = bitsOf(values);
+  for (let i = 0; i < count; i++) bits[i] = data.readUInt32LE(offset + 4 * i);
+  return values;
+}
