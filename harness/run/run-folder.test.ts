@@ -1,5 +1,14 @@
 // Facts about run folders: complete lines only, nothing half written, and resume only with the same plan.
-import { appendFileSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -82,7 +91,7 @@ describe('RunFolder', () => {
   it('keeps a bounded number of failing rows', () => {
     const run = RunFolder.create(parent, startedAt, plan);
     const kept = Array.from({ length: EVIDENCE_ROWS_MAX + 3 }, (_, i) =>
-      run.keepEvidence(`a/b ${i}`, () => Uint8Array.of(i)),
+      run.keepEvidence(`a/b ${i}`, (file) => writeFileSync(file, String(i))),
     );
     run.close();
     expect(kept[0]).toBe('evidence/a_b_0.safetensors');

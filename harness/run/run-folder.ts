@@ -33,13 +33,14 @@ export class RunFolder {
   /** Records of an earlier run that is resumed, in order; empty for a new run. */
   readonly resumedRecords: readonly TokenRecord[];
   private readonly tokensFd: number;
-  private evidenceRows = 0;
+  private evidenceRows: number;
   private isOpen = true;
 
   private constructor(folder: string, resumedRecords: readonly TokenRecord[]) {
     this.folder = folder;
     this.runId = path.basename(path.resolve(folder));
     this.resumedRecords = resumedRecords;
+    this.evidenceRows = resumedRecords.filter(({ evidence }) => evidence !== null).length;
     this.tokensFd = openSync(path.join(folder, TOKENS_FILE), 'a');
   }
 
@@ -118,14 +119,17 @@ export class RunFolder {
   /**
    * Keeps both rows of a failing token while there is room for it.
    *
-   * @param content - the file's bytes, made only if it is kept.
+   * @param write - writes the file at the path it is given; called only if the rows are kept.
    * @returns the path relative to the folder, or null when the limit is reached.
    */
-  keepEvidence(name: string, content: () => Uint8Array): string | null {
+  keepEvidence(name: string, write: (file: string) => void): string | null {
+    const file = `evidence/${name.replaceAll(/[^\w.-]+/g, '_')}.safetensors`;
+    const target = path.join(this.folder, file);
+    if (existsSync(target)) return file;
     if (this.evidenceRows >= EVIDENCE_ROWS_MAX) return null;
     this.evidenceRows++;
-    const file = `evidence/${name.replaceAll(/[^\w.-]+/g, '_')}.safetensors`;
-    this.writeFile(file, content());
+    guardWrite(target, () => mkdirSync(path.dirname(target), { recursive: true }));
+    write(target);
     return file;
   }
 
