@@ -4,6 +4,7 @@ import {
   argmax,
   blame,
   CHUNK_POSITIONS,
+  chunkEnd,
   decodeStep,
   type PairSink,
   requireContext,
@@ -54,9 +55,9 @@ export async function runFree(
 
   let goldenNext: Choice = { tokenId: undefined, stopReason: undefined };
   let actualNext: Choice = goldenNext;
-  for (let from = 0; from < promptIds.length; from += chunkPositions) {
+  for (let from = 0; from < promptIds.length; ) {
     request.signal?.throwIfAborted();
-    const ids = promptIds.subarray(from, from + chunkPositions);
+    const ids = promptIds.subarray(from, chunkEnd(from, promptIds.length, chunkPositions));
     const goldenRows = await rowsOf(reference, 'golden', ids, from, request);
     const actualRows = await rowsOf(device, 'actual', ids, from, request);
     if (from + ids.length === promptIds.length) {
@@ -66,6 +67,7 @@ export async function runFree(
     for (const [i, golden] of goldenRows.entries()) {
       await hand(golden, actualRows[i]!, promptIds[from + i + 1] ?? goldenNext.tokenId);
     }
+    from += ids.length;
   }
 
   const goldenIds = [...promptIds];

@@ -47,13 +47,20 @@ describe('runLockstep', () => {
     const device = new ToySource(50);
     const { outcome } = await pairsOf(reference, device);
     expect(reference.feeds).toEqual([4, 4, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
-    expect(device.feeds).toEqual([4, 4, 2, 4, 4, 1]);
+    expect(device.feeds).toEqual([4, 4, 2, 1, 4, 4]);
     const replay = new ToySource(50);
     const greedy: number[] = [];
     await replay.feed(outcome.tokenIds, { rows: 'all' }, (row) => {
       greedy.push(argmax(row.logits));
     });
     expect([...outcome.tokenIds.subarray(10)]).toEqual(greedy.slice(9, -1));
+  });
+
+  it('feeds no single position of the prompt but a prompt of one token', async () => {
+    const device = new ToySource(50);
+    await pairsOf(new ToySource(50), device, { promptIds: new Int32Array(9).fill(3), maxNewTokens: 0 });
+    await pairsOf(new ToySource(50), device, { promptIds: Int32Array.of(3), maxNewTokens: 0 });
+    expect(device.feeds).toEqual([4, 3, 2, 1]);
   });
 
   it('stops before the end-of-text token and does not feed it', async () => {

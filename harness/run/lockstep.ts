@@ -82,9 +82,12 @@ export async function runLockstep(
     chunk.clear();
   };
 
-  for (let from = 0; from < request.promptIds.length; from += chunk.capacity) {
+  while (fedIds.length < request.promptIds.length) {
     request.signal?.throwIfAborted();
-    const ids = request.promptIds.subarray(from, from + chunk.capacity);
+    const ids = request.promptIds.subarray(
+      fedIds.length,
+      chunkEnd(fedIds.length, request.promptIds.length, chunk.capacity),
+    );
     await referenceRows(reference, ids, fedIds.length, chunk, request);
     fedIds.push(...ids);
     if (fedIds.length < request.promptIds.length) await compareChunk(request.promptIds[fedIds.length]);
@@ -101,9 +104,16 @@ export async function runLockstep(
     fedIds.push(next.tokenId);
     newTokens++;
     next = nextToken(chunk, request, newTokens);
-    if (chunk.isFull || next.tokenId === undefined) await compareChunk(next.tokenId);
+    // The first decode step is fed alone: devices may treat it otherwise than the prefill before it.
+    if (newTokens === 1 || chunk.isFull || next.tokenId === undefined) await compareChunk(next.tokenId);
   }
   return { tokenIds: Int32Array.from(fedIds), newTokens, stopReason: next.stopReason ?? 'max-new-tokens' };
+}
+
+/** End of the prompt chunk from `from` on: never leaves a single position behind, which a device would take for decode. */
+export function chunkEnd(from: number, promptLength: number, capacity: number): number {
+  const end = Math.min(from + capacity, promptLength);
+  return promptLength - end === 1 && end - from > 2 ? end - 1 : end;
 }
 
 /** Index of the largest value, the lowest index among equals; NaN is never the largest. -1 for a row without numbers. */
