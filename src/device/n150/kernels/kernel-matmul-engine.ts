@@ -3,7 +3,14 @@
 import { DeviceError, ShapeError } from '../../../errors.ts';
 import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
 import { TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
-import type { LoadedMatrix, MatmulEngine, MatmulOptions, OutputFormat, WeightFormat } from '../matmul-engine.ts';
+import type {
+  LoadedMatrix,
+  MatmulEngine,
+  MatmulOptions,
+  MatmulTier,
+  OutputFormat,
+  WeightFormat,
+} from '../matmul-engine.ts';
 import { requireSupportedMatmul } from '../matrix-unit/matmul-blocks.ts';
 import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
 import * as layout from './job-layout.ts';
@@ -93,20 +100,52 @@ function runMatmul(
 ): Float32Array {
   const { heap, kernels } = pool;
   const { k, n } = weights;
-  const tiled = rows * tilesAcross(k) * TILE_SIDE;
-  const source = heap.allocate(in0.length * 4);
-  const activations = heap.allocate(tiled * 4);
-  const out = heap.allocate(rows * n * 4);
+  const effective = effectiveOptions(options, k);
+  const regions: number[] = [];
+  const allocate = (bytes: number): number => {
+    const start = heap.allocate(bytes);
+    regions.push(start);
+    return start;
+  };
   try {
-    const effective = effectiveOptions(options, k);
+    const source = allocate(in0.length * 4);
+    const out = allocate(rows * n * 4);
+    const activations = allocateActivations(allocate, rows * tilesAcross(k), options.tier);
     heap.floats(source, in0.length).set(in0);
-    kernels.tileActivations(source, activations, rows, k, effective.in0Mask);
+    kernels.tileActivations(source, activations.raw, rows, k, effective.in0Mask);
+    if (options.tier === 'exact') {
+      const { raw, high, low, exponents, ranges, groups } = activations;
+      kernels.splitActivations(raw, high, low, exponents, ranges, groups);
+    }
     writeJob(heap.ints(layout.JOB_START, 64), { rows, weights, options: effective, activations, out });
     pool.run(rows * k * n < SMALL_JOB);
     return heap.floats(out, rows * n).slice();
   } finally {
-    for (const start of [source, activations, out]) heap.free(start);
+    for (const start of regions) heap.free(start);
   }
+}
+
+/** Activations in K tiles, [groups, 32] each, a group being one row of one tile; the parts only in tier exact. */
+interface Activations {
+  readonly groups: number;
+  readonly raw: number;
+  readonly high: number;
+  readonly low: number;
+  readonly exponents: number;
+  readonly ranges: number;
+}
+
+function allocateActivations(allocate: (bytes: number) => number, groups: number, tier: MatmulTier): Activations {
+  const raw = allocate(groups * TILE_SIDE * 4);
+  if (tier !== 'exact') return { groups, raw, high: 0, low: 0, exponents: 0, ranges: 0 };
+  return {
+    groups,
+    raw,
+    high: allocate(groups * TILE_SIDE * 4),
+    low: allocate(groups * TILE_SIDE * 4),
+    exponents: allocate(groups * TILE_SIDE * 2),
+    ranges: allocate(groups * 4),
+  };
 }
 
 function effectiveOptions(options: MatmulOptions, k: number): EffectiveOptions {
@@ -130,7 +169,7 @@ interface Job {
   readonly rows: number;
   readonly weights: Resident;
   readonly options: EffectiveOptions;
-  readonly activations: number;
+  readonly activations: Activations;
   readonly out: number;
 }
 
@@ -152,7 +191,11 @@ function writeJob(words: Int32Array, { rows, weights, options, activations, out 
     [layout.JOB_OUTPUT_FORMAT, FORMAT_CODE[options.outputFormat]],
     [layout.JOB_DOUBLE_ROUND, Number(options.bfp8PackDoubleRound)],
     [layout.JOB_PHASES, PHASE_COUNT[options.mathFidelity]],
-    [layout.JOB_IN0, activations],
+    [layout.JOB_IN0, activations.raw],
+    [layout.JOB_IN0_HIGH, activations.high],
+    [layout.JOB_IN0_LOW, activations.low],
+    [layout.JOB_IN0_EXPONENTS, activations.exponents],
+    [layout.JOB_IN0_RANGES, activations.ranges],
     [layout.JOB_OUT, out],
     [layout.JOB_UNITS, Math.ceil(n / layout.PANEL_COLUMNS) * Math.ceil(rows / layout.BLOCK_ROWS)],
   ];

@@ -20,6 +20,7 @@ import { createSharedHeap, type SharedHeap } from './shared-heap.ts';
 export interface KernelExports {
   runJob(scratch: number, heartbeat: number): void;
   tileActivations(source: number, target: number, rows: number, k: number, mask: number): void;
+  splitActivations(tiled: number, high: number, low: number, exponents: number, ranges: number, groups: number): void;
 }
 
 declare const WebAssembly: {

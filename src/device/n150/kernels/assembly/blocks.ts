@@ -1,24 +1,32 @@
 // The K loop of one unit of work: blocks of K tiles, partial sums between them, the packed output.
 // Twin of runKBlocks in matmul-blocks.ts, for 128 rows by 64 columns at a time.
 import {
-  BLOCK_ROWS, FORMAT_FP32, JOB_DOUBLE_ROUND, JOB_IN0, JOB_IN0_BLOCK_W, JOB_INTERMEDIATE, JOB_IS_DST_32, JOB_L1_ACC,
+  BLOCK_ROWS, FORMAT_FP32, JOB_DOUBLE_ROUND, JOB_IN0, JOB_IN0_BLOCK_W, JOB_IN0_EXPONENTS, JOB_IN0_HIGH,
+  JOB_IN0_LOW, JOB_IN0_RANGES, JOB_INTERMEDIATE, JOB_IS_DST_32, JOB_L1_ACC,
   JOB_N, JOB_OUT, JOB_OUTPUT_FORMAT, JOB_PHASES, JOB_ROWS, JOB_START, JOB_TIER, JOB_TILES_K, JOB_TILES_N, JOB_WEIGHTS,
   JOB_WEIGHT_FORMAT, JOB_WEIGHT_MASK, PANEL_COLUMNS, TIER_FLOAT,
 } from '../job-layout';
 import { roundToBf16TiesEven } from './bf16';
+import { splitWeights } from './exact-operands';
 import { exactScalarRow } from './exact-scalar';
+import { exactRow, isDstSafe, isSafe } from './exact-step';
 import { floatStep } from './float-step';
 import { packPanel } from './pack';
 import { tileBytes, unpackTile } from './unpack';
 
 const STRIP_BYTES: usize = 32 * PANEL_COLUMNS * 4;
 const PANEL_BYTES: usize = BLOCK_ROWS * PANEL_COLUMNS * 4;
-const IN0_ROW_BYTES: usize = 32 * 4;
 
 // @ts-ignore: decorator
 @inline
 export function field(offset: usize): i32 {
   return load<i32>(<usize>JOB_START + offset);
+}
+
+// @ts-ignore: decorator
+@inline
+function address(offset: usize): usize {
+  return <usize>load<u32>(<usize>JOB_START + offset);
 }
 
 function accumulateInL1(partial: usize, dst: usize, bytes: usize, isFp32: bool): void {
@@ -33,30 +41,64 @@ function unpackStrip(tileK: i32, firstTile: i32, tiles: i32, strip: usize): void
   const format = field(JOB_WEIGHT_FORMAT);
   const keep = field(JOB_WEIGHT_MASK);
   const size = tileBytes(format);
-  const first = <usize><u32>field(JOB_WEIGHTS) + (<usize>tileK * <usize>field(JOB_TILES_N) + <usize>firstTile) * size;
+  const first = address(JOB_WEIGHTS) + (<usize>tileK * <usize>field(JOB_TILES_N) + <usize>firstTile) * size;
   for (let tile: usize = 0; tile < <usize>tiles; tile++) {
     unpackTile(first + tile * size, format, keep, strip, tile << 5);
   }
 }
 
-function step(tileK: i32, firstRow: i32, rows: i32, columns: i32, strip: usize, dst: usize): void {
-  const isDst32 = field(JOB_IS_DST_32) != 0;
-  const in0 = <usize><u32>field(JOB_IN0) + (<usize>tileK * <usize>field(JOB_ROWS) + <usize>firstRow) * IN0_ROW_BYTES;
-  if (field(JOB_TIER) == TIER_FLOAT) {
-    floatStep(in0, strip, dst, rows, columns, isDst32);
-    return;
-  }
+/** Scratch of one share, by byte offset: strips of weights, then Dst and partial sums, then a flag per row. */
+const HIGH_START: usize = STRIP_BYTES;
+const LOW_START: usize = 2 * STRIP_BYTES;
+const EXPONENTS_START: usize = 3 * STRIP_BYTES;
+const DST_START: usize = EXPONENTS_START + STRIP_BYTES / 2;
+const PARTIAL_START: usize = DST_START + PANEL_BYTES;
+const IS_SCALAR_START: usize = PARTIAL_START + PANEL_BYTES;
+
+/** One K tile of tier exact: by vectors where exponents allow it, else element by element. Both give the same bits. */
+function exactStep(scratch: usize, group: usize, rows: i32, columns: i32, isDst32: bool): void {
   const phases = field(JOB_PHASES);
+  const in0 = address(JOB_IN0) + (group << 7);
+  const high = address(JOB_IN0_HIGH) + (group << 7);
+  const low = address(JOB_IN0_LOW) + (group << 7);
+  const exponents = address(JOB_IN0_EXPONENTS) + (group << 6);
+  const ranges = address(JOB_IN0_RANGES) + (group << 2);
+  const weightRange = splitWeights(
+    scratch, scratch + HIGH_START, scratch + LOW_START, scratch + EXPONENTS_START, columns,
+  );
   for (let row: usize = 0; row < <usize>rows; row++) {
-    exactScalarRow(in0 + row * IN0_ROW_BYTES, strip, dst + ((row * PANEL_COLUMNS) << 2), columns, phases, isDst32);
+    const dstRow = scratch + DST_START + ((row * PANEL_COLUMNS) << 2);
+    const isScalar = scratch + IS_SCALAR_START + row;
+    if (
+      isSafe(weightRange, load<i32>(ranges + (row << 2)), phases) &&
+      (load<u8>(isScalar) == 0 || isDstSafe(dstRow, columns))
+    ) {
+      exactRow(
+        high + (row << 7), low + (row << 7), exponents + (row << 6),
+        scratch + HIGH_START, scratch + LOW_START, scratch + EXPONENTS_START,
+        dstRow, columns, phases, isDst32,
+      );
+    } else {
+      exactScalarRow(in0 + (row << 7), scratch, dstRow, columns, phases, isDst32);
+      store<u8>(isScalar, 1);
+    }
+  }
+}
+
+function step(tileK: i32, firstRow: i32, rows: i32, columns: i32, scratch: usize): void {
+  const isDst32 = field(JOB_IS_DST_32) != 0;
+  const group = <usize>tileK * <usize>field(JOB_ROWS) + <usize>firstRow;
+  if (field(JOB_TIER) == TIER_FLOAT) {
+    floatStep(address(JOB_IN0) + (group << 7), scratch, scratch + DST_START, rows, columns, isDst32);
+  } else {
+    exactStep(scratch, group, rows, columns, isDst32);
   }
 }
 
 /** Rows [firstRow, firstRow + rows) of columns [64 * panel, ...) from the first K tile to the packed output. */
 export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize, heartbeat: usize): void {
-  const strip = scratch;
-  const dst = scratch + STRIP_BYTES;
-  const partial = dst + PANEL_BYTES;
+  const dst = scratch + DST_START;
+  const partial = scratch + PARTIAL_START;
   const firstTile = panel * (PANEL_COLUMNS / 32);
   const tiles = min(PANEL_COLUMNS / 32, field(JOB_TILES_N) - firstTile);
   const columns = tiles << 5;
@@ -68,6 +110,8 @@ export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize
   const intermediate = field(JOB_INTERMEDIATE);
   const doubleRound = field(JOB_DOUBLE_ROUND) != 0;
 
+  memory.fill(scratch + IS_SCALAR_START, 0, BLOCK_ROWS);
+
   for (let blockStart = 0; blockStart < tilesK; blockStart += in0BlockW) {
     const blockEnd = min(blockStart + in0BlockW, tilesK);
     const isFirst = blockStart == 0;
@@ -75,8 +119,8 @@ export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize
     if (!isFirst && (isLast || !hasL1Acc)) memory.copy(dst, partial, bytes);
     else memory.fill(dst, 0, bytes);
     for (let tileK = blockStart; tileK < blockEnd; tileK++) {
-      unpackStrip(tileK, firstTile, tiles, strip);
-      step(tileK, firstRow, rows, columns, strip, dst);
+      unpackStrip(tileK, firstTile, tiles, scratch);
+      step(tileK, firstRow, rows, columns, scratch);
       store<i32>(heartbeat, load<i32>(heartbeat) + 1);
     }
     if (isLast) break;
@@ -89,7 +133,7 @@ export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize
   const n = field(JOB_N);
   const firstColumn = panel * PANEL_COLUMNS;
   const width = <usize>min(PANEL_COLUMNS, n - firstColumn) << 2;
-  let out = <usize><u32>field(JOB_OUT) + ((<usize>firstRow * <usize>n + <usize>firstColumn) << 2);
+  let out = address(JOB_OUT) + ((<usize>firstRow * <usize>n + <usize>firstColumn) << 2);
   for (let row: usize = 0; row < <usize>rows; row++) {
     memory.copy(out, dst + ((row * PANEL_COLUMNS) << 2), width);
     out += <usize>n << 2;

@@ -2,6 +2,7 @@
 import { BLOCK_ROWS, JOB_NEXT_UNIT, JOB_N, JOB_ROWS, JOB_START, JOB_UNITS, PANEL_COLUMNS } from '../job-layout';
 import { computeUnit, field } from './blocks';
 
+export { splitActivations } from './exact-operands';
 export { tileActivations } from './prepare';
 
 /**
