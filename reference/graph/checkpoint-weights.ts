@@ -1,0 +1,103 @@
+// Brings a checkpoint's tensors into a graph: external data that points into the safetensors files, widened where used.
+import { realpathSync } from 'node:fs';
+import { dirname, relative, sep } from 'node:path';
+import type { Checkpoint, CheckpointTensor } from '../../src/checkpoint/weights.ts';
+import { InternalError } from '../../src/errors.ts';
+import { DTYPE_BYTES, type FloatDtype, isFloatDtype } from '../../src/tensor/dtypes.ts';
+import type { ElementType } from '../onnx/protos.ts';
+import type { GraphBuilder, Value } from './graph-builder.ts';
+
+const ELEMENT_TYPES: Readonly<Record<FloatDtype, ElementType>> = { BF16: 'BFLOAT16', F16: 'FLOAT16', F32: 'FLOAT' };
+
+/** Rounds or widens a stored tensor to the float32 values that an operator computes with. */
+export type Widen = (builder: GraphBuilder, stored: Value, elementType: ElementType) => Value;
+
+export class CheckpointWeights {
+  readonly #builder: GraphBuilder;
+  readonly #checkpoint: Checkpoint;
+  readonly #dataFolder: string;
+  readonly #widen: Widen;
+
+  constructor(builder: GraphBuilder, checkpoint: Checkpoint, widen: Widen) {
+    this.#builder = builder;
+    this.#checkpoint = checkpoint;
+    this.#dataFolder = externalDataFolder(checkpoint);
+    this.#widen = widen;
+  }
+
+  /** A vector as float32. */
+  vector(name: string): Value {
+    const { elementType, shape, ...place } = this.#locate(name);
+    const stored = this.#builder.external({ name, elementType, shape, ...place });
+    return this.#widen(this.#builder, stored, elementType);
+  }
+
+  /** Rows of a matrix picked by token id: [P, columns] float32. */
+  rowsAt(name: string, tokenIds: Value): Value {
+    const { elementType, shape, ...place } = this.#locate(name);
+    const stored = this.#builder.external({ name, elementType, shape, ...place });
+    return this.#widen(this.#builder, this.#builder.node('Gather', [stored, tokenIds], { axis: 0 }), elementType);
+  }
+
+  /**
+   * Rows `first` to `end` of a matrix [N, K] as float32, widened only once `after` is there.
+   *
+   * Widening depends on nothing, so the runtime would widen all matrices before the first multiplication and hold them
+   * together. A Reshape to a shape computed from `after` changes nothing but makes each wait for its turn; then
+   * all share one buffer.
+   *
+   * @param after - any value of rank 2 that exists when the matrix is needed.
+   */
+  matrix(name: string, after: Value, rows?: { readonly first: number; readonly end: number }): Value {
+    const { elementType, shape, location, offsetBytes, lengthBytes } = this.#locate(name);
+    const [height = 0, width = 0] = shape;
+    const { first, end } = rows ?? { first: 0, end: height };
+    const rowBytes = lengthBytes / height;
+    const stored = this.#builder.external({
+      name: rows === undefined ? name : `${name}[${first}:${end}]`,
+      elementType,
+      shape: [end - first, width],
+      location,
+      offsetBytes: offsetBytes + first * rowBytes,
+      lengthBytes: (end - first) * rowBytes,
+    });
+    const zeros = this.#builder.node('Mul', [this.#builder.node('Shape', [after]), this.#builder.int64([0])]);
+    const target = this.#builder.node('Add', [zeros, this.#builder.int64([end - first, width])]);
+    return this.#widen(this.#builder, this.#builder.node('Reshape', [stored, target]), elementType);
+  }
+
+  #locate(name: string): Omit<CheckpointTensor, 'file' | 'dtype'> & { elementType: ElementType; location: string } {
+    const tensor = this.#checkpoint.tensors.get(name);
+    if (tensor === undefined || !isFloatDtype(tensor.dtype)) {
+      throw new InternalError(`The checkpoint was opened without ${name}.`, { code: 'REFERENCE_TENSOR' });
+    }
+    const { file, dtype, shape, offsetBytes, lengthBytes } = tensor;
+    const location = relative(this.#dataFolder, realpathSync(file)).split(sep).join('/');
+    return { elementType: ELEMENT_TYPES[dtype as FloatDtype], shape, location, offsetBytes, lengthBytes };
+  }
+}
+
+/**
+ * The folder that external data is resolved in: the nearest one that holds all weight files.
+ *
+ * The runtime refuses absolute paths and paths that leave this folder, symbolic links followed; in a Hugging Face cache
+ * the weight files are links to a folder beside the snapshot.
+ */
+export function externalDataFolder(checkpoint: Checkpoint): string {
+  const folders = checkpoint.files.map((file) => dirname(realpathSync(file)).split(sep));
+  const [first = [], ...others] = folders;
+  let shared = first.length;
+  for (const other of others) {
+    let depth = 0;
+    while (depth < shared && first[depth] === other[depth]) depth++;
+    shared = depth;
+  }
+  return first.slice(0, shared).join(sep) || sep;
+}
+
+/** Bytes that all matrices of the checkpoint take as float32. */
+export function float32Bytes(checkpoint: Checkpoint): number {
+  let bytes = 0;
+  for (const { dtype, lengthBytes } of checkpoint.tensors.values()) bytes += (lengthBytes / DTYPE_BYTES[dtype]) * 4;
+  return bytes;
+}

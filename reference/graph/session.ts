@@ -1,0 +1,57 @@
+// Opens a built graph in ONNX Runtime: sequential, a fixed number of threads, weights mapped or resident.
+import { InferenceSession } from 'onnxruntime-node';
+import { ReferenceFaultError } from '../../src/errors.ts';
+
+/**
+ * How weights live in memory. `mapped`: in the checkpoint's own precision, in the page cache, widened at each use.
+ * `resident`: widened to float32 once, when the session opens; faster for short passes.
+ */
+export type WeightMemory = 'mapped' | 'resident';
+
+export interface SessionSettings {
+  readonly dataFolder: string;
+  readonly threads: number;
+  readonly weights: WeightMemory;
+}
+
+export async function openSession(model: Uint8Array, settings: SessionSettings): Promise<InferenceSession> {
+  const mapped = settings.weights === 'mapped';
+  const options: InferenceSession.SessionOptions = {
+    executionProviders: ['cpu'],
+    executionMode: 'sequential',
+    intraOpNumThreads: settings.threads,
+    interOpNumThreads: 1,
+    // Lengths change from pass to pass: a plan made for one does not fit the next.
+    enableMemPattern: false,
+    extra: {
+      session: {
+        model_external_initializers_file_folder_path: settings.dataFolder,
+        // Packing for Gemm is a private copy of a float32 checkpoint's weights.
+        disable_prepacking: mapped ? '1' : '0',
+      },
+      // Folding would replace mapped weights by their float32 copies.
+      optimization: { disable_specified_optimizers: mapped ? 'ConstantFolding' : '' },
+    },
+  };
+  return attempt('ONNX Runtime cannot open the reference graph.', () => InferenceSession.create(model, options));
+}
+
+export async function runSession(
+  session: InferenceSession,
+  feeds: InferenceSession.FeedsType,
+): Promise<InferenceSession.ReturnType> {
+  return attempt('ONNX Runtime failed while running the reference.', () => session.run(feeds));
+}
+
+async function attempt<T>(subject: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw new ReferenceFaultError(subject, {
+      code: 'REFERENCE_RUNTIME',
+      facts: { found: cause instanceof Error ? cause.message : String(cause) },
+      hint: 'look at free memory and at whether the checkpoint files changed while they were in use',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,291 @@
+// The reference: a Qwen2 checkpoint run by ONNX Runtime on the CPU, behind the contract that every logits source keeps.
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Checkpoint } from '../src/checkpoint/weights.ts';
+import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
+import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
+import { BF16_OPERATORS } from './graph/bf16-operators.ts';
+import { externalDataFolder, float32Bytes } from './graph/checkpoint-weights.ts';
+import { FP32_OPERATORS } from './graph/fp32-operators.ts';
+import type { Operators } from './graph/operators.ts';
+import { BODY_IO, buildBody, buildHead, HEAD_IO } from './graph/qwen2-graph.ts';
+import { openSession, runSession, type SessionSettings, type WeightMemory } from './graph/session.ts';
+import { KvCache } from './kv-cache.ts';
+import { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './rotary.ts';
+
+/** `fp32` is the golden; `bf16` rounds after each operation as PyTorch does in bfloat16. */
+export type Precision = 'fp32' | 'bf16';
+
+export interface ReferenceOptions {
+  readonly precision: Precision;
+  /** @default 2, or 1 on a machine with one core. */
+  readonly threads?: number;
+  /** Most positions of one pass; long contexts make it smaller. @default 512 */
+  readonly chunk?: number;
+  /** The taps that rows can carry. @default none */
+  readonly taps?: readonly TapName[];
+  /** @default `resident` if the weights take at most 1 GiB as float32, else `mapped` */
+  readonly weights?: WeightMemory;
+}
+
+/** Attention scores of one pass are [Q, P, S] float32; P is cut so that they stay within this. */
+const SCORE_BYTES_MAX = 128 * 2 ** 20;
+/** Logits made at a time, and one slice of the head's float32 weight. */
+const LOGITS_BYTES_MAX = 32 * 2 ** 20;
+const HEAD_SLICE_BYTES_MAX = 64 * 2 ** 20;
+const RESIDENT_BYTES_MAX = 2 ** 30;
+const DEFAULT_CHUNK = 512;
+const DEFAULT_THREADS = 2;
+const FLOAT32_BYTES = 4;
+const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS, bf16: BF16_OPERATORS };
+
+/**
+ * Opens the reference on a checkpoint; `close` frees it.
+ *
+ * @throws UsageError for impossible options, ReferenceFaultError if ONNX Runtime refuses the graph.
+ */
+export async function createReference(checkpoint: Checkpoint, options: ReferenceOptions): Promise<Reference> {
+  const { precision, taps = [] } = options;
+  const threads = requireCount('threads', options.threads ?? Math.min(DEFAULT_THREADS, availableParallelism()));
+  const chunk = requireCount('chunk', options.chunk ?? DEFAULT_CHUNK);
+  const weights = options.weights ?? (float32Bytes(checkpoint) <= RESIDENT_BYTES_MAX ? 'resident' : 'mapped');
+  const operators = OPERATORS[precision];
+  const settings: SessionSettings = { dataFolder: externalDataFolder(checkpoint), threads, weights };
+  const sliceRows = Math.max(1, Math.floor(HEAD_SLICE_BYTES_MAX / (checkpoint.config.hiddenSize * FLOAT32_BYTES)));
+  const weightsSha256 = await checkpoint.sha256();
+  const body = await openSession(buildBody(checkpoint, operators, new Set(taps)), settings);
+  let head: InferenceSession;
+  try {
+    head = await openSession(buildHead(checkpoint, operators, sliceRows), settings);
+  } catch (error) {
+    await body.release();
+    throw error;
+  }
+  const info: SourceInfo = {
+    kind: 'reference',
+    label: `ONNX Runtime reference, ${precision}`,
+    model: checkpoint.name,
+    weightsSha256,
+    dtypes: { weights: storedDtypes(checkpoint), activations: precision, kvCache: precision, logits: precision },
+    settings: { onnxruntime: runtimeVersion(), precision, threads, chunk, weightMemory: weights },
+  };
+  return new Reference(checkpoint, { info, body, head, chunk, taps });
+}
+
+interface ReferenceParts {
+  readonly info: SourceInfo;
+  readonly body: InferenceSession;
+  readonly head: InferenceSession;
+  readonly chunk: number;
+  readonly taps: readonly TapName[];
+}
+
+/** Made by `createReference`. Not safe for two calls at a time. */
+export class Reference implements LogitsSource {
+  readonly info: SourceInfo;
+  readonly vocabSize: number;
+  readonly #checkpoint: Checkpoint;
+  readonly #body: InferenceSession;
+  readonly #head: InferenceSession;
+  readonly #chunk: number;
+  readonly #taps: ReadonlySet<TapName>;
+  readonly #frequencies: RotaryFrequencies;
+  readonly #cache: KvCache;
+  #isClosed = false;
+
+  constructor(checkpoint: Checkpoint, { info, body, head, chunk, taps }: ReferenceParts) {
+    this.info = info;
+    this.vocabSize = checkpoint.config.vocabSize;
+    this.#checkpoint = checkpoint;
+    this.#body = body;
+    this.#head = head;
+    this.#chunk = chunk;
+    this.#taps = new Set(taps);
+    this.#frequencies = rotaryFrequencies(checkpoint.config);
+    this.#cache = new KvCache(checkpoint.config);
+  }
+
+  get length(): number {
+    return this.#cache.length;
+  }
+
+  async feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
+    this.#requireOpen();
+    this.#requireFits(tokenIds);
+    this.#requireTaps(want.taps ?? []);
+    for (let start = 0; start < tokenIds.length; ) {
+      const count = Math.min(this.#passLength(), tokenIds.length - start);
+      const pass = tokenIds.subarray(start, start + count);
+      const firstPosition = this.length;
+      const outputs = await this.#runBody(pass);
+      start += count;
+      const isLast = start === tokenIds.length;
+      if (want.rows === 'all') await this.#handOut(pass, firstPosition, 0, outputs, want, onRow);
+      else if (want.rows === 'last' && isLast) {
+        await this.#handOut(pass, firstPosition, count - 1, outputs, want, onRow);
+      }
+    }
+  }
+
+  async truncate(length: number): Promise<void> {
+    this.#requireOpen();
+    if (!Number.isInteger(length) || length < 0) {
+      throw new UsageError('A sequence is cut to a whole number of positions.', {
+        code: 'REFERENCE_LENGTH',
+        facts: { found: length, wanted: '>= 0' },
+      });
+    }
+    this.#cache.truncate(length);
+  }
+
+  /**
+   * The argmax continuation of a prompt, as a new sequence: at most `maxNewTokens` ids, the ending id included.
+   *
+   * @returns the new token ids; the sequence fed is the prompt and all of them but the last.
+   */
+  async greedyContinuation(
+    prompt: Int32Array,
+    maxNewTokens: number,
+    eosTokenIds: readonly number[] = this.#checkpoint.config.eosTokenIds,
+  ): Promise<Int32Array> {
+    await this.truncate(0);
+    const continuation: number[] = [];
+    let next = prompt;
+    while (continuation.length < maxNewTokens) {
+      let best = -1;
+      await this.feed(next, { rows: 'last' }, ({ logits }) => {
+        best = argmax(logits);
+      });
+      continuation.push(best);
+      if (eosTokenIds.includes(best)) break;
+      next = Int32Array.of(best);
+    }
+    return Int32Array.from(continuation);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#body.release();
+    await this.#head.release();
+  }
+
+  /** Positions of the next pass: as many as the chunk and the memory for attention scores allow. */
+  #passLength(): number {
+    const bytesPerScoreRow = this.#checkpoint.config.queryHeads * FLOAT32_BYTES;
+    const scores = SCORE_BYTES_MAX / bytesPerScoreRow;
+    // P * (length + P) <= scores.
+    const affordable = Math.floor((Math.sqrt(this.length ** 2 + 4 * scores) - this.length) / 2);
+    return Math.max(1, Math.min(this.#chunk, affordable));
+  }
+
+  async #runBody(tokenIds: Int32Array): Promise<InferenceSession.ReturnType> {
+    const { headDim } = this.#checkpoint.config;
+    const { cos, sin } = rotaryTables(this.#frequencies, this.length, tokenIds.length);
+    const tableShape = [1, tokenIds.length, headDim / 2];
+    const outputs = await runSession(this.#body, {
+      [BODY_IO.tokenIds]: new Tensor('int64', BigInt64Array.from(tokenIds, BigInt), [tokenIds.length]),
+      [BODY_IO.cos]: new Tensor('float32', cos, tableShape),
+      [BODY_IO.sin]: new Tensor('float32', sin, tableShape),
+      ...this.#cache.feeds(),
+    });
+    this.#cache.replace(outputs, this.length + tokenIds.length);
+    return outputs;
+  }
+
+  /** Makes logits for the pass's rows from `firstRow` on, a few at a time, and hands them out. */
+  async #handOut(
+    tokenIds: Int32Array,
+    firstPosition: number,
+    firstRow: number,
+    outputs: InferenceSession.ReturnType,
+    want: FeedRequest,
+    onRow: RowSink,
+  ): Promise<void> {
+    const { hiddenSize } = this.#checkpoint.config;
+    const V = this.vocabSize;
+    const hidden = float32Of(outputs, BODY_IO.hidden);
+    const tapRows = (want.taps ?? []).map((name) => [name, float32Of(outputs, name)] as const);
+    const rowsAtOnce = Math.max(1, Math.floor(LOGITS_BYTES_MAX / (V * FLOAT32_BYTES)));
+    const rowOf = (values: Float32Array, row: number): Float32Array =>
+      values.subarray(row * hiddenSize, (row + 1) * hiddenSize);
+    for (let first = firstRow; first < tokenIds.length; first += rowsAtOnce) {
+      const rows = Math.min(rowsAtOnce, tokenIds.length - first);
+      const part = hidden.subarray(first * hiddenSize, (first + rows) * hiddenSize);
+      const made = await runSession(this.#head, { [HEAD_IO.hidden]: new Tensor('float32', part, [rows, hiddenSize]) });
+      const logits = float32Of(made, HEAD_IO.logits);
+      for (let i = 0; i < rows; i++) {
+        const row = first + i;
+        await onRow({
+          position: firstPosition + row,
+          tokenId: tokenIds[row]!,
+          logits: logits.subarray(i * V, (i + 1) * V),
+          taps: new Map(tapRows.map(([name, values]) => [name, rowOf(values, row)])),
+        });
+      }
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#isClosed) throw new ReferenceFaultError('The reference is closed.', { code: 'REFERENCE_CLOSED' });
+  }
+
+  #requireFits(tokenIds: Int32Array): void {
+    const { maxPositionEmbeddings } = this.#checkpoint.config;
+    const total = this.length + tokenIds.length;
+    if (total > maxPositionEmbeddings) {
+      throw new InputError('The sequence is longer than the model allows.', {
+        code: 'REFERENCE_TOO_LONG',
+        facts: { found: `${total} positions`, wanted: `at most ${maxPositionEmbeddings} (max_position_embeddings)` },
+        hint: 'shorten the prompt or ask for fewer new tokens',
+      });
+    }
+    const index = tokenIds.findIndex((id) => id < 0 || id >= this.vocabSize);
+    if (index >= 0) {
+      throw new InputError('A token id is not in the vocabulary.', {
+        code: 'REFERENCE_TOKEN_ID',
+        facts: { position: this.length + index, found: tokenIds[index]!, wanted: `0 to ${this.vocabSize - 1}` },
+        hint: 'check that tokenizer and checkpoint belong together',
+      });
+    }
+  }
+
+  #requireTaps(taps: readonly TapName[]): void {
+    const absent = taps.filter((name) => !this.#taps.has(name));
+    if (absent.length === 0) return;
+    throw new UsageError('A tap was asked for that the reference was not created with.', {
+      code: 'REFERENCE_TAP',
+      facts: { found: absent.join(', '), wanted: [...this.#taps].join(', ') || 'none' },
+      hint: 'name it in `taps` of createReference',
+    });
+  }
+}
+
+/** The lowest index of the largest value, as Transformers picks it. */
+function argmax(values: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
+}
+
+function float32Of(outputs: InferenceSession.ReturnType, name: string): Float32Array {
+  return outputs[name]!.data as Float32Array;
+}
+
+function requireCount(name: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new UsageError(`The reference's ${name} must be a whole number.`, {
+    code: 'REFERENCE_OPTION',
+    facts: { found: value, wanted: '>= 1' },
+  });
+}
+
+function storedDtypes(checkpoint: Checkpoint): string {
+  return [...new Set([...checkpoint.tensors.values()].map(({ dtype }) => dtype))].sort().join('+');
+}
+
+function runtimeVersion(): string {
+  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+  return version;
+}
