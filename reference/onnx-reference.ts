@@ -6,11 +6,11 @@ import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
 import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
 import { BF16_OPERATORS } from './graph/bf16-operators.ts';
-import { externalDataFolder, float32Bytes } from './graph/checkpoint-weights.ts';
+import { externalDataFolder, float32Bytes, type WeightMemory } from './graph/checkpoint-weights.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
 import type { Operators } from './graph/operators.ts';
-import { BODY_IO, buildBody, buildHead, HEAD_IO } from './graph/qwen2-graph.ts';
-import { openSession, runSession, type SessionSettings, type WeightMemory } from './graph/session.ts';
+import { BODY_IO, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
+import { openSession, runSession, type SessionSettings } from './graph/session.ts';
 import { KvCache } from './kv-cache.ts';
 import { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './rotary.ts';
 
@@ -50,14 +50,14 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
   const threads = requireCount('threads', options.threads ?? Math.min(DEFAULT_THREADS, availableParallelism()));
   const chunk = requireCount('chunk', options.chunk ?? DEFAULT_CHUNK);
   const weights = options.weights ?? (float32Bytes(checkpoint) <= RESIDENT_BYTES_MAX ? 'resident' : 'mapped');
-  const operators = OPERATORS[precision];
+  const graph: GraphSettings = { operators: OPERATORS[precision], weights };
   const settings: SessionSettings = { dataFolder: externalDataFolder(checkpoint), threads, weights };
   const sliceRows = Math.max(1, Math.floor(HEAD_SLICE_BYTES_MAX / (checkpoint.config.hiddenSize * FLOAT32_BYTES)));
   const weightsSha256 = await checkpoint.sha256();
-  const body = await openSession(buildBody(checkpoint, operators, new Set(taps)), settings);
+  const body = await openSession(buildBody(checkpoint, graph, new Set(taps)), settings);
   let head: InferenceSession;
   try {
-    head = await openSession(buildHead(checkpoint, operators, sliceRows), settings);
+    head = await openSession(buildHead(checkpoint, graph, sliceRows), settings);
   } catch (error) {
     await body.release();
     throw error;

@@ -9,6 +9,12 @@ import type { GraphBuilder, Value } from './graph-builder.ts';
 
 const ELEMENT_TYPES: Readonly<Record<FloatDtype, ElementType>> = { BF16: 'BFLOAT16', F16: 'FLOAT16', F32: 'FLOAT' };
 
+/**
+ * How weights live in memory. `mapped`: in the checkpoint's own precision, in the page cache, widened at each use.
+ * `resident`: widened to float32 once, when the session opens; faster for short passes.
+ */
+export type WeightMemory = 'mapped' | 'resident';
+
 /** Rounds or widens a stored tensor to the float32 values that an operator computes with. */
 export type Widen = (builder: GraphBuilder, stored: Value, elementType: ElementType) => Value;
 
@@ -16,12 +22,14 @@ export class CheckpointWeights {
   readonly #builder: GraphBuilder;
   readonly #checkpoint: Checkpoint;
   readonly #dataFolder: string;
+  readonly #memory: WeightMemory;
   readonly #widen: Widen;
 
-  constructor(builder: GraphBuilder, checkpoint: Checkpoint, widen: Widen) {
+  constructor(builder: GraphBuilder, checkpoint: Checkpoint, memory: WeightMemory, widen: Widen) {
     this.#builder = builder;
     this.#checkpoint = checkpoint;
     this.#dataFolder = externalDataFolder(checkpoint);
+    this.#memory = memory;
     this.#widen = widen;
   }
 
@@ -40,13 +48,9 @@ export class CheckpointWeights {
   }
 
   /**
-   * Rows `first` to `end` of a matrix [N, K] as float32, widened only once `after` is there.
+   * Rows `first` to `end` of a matrix [N, K] as float32; all rows by default.
    *
-   * Widening depends on nothing, so the runtime would widen all matrices before the first multiplication and hold them
-   * together. A Reshape to a shape computed from `after` changes nothing but makes each wait for its turn; then
-   * all share one buffer.
-   *
-   * @param after - any value of rank 2 that exists when the matrix is needed.
+   * @param after - any value of rank 2 that exists when the matrix is needed: a mapped one is not widened before.
    */
   matrix(name: string, after: Value, rows?: { readonly first: number; readonly end: number }): Value {
     const { elementType, shape, location, offsetBytes, lengthBytes } = this.#locate(name);
@@ -61,9 +65,18 @@ export class CheckpointWeights {
       offsetBytes: offsetBytes + first * rowBytes,
       lengthBytes: (end - first) * rowBytes,
     });
+    const waiting = this.#memory === 'resident' ? stored : this.#waitFor(after, stored, [end - first, width]);
+    return this.#widen(this.#builder, waiting, elementType);
+  }
+
+  /**
+   * Widening depends on nothing, so the runtime would widen all matrices before the first multiplication and hold them
+   * together. A Reshape to a shape computed from `after` changes nothing but makes each wait for its turn; then
+   * all share one buffer.
+   */
+  #waitFor(after: Value, stored: Value, shape: readonly number[]): Value {
     const zeros = this.#builder.node('Mul', [this.#builder.node('Shape', [after]), this.#builder.int64([0])]);
-    const target = this.#builder.node('Add', [zeros, this.#builder.int64([end - first, width])]);
-    return this.#widen(this.#builder, this.#builder.node('Reshape', [stored, target]), elementType);
+    return this.#builder.node('Reshape', [stored, this.#builder.node('Add', [zeros, this.#builder.int64(shape)])]);
   }
 
   #locate(name: string): Omit<CheckpointTensor, 'file' | 'dtype'> & { elementType: ElementType; location: string } {

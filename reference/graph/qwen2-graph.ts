@@ -3,9 +3,14 @@
 import { EMBED_TOKENS, FINAL_NORM, layerPrefix } from '../../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import type { TapName } from '../../src/device/logits-source.ts';
-import { CheckpointWeights } from './checkpoint-weights.ts';
+import { CheckpointWeights, type WeightMemory } from './checkpoint-weights.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
 import type { AttentionOutputs, Operators, RotaryInputs } from './operators.ts';
+
+export interface GraphSettings {
+  readonly operators: Operators;
+  readonly weights: WeightMemory;
+}
 
 /** The names of the body's inputs and outputs; keys and values are per layer. */
 export const BODY_IO = {
@@ -25,11 +30,12 @@ export const HEAD_IO = { hidden: 'hidden', logits: 'logits' } as const;
  * The body: `token_ids` [P], rotary `cos` and `sin` [1, P, D/2], past keys and values [1, K, S-P, D] per layer ->
  * `hidden` [P, H] after the final norm, present keys and values [1, K, S, D], and the taps asked for [P, H].
  */
-export function buildBody(checkpoint: Checkpoint, operators: Operators, taps: ReadonlySet<TapName>): Uint8Array {
+export function buildBody(checkpoint: Checkpoint, settings: GraphSettings, taps: ReadonlySet<TapName>): Uint8Array {
   const { config } = checkpoint;
+  const { operators } = settings;
   const { keyValueHeads, headDim, hiddenSize, rmsNormEps } = config;
   const builder = new GraphBuilder('qwen2-body');
-  const weights = new CheckpointWeights(builder, checkpoint, operators.widenWeight);
+  const weights = new CheckpointWeights(builder, checkpoint, settings.weights, operators.widenWeight);
   const tap = (name: TapName, value: Value): void => {
     if (taps.has(name)) builder.output(name, value, 'FLOAT', ['P', hiddenSize]);
   };
@@ -83,10 +89,11 @@ export function buildBody(checkpoint: Checkpoint, operators: Operators, taps: Re
  * The head: `hidden` [R, H] -> `logits` [R, V]. The vocabulary is cut into slices of at most `sliceRows` so that one
  * slice's float32 weight is alive at a time.
  */
-export function buildHead(checkpoint: Checkpoint, operators: Operators, sliceRows: number): Uint8Array {
+export function buildHead(checkpoint: Checkpoint, settings: GraphSettings, sliceRows: number): Uint8Array {
   const { hiddenSize, vocabSize } = checkpoint.config;
+  const { operators } = settings;
   const builder = new GraphBuilder('qwen2-head');
-  const weights = new CheckpointWeights(builder, checkpoint, operators.widenWeight);
+  const weights = new CheckpointWeights(builder, checkpoint, settings.weights, operators.widenWeight);
   const hidden = builder.input(HEAD_IO.hidden, 'FLOAT', ['R', hiddenSize]);
   const slices: Value[] = [];
   for (let first = 0; first < vocabSize; first += sliceRows) {

@@ -1,12 +1,7 @@
 // Opens a built graph in ONNX Runtime: sequential, a fixed number of threads, weights mapped or resident.
 import { InferenceSession } from 'onnxruntime-node';
 import { ReferenceFaultError } from '../../src/errors.ts';
-
-/**
- * How weights live in memory. `mapped`: in the checkpoint's own precision, in the page cache, widened at each use.
- * `resident`: widened to float32 once, when the session opens; faster for short passes.
- */
-export type WeightMemory = 'mapped' | 'resident';
+import type { WeightMemory } from './checkpoint-weights.ts';
 
 export interface SessionSettings {
   readonly dataFolder: string;
