@@ -1,4 +1,5 @@
 // How reports write numbers and token texts, so that all of them show the same digits.
+import type { RuleResult } from '../gate/verdict.ts';
 
 /** A correlation: enough digits to tell 0.99999 from 1; `none` where it does not exist. */
 export function formatPcc(pcc: number | null): string {
@@ -23,9 +24,14 @@ export function formatValue(value: number | null): string {
   return Number.isInteger(value) ? String(value) : Number(value.toPrecision(6)).toString();
 }
 
-/** Headroom of a rule: the share of its limit that is left. */
-export function formatHeadroom(headroom: number | null): string {
-  return headroom === null ? 'none' : `${Math.round(headroom * 100)} %`;
+/** Share of a rule's limit that is left; nothing for a rule that allows only the ideal value. */
+export function ruleHeadroom({
+  headroom,
+  threshold,
+  ideal,
+}: Pick<RuleResult, 'headroom' | 'threshold' | 'ideal'>): string {
+  if (headroom === null) return 'none';
+  return threshold === ideal ? '' : `${Math.round(headroom * 100)} %`;
 }
 
 export function formatDuration(ms: number): string {

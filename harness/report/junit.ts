@@ -93,7 +93,7 @@ function isInvalidStatus(status: TokenRecord['status']): boolean {
 
 function failureLine(record: TokenRecord): string {
   const where = formatPosition(record.position, record.step);
-  return `${where}, token ${quoteText(record.text)}: ${record.status}; ${describeToken(record, (id) => `token ${id}`)}`;
+  return `${where}, token ${quoteText(record.text)}: ${record.status}; ${describeToken(record)}`;
 }
 
 function gateSuite(run: RunRecord): Suite {

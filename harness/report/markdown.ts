@@ -4,12 +4,12 @@ import type { TokenRecord } from '../run/token-record.ts';
 import {
   countOf,
   formatDuration,
-  formatHeadroom,
   formatPcc,
   formatShare,
   formatSmall,
   formatValue,
   quoteText,
+  ruleHeadroom,
 } from './format.ts';
 import { describeToken, worstTokens } from './worst-tokens.ts';
 
@@ -17,14 +17,9 @@ export const SUMMARY_BYTES_MAX: number = 900 * 1024;
 const WORST_SHOWN = 20;
 
 /**
- * @param textOf - quoted text of a token id of a variant.
  * @returns at most SUMMARY_BYTES_MAX bytes of UTF-8; what was cut is said in the last line.
  */
-export function summaryMarkdown(
-  run: RunRecord,
-  records: readonly TokenRecord[],
-  textOf: (variant: string, tokenId: number) => string,
-): string {
+export function summaryMarkdown(run: RunRecord, records: readonly TokenRecord[]): string {
   const blocks = [
     `# qwen-pcc: ${run.verdict.status}`,
     '',
@@ -32,7 +27,7 @@ export function summaryMarkdown(
     '',
     ...run.variants.flatMap(variantBlock),
     ...ruleBlock(run),
-    ...worstBlock(records, textOf),
+    ...worstBlock(records),
     `PCC semantics \`${run.config.pccSemantics}\`, minimum ${run.config.pccMinimum}; ${run.config.mode === 'teacherForced' ? 'teacher forcing' : 'free running'}. Repeat with \`${run.command}\`.`,
     '',
   ];
@@ -58,7 +53,7 @@ function variantBlock(variant: VariantRecord): string[] {
 
 function ruleBlock(run: RunRecord): string[] {
   const rows = run.gate.rules.map((rule) => {
-    return `| ${escapeCell(rule.id)} | ${rule.scope} | ${rule.metric} | ${formatValue(rule.observed)} | ${rule.op} ${formatValue(rule.threshold)} | ${formatHeadroom(rule.headroom)} | ${rule.status} |`;
+    return `| ${escapeCell(rule.id)} | ${rule.scope} | ${rule.metric} | ${formatValue(rule.observed)} | ${rule.op} ${formatValue(rule.threshold)} | ${ruleHeadroom(rule)} | ${rule.status} |`;
   });
   return [
     '## Rules',
@@ -70,11 +65,10 @@ function ruleBlock(run: RunRecord): string[] {
   ];
 }
 
-function worstBlock(records: readonly TokenRecord[], textOf: (variant: string, tokenId: number) => string): string[] {
+function worstBlock(records: readonly TokenRecord[]): string[] {
   const worst = worstTokens(records, WORST_SHOWN);
   const rows = worst.map((record) => {
-    const why = describeToken(record, (id) => textOf(record.variant, id));
-    return `| ${escapeCell(record.prompt)} | ${record.position} | ${escapeCell(quoteText(record.text))} | ${record.status} | ${escapeCell(why)} |`;
+    return `| ${escapeCell(record.prompt)} | ${record.position} | ${escapeCell(quoteText(record.text))} | ${record.status} | ${escapeCell(describeToken(record))} |`;
   });
   return [
     `## Worst ${countOf(worst.length, 'token')} of ${records.length}`,

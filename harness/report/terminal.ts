@@ -7,13 +7,13 @@ import type { TokenRecord } from '../run/token-record.ts';
 import {
   countOf,
   formatDuration,
-  formatHeadroom,
   formatPcc,
   formatPosition,
   formatShare,
   formatSmall,
   formatValue,
   quoteText,
+  ruleHeadroom,
 } from './format.ts';
 import { describeToken, isPassing, worstTokens } from './worst-tokens.ts';
 
@@ -23,8 +23,6 @@ export interface TerminalOptions {
   readonly chalk: ChalkInstance;
   /** Path of the run folder as the user can type it. */
   readonly folder: string;
-  /** Quoted text of a token id of a variant. */
-  readonly textOf: (variant: string, tokenId: number) => string;
 }
 
 /** Colours as the terminal has them, none under NO_COLOR (https://no-color.org) or in a pipe. */
@@ -99,7 +97,7 @@ function variantLines(variant: VariantRecord, records: readonly TokenRecord[], c
   ];
 }
 
-function worstLines(run: RunRecord, records: readonly TokenRecord[], { chalk, textOf }: TerminalOptions): string[] {
+function worstLines(run: RunRecord, records: readonly TokenRecord[], { chalk }: TerminalOptions): string[] {
   const worst = worstTokens(records, WORST_SHOWN);
   if (worst.length === 0) return [];
   return [
@@ -109,7 +107,7 @@ function worstLines(run: RunRecord, records: readonly TokenRecord[], { chalk, te
       const mark = isPassing(record) ? chalk.dim('·') : chalk.red('×');
       return [
         `${mark} ${where} · ${formatPosition(record.position, record.step)} · token ${quoteText(record.text)}`,
-        `    ${describeToken(record, (id) => textOf(record.variant, id))}`,
+        `    ${describeToken(record)}`,
       ];
     }),
     '',
@@ -124,7 +122,7 @@ function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[]
     rule.origin,
     formatValue(rule.observed),
     `${rule.op} ${formatValue(rule.threshold)}`,
-    formatHeadroom(rule.headroom),
+    ruleHeadroom(rule),
     String(rule.failures),
     colours[rule.status](rule.status === 'notTriggered' ? 'not triggered' : rule.status),
   ]);

@@ -20,19 +20,11 @@ export function worstTokens(records: readonly TokenRecord[], limit: number): rea
     .map(({ record }) => record);
 }
 
-/** One sentence on what a token's row shows; the record's own reason comes first. */
-export function describeToken(record: TokenRecord, textOf: (tokenId: number) => string): string {
-  const parts: string[] = [];
+/** What a token's row shows: PCC, KL, and the record's own reason. */
+export function describeToken(record: TokenRecord): string {
+  const parts = [`PCC ${formatPcc(record.pcc)}`];
+  if (record.distribution !== null) parts.push(`KL ${formatSmall(record.distribution.klNats)} nat`);
   if (record.reason !== null) parts.push(record.reason);
-  else parts.push(`PCC ${formatPcc(record.pcc)}`);
-  const { choice, distribution } = record;
-  if (choice !== null && choice.flip !== 'none') {
-    const name = choice.flip === 'nearTie' ? 'near tie' : choice.flip === 'tie' ? 'tie' : 'real flip';
-    parts.push(
-      `${name}: golden ${textOf(choice.top1.golden)}, actual ${textOf(choice.top1.actual)} (golden margin ${formatSmall(choice.marginUlps)} ULP)`,
-    );
-  }
-  if (distribution !== null) parts.push(`KL ${formatSmall(distribution.klNats)} nat`);
   return parts.join('; ');
 }
 

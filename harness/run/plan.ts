@@ -31,14 +31,12 @@ export interface SequenceLimits {
   readonly maxSeqLen: number;
 }
 
-/** What a checkpoint and its tokenizer say that a plan must respect. */
+/** What a checkpoint says that a plan must respect. */
 export interface CheckpointLimits {
   /** Folder name, for messages. */
   readonly model: string;
   /** Rows of the embedding. */
   readonly vocabSize: number;
-  /** Highest id of the tokenizer + 1. */
-  readonly tokenizerSize: number;
   readonly maxPositionEmbeddings: number;
 }
 
@@ -95,13 +93,6 @@ export function requireRunnable(
         wanted: `at most ${checkpoint.maxPositionEmbeddings} (max_position_embeddings)`,
       },
       hint: 'lower --max-seq-len.',
-    });
-  }
-  if (checkpoint.tokenizerSize > checkpoint.vocabSize) {
-    throw new InputError(`${checkpoint.model}: tokenizer and checkpoint disagree.`, {
-      code: 'TOKENIZER_MISMATCH',
-      facts: { tokenizer: `${checkpoint.tokenizerSize} token ids`, vocab_size: `${checkpoint.vocabSize} rows` },
-      hint: 'take tokenizer.json from the folder that the weights came from.',
     });
   }
   const names = new Set<string>();

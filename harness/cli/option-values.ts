@@ -1,0 +1,38 @@
+// Reads the values of options; what cannot be read is a usage error with the nearest value that can.
+import { nearestName, UsageError } from '../../src/errors.ts';
+
+/** @returns a reader of one word out of a closed set. */
+export function oneOf<T extends string>(option: string, values: readonly T[]): (text: string) => T {
+  return (text) => {
+    if ((values as readonly string[]).includes(text)) return text as T;
+    const nearest = nearestName(text, values);
+    throw new UsageError(`${option} must be one of ${values.join(', ')}; got "${text}".`, {
+      code: 'OPTION_VALUE',
+      hint: nearest === undefined ? `write ${option} with one of them.` : `did you mean ${nearest}?`,
+    });
+  };
+}
+
+/** @returns a reader of whole numbers from `least` on. */
+export function wholeNumber(option: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new UsageError(`${option} must be a whole number from ${least} on; got "${text}".`, {
+      code: 'OPTION_VALUE',
+      hint: `for example ${option} ${Math.max(least, 8)}.`,
+    });
+  };
+}
+
+/** Reads a correlation to be reached: -1 … 1. */
+export function correlation(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= -1 && value <= 1) return value;
+    throw new UsageError(`${option} must be a number from -1 to 1; got "${text}".`, {
+      code: 'OPTION_VALUE',
+      hint: `for example ${option} 0.79.`,
+    });
+  };
+}

@@ -1,0 +1,27 @@
+// The command line's shape: one command per file, shared settings here.
+import { Command } from 'commander';
+import { doctorCommand } from './doctor-command.ts';
+import { exitCodesHelp } from './exit-codes-help.ts';
+import { inspectCommand } from './inspect-command.ts';
+import { packageVersion } from './package-root.ts';
+import { recordCommand } from './record-command.ts';
+import { validateCommand } from './validate-command.ts';
+
+export function createProgram(): Command {
+  const program = new Command('qwen-pcc')
+    .description('Tells whether an N150 still computes Qwen2 correctly, token by token, and if not, where and why.')
+    .version(packageVersion())
+    .addHelpText('after', exitCodesHelp())
+    .addHelpText(
+      'after',
+      '\nWith no option, `qwen-pcc validate` judges the N150 device model on both tiny checkpoints of the package.',
+    );
+  for (const command of [validateCommand(), inspectCommand(), doctorCommand(), recordCommand()]) {
+    program.addCommand(command.addHelpText('after', exitCodesHelp()));
+  }
+  // Subcommands do not inherit these; an exit inside commander would skip our exit codes.
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().showSuggestionAfterError().showHelpAfterError(`(run with --help to see every option)`);
+  }
+  return program;
+}
