@@ -24,9 +24,9 @@ export function checkDevicePack(file: VectorFile): Comparison {
       const goldenStart = start + 2 * BLOCK_LENGTH + (doubleRound ? BYTES_PER_GROUP : 0);
       const place = `group ${record}, ${doubleRound ? 'with' : 'without'} double rounding`;
       const exponent = packDeviceBlock(patterns, doubleRound, bytes);
-      comparePattern(comparison, `${place}, shared exponent`, exponent, data[goldenStart]!);
+      comparePattern(comparison, () => `${place}, shared exponent`, exponent, data[goldenStart]!);
       for (let i = 0; i < BLOCK_LENGTH; i++) {
-        comparePattern(comparison, `${place}, element ${i}`, bytes[i]!, data[goldenStart + 1 + i]!);
+        comparePattern(comparison, () => `${place}, element ${i}`, bytes[i]!, data[goldenStart + 1 + i]!);
       }
     }
   }
@@ -41,7 +41,7 @@ export function checkUnpack(file: VectorFile): Comparison {
     const actual = bf16FromBfp8(index >>> 8, index & 0xff);
     comparePattern(
       comparison,
-      `shared exponent ${index >>> 8}, byte ${index & 0xff}`,
+      () => `shared exponent ${index >>> 8}, byte ${index & 0xff}`,
       actual,
       data.readUInt16LE(2 * index),
     );
@@ -60,7 +60,7 @@ export function checkHostPack(file: VectorFile, format: 'BFP8_B' | 'BFP4_B'): Co
     const values = float32Values(data, start, TILE_ELEMENTS);
     const packed = packMatrix(values, TILE_SIDE, TILE_SIDE, { format, rounding: 'nearestEven' });
     for (let i = 0; i < packed.tiles.length; i++) {
-      comparePattern(comparison, `tile ${record}, byte ${i}`, packed.tiles[i]!, data[start + valueBytes + i]!);
+      comparePattern(comparison, () => `tile ${record}, byte ${i}`, packed.tiles[i]!, data[start + valueBytes + i]!);
     }
     const golden = float32Values(data, start + valueBytes + TILE_BYTES[format], TILE_ELEMENTS);
     compareValues(comparison, `tile ${record}, unpacked`, unpackMatrix(packed), golden);

@@ -26,7 +26,7 @@ export function checkSteps(file: VectorFile): Comparison {
     const fp32DestAcc = data.readUInt8(start + 69) !== 0;
     const operation = OPERATIONS[data.readUInt8(start + 70)];
     const golden = data.readUInt32LE(start + 72);
-    const place = `record ${record}, ${operation}, phase ${phase}, ${fp32DestAcc ? 32 : 16}-bit Dst`;
+    const place = () => `record ${record}, ${operation}, phase ${phase}, ${fp32DestAcc ? 32 : 16}-bit Dst`;
     const options = { phase, fp32DestAcc };
     if (operation === 'MVMUL') {
       comparePattern(comparison, place, mvmul(srcA, srcB, dst, options) >>> 0, golden);

@@ -36,11 +36,11 @@ export function createComparison(rule: ComparisonRule): Comparison {
   };
 }
 
-/** Counts one case of bit patterns that must be equal. */
-export function comparePattern(comparison: Comparison, place: string, actual: number, golden: number): void {
+/** Counts one case of bit patterns that must be equal; `place` is asked for only when they are not. */
+export function comparePattern(comparison: Comparison, place: () => string, actual: number, golden: number): void {
   comparison.cases += 1;
   if (actual === golden) comparison.equalBits += 1;
-  else recordMismatch(comparison, `${place}: model ${hex(actual)}, file ${hex(golden)}`);
+  else recordMismatch(comparison, `${place()}: model ${hex(actual)}, file ${hex(golden)}`);
 }
 
 /**
