@@ -9,10 +9,10 @@ export type RecipeName = (typeof RECIPE_NAMES)[number];
 const WEIGHT_FORMATS = ['BFP8_B', 'BFP4_B', 'BF16'] as const;
 const STORE_FORMATS = ['BFP8_B', 'BF16'] as const;
 const INTERMEDIATE_FORMATS = ['auto', 'BF16', 'FP32', 'BFP8_B'] as const;
-const SDPA_EXPS = ['fastApprox', 'accurate2024', 'exact'] as const;
+const SDPA_EXPS = ['fastApprox', 'accurate2024', 'ttnn2026', 'exact'] as const;
 const SDPA_MERGES = ['sequential', 'oneCore'] as const;
 const SDPA_SCALES = ['multiply', 'insideExp'] as const;
-const SILUS = ['piecewise2024', 'exact'] as const;
+const SILUS = ['piecewise2024', 'ttnn2026', 'exact'] as const;
 const SCALE_ROUNDINGS = ['bf16Truncated', 'bf16Nearest', 'fp32'] as const;
 const ELTWISE_ROUNDINGS = ['hw', 'rtne'] as const;
 const ELTWISE_MULS = ['matrixUnit', 'vectorUnit'] as const;
@@ -117,7 +117,7 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
   bfp8PackDoubleRound: { value: BOOLEAN, doc: 'the packer rounds to 6 mantissa bits before it packs BFP8_B' },
   sdpaExp: {
     value: oneOf(SDPA_EXPS),
-    doc: 'exponential of attention: fastApprox (-3.4 % to +3.1 %), accurate2024 (squarings), exact',
+    doc: 'exponential of attention: fastApprox (-3.4 % to +3.1 %), accurate2024 (squarings), ttnn2026 (within a bfloat16 unit), exact',
   },
   sdpaChunk: { value: integer(32, 4096), doc: 'keys per attention chunk, a multiple of 32' },
   sdpaMerge: {
@@ -128,7 +128,10 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
     value: oneOf(SDPA_SCALES),
     doc: 'multiply: scores times the scale on the matrix unit; insideExp: the vector unit scales in float32',
   },
-  silu: { value: oneOf(SILUS), doc: 'piecewise2024: the polynomial of the era (off by up to 0.043); exact' },
+  silu: {
+    value: oneOf(SILUS),
+    doc: 'piecewise2024: the polynomial of the era (off by up to 0.043); ttnn2026 (within a bfloat16 unit); exact',
+  },
   rmsEps: {
     value: { kind: 'positive' },
     doc: "epsilon of RMSNorm (the demo's class default, whatever config.json says)",

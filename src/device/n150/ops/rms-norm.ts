@@ -1,22 +1,27 @@
-// RMSNorm with a 32-bit Dst: partial sums per core, combined, then two multiplications whose SrcB operand is cut.
-// Source: n150-numerics C.1; section I for the interleaved kernel (one core per row).
-// Exactness: the operand cuts are literal; sums inside one tile are float64 instead of 8-lane groups.
+// RMSNorm with a 32-bit Dst: the mean square by reduce instructions, then two products whose SrcB operand is cut.
+// Source: n150-numerics C.1 (sharded over cores); the interleaved kernel of ttnn 0.81 as its recorded outputs show it.
+// Exactness: the operand cuts are literal; sums inside a tile are float64 instead of 8-lane groups. With the interleaved
+// kernel 94 % (HiFi2) and 98 % (HiFi4) of the recorded outputs are equal bits (rms-norm.test.ts).
 import { roundToBf16TiesAway, roundToBf16TiesEven } from '../../../numerics/bf16.ts';
 import { float32Bits, float32FromBits } from '../../../numerics/float-bits.ts';
 import { truncateToTf32 } from '../../../numerics/tf32.ts';
-import { TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
+import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
 import type { NormSplit } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
 import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { hostScalar } from './host-scalars.ts';
 
-/** One row in, one row out; `gamma` [H] BF16. */
+/** One row [H] in from `rowStart`, one row [H] out; `gamma` [H] BF16. */
 export type RmsNorm = (row: Float32Array, rowStart: number, gamma: Float32Array, out: Float32Array) => void;
+
+/** Mean of the squares of a row of BF16 values, float32. */
+type MeanSquare = (row: Float32Array, rowStart: number) => number;
 
 /** SrcB keeps 7 significant bits in HiFi2 and LoFi: the low 17 bits of a float32 fall. */
 const CUT_TO_7_BITS = 0xfffe_0000;
 /** SrcA keeps 10 significant bits of a tf32: its last one never meets the multiplier. */
 const CUT_TO_10_BITS = 0xffff_c000;
+const CUT_TO_TF32 = 0xffff_e000;
 
 function cut(value: number, mask: number): number {
   return float32FromBits(float32Bits(value) & mask);
@@ -30,30 +35,16 @@ export function createRmsNorm(width: number, split: NormSplit, config: N150Confi
   if (config.tier === 'fp32') return exactNorm(width, config.rmsEps, Math.fround);
   if (config.rmsExact) return exactNorm(width, config.rmsEps, (value) => roundToBf16TiesEven(Math.fround(value)));
 
-  const isInterleaved = config.rmsLayout === 'interleaved';
-  const cores = isInterleaved ? 1 : split.cores;
-  const tilesPerCore = isInterleaved ? tilesAcross(width) : split.tilesPerCore;
-  const firstStage = isInterleaved ? 1 : split.firstStage;
-  const perCoreScaler = hostScalar(cores / width, config);
-  const combineScaler = hostScalar(1 / cores, config);
-  const epsilon = hostScalar(config.rmsEps, config);
   const cutsSrcB = config.normFidelity === 'LoFi' || config.normFidelity === 'HiFi2';
-  const srcBMask = cutsSrcB ? CUT_TO_7_BITS : 0xffff_e000;
+  const srcBMask = cutsSrcB ? CUT_TO_7_BITS : CUT_TO_TF32;
+  const meanSquare =
+    config.rmsLayout === 'sharded'
+      ? shardedMeanSquare(width, split, srcBMask, config)
+      : interleavedMeanSquare(width, srcBMask, config);
+  const epsilon = hostScalar(config.rmsEps, config);
 
   return (row, rowStart, gamma, out) => {
-    let sum = 0;
-    for (let stage = 0; stage < cores; stage += firstStage) {
-      let stageSum = 0;
-      for (let core = stage; core < stage + firstStage; core++) {
-        const first = core * tilesPerCore;
-        stageSum += truncateToTf32(
-          sumOfSquares(row, rowStart, first, first + tilesPerCore, width, srcBMask, perCoreScaler),
-        );
-      }
-      sum = truncateToTf32(sum + stageSum);
-    }
-    const meanSquare = cores === 1 ? sum : Math.fround(sum * combineScaler);
-    const inverse = cut(vectorUnit.reciprocalRoot(Math.fround(meanSquare + epsilon)), srcBMask);
+    const inverse = cut(vectorUnit.reciprocalRoot(Math.fround(meanSquare(row, rowStart) + epsilon)), srcBMask);
     for (let i = 0; i < width; i++) {
       const scaled = cut(Math.fround(row[rowStart + i]! * inverse), CUT_TO_10_BITS);
       out[i] = roundToBf16TiesAway(Math.fround(scaled * cut(gamma[i]!, srcBMask)));
@@ -61,25 +52,64 @@ export function createRmsNorm(width: number, split: NormSplit, config: N150Confi
   };
 }
 
-/** Scaled sum of squares over the tiles [firstTile, endTile): x times x cut, the running sum cut to tf32 after each tile. */
-function sumOfSquares(
+/**
+ * Each core sums its tiles with the scaler 1 / its width (squares in SrcA, the running sum cut to tf32 after each tile);
+ * the partials are then summed with the scaler 1 / cores, in stages where the grid has rows.
+ */
+function shardedMeanSquare(width: number, split: NormSplit, srcBMask: number, config: N150Config): MeanSquare {
+  const { cores, tilesPerCore, firstStage } = split;
+  const coreScaler = hostScalar(cores / width, config);
+  const combineScaler = hostScalar(1 / cores, config);
+
+  const partialOfCore = (row: Float32Array, rowStart: number, core: number): number => {
+    const firstTile = core * tilesPerCore;
+    let sum = 0;
+    for (let tile = firstTile; tile < firstTile + tilesPerCore; tile++) {
+      const squares = sumOfTile(row, rowStart, tile, width, srcBMask, CUT_TO_10_BITS);
+      sum = truncateToTf32(Math.fround(sum + squares * coreScaler));
+    }
+    return sum;
+  };
+  return (row, rowStart) => {
+    if (cores === 1) return partialOfCore(row, rowStart, 0);
+    let sum = 0;
+    for (let stage = 0; stage < cores; stage += firstStage) {
+      let stageSum = 0;
+      for (let core = stage; core < stage + firstStage; core++) {
+        stageSum += cut(partialOfCore(row, rowStart, core), CUT_TO_10_BITS);
+      }
+      sum += truncateToTf32(stageSum * combineScaler);
+    }
+    return truncateToTf32(sum);
+  };
+}
+
+/** One core sums the whole row in Dst with the scaler 1 / H; the squares stand in SrcB. */
+function interleavedMeanSquare(width: number, srcBMask: number, config: N150Config): MeanSquare {
+  const scaler = hostScalar(1 / width, config);
+  return (row, rowStart) => {
+    let sum = 0;
+    for (let tile = 0; tile * TILE_SIDE < width; tile++) {
+      sum += sumOfTile(row, rowStart, tile, width, srcBMask, srcBMask);
+    }
+    return Math.fround(sum * scaler);
+  };
+}
+
+/** Sum of x times x cut as SrcB, each square cut by `squareMask`, over one tile of 32 features. */
+function sumOfTile(
   row: Float32Array,
   rowStart: number,
-  firstTile: number,
-  endTile: number,
+  tile: number,
   width: number,
   srcBMask: number,
-  scaler: number,
+  squareMask: number,
 ): number {
+  const end = Math.min((tile + 1) * TILE_SIDE, width);
   let sum = 0;
-  for (let tile = firstTile; tile < endTile; tile++) {
-    const end = Math.min((tile + 1) * TILE_SIDE, width);
-    let tileSum = 0;
-    for (let i = tile * TILE_SIDE; i < end; i++) {
-      const value = row[rowStart + i]!;
-      tileSum += cut(value * cut(value, srcBMask), CUT_TO_10_BITS) * scaler;
-    }
-    sum = truncateToTf32(Math.fround(sum + tileSum));
+  for (let i = tile * TILE_SIDE; i < end; i++) {
+    const value = row[rowStart + i]!;
+    sum += cut(value * cut(value, srcBMask), squareMask);
   }
   return sum;
 }
@@ -87,7 +117,7 @@ function sumOfSquares(
 function exactNorm(width: number, epsilon: number, store: (value: number) => number): RmsNorm {
   return (row, rowStart, gamma, out) => {
     let sum = 0;
-    for (let i = 0; i < width; i++) sum += row[rowStart + i]! ** 2;
+    for (let i = 0; i < width; i++) sum += row[rowStart + i]! * row[rowStart + i]!;
     const inverse = 1 / Math.sqrt(sum / width + epsilon);
     for (let i = 0; i < width; i++) out[i] = store(row[rowStart + i]! * inverse * gamma[i]!);
   };

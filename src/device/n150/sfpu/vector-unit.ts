@@ -2,10 +2,12 @@
 // Source: n150-numerics D and section I. Stores to a 16-bit Dst truncate; the reciprocal of 2024 rounds to BF16 first.
 import { roundToBf16TiesAway, roundToBf16TiesEven, truncateToBf16 } from '../../../numerics/bf16.ts';
 import type { N150Config } from '../compute-config.ts';
+import { exp2026 } from './exp-2026.ts';
 import { expAccurate2024 } from './exp-accurate-2024.ts';
 import { expExact } from './exp-exact.ts';
 import { expFast } from './exp-fast.ts';
 import { reciprocal2024 } from './reciprocal.ts';
+import { silu2026 } from './sigmoid-2026.ts';
 import { siluExact, siluPiecewise2024 } from './silu.ts';
 import { squareRoot2024 } from './square-root.ts';
 
@@ -28,11 +30,13 @@ const reciprocalRootExact: UnaryOp = (x) => Math.fround(1 / Math.sqrt(x));
 const EXPS: Readonly<Record<N150Config['sdpaExp'], UnaryOp>> = {
   fastApprox: expFast,
   accurate2024: (x) => truncateToBf16(expAccurate2024(x)),
+  ttnn2026: (x) => roundToBf16TiesEven(exp2026(x)),
   exact: (x) => roundToBf16TiesEven(Math.fround(expExact(x))),
 };
 
 const SILUS: Readonly<Record<N150Config['silu'], UnaryOp>> = {
   piecewise2024: (x) => truncateToBf16(siluPiecewise2024(x)),
+  ttnn2026: (x) => roundToBf16TiesEven(silu2026(x)),
   exact: (x) => roundToBf16TiesEven(Math.fround(siluExact(x))),
 };
 
