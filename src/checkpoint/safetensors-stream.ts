@@ -1,0 +1,74 @@
+// A safetensors file whose tensors arrive piece by piece, their lengths known only at the end.
+import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { InputError, InternalError } from '../errors.ts';
+import { DTYPE_BYTES, elementCount } from '../tensor/dtypes.ts';
+import { encodeSafetensorsHeader, type TensorToWrite, writeFully, writeThenRename } from './safetensors.ts';
+
+const COPY_BYTES = 1 << 22;
+
+export interface SafetensorsStream {
+  /** Appends bytes of the tensor that is being written. */
+  append(data: ArrayBufferView): void;
+  /** Names everything appended, in that order, and puts the file in place. */
+  finish(tensors: readonly Omit<TensorToWrite, 'data'>[], metadata: Readonly<Record<string, string>>): void;
+  /** Removes what was written; the file at `path`, if any, stays as it was. */
+  abort(): void;
+}
+
+/**
+ * The data goes to a temporary file beside `path`, since a safetensors file begins with the lengths of everything in it.
+ *
+ * @throws InputError `FILE_WRITE` if the disk refuses.
+ */
+export function createSafetensorsStream(path: string): SafetensorsStream {
+  const temporary = `${path}.${process.pid}.data.tmp`;
+  const file = refuseAsInput(path, () => openSync(temporary, 'w+'));
+  let bytes = 0;
+  const abort = (): void => {
+    closeSync(file);
+    rmSync(temporary, { force: true });
+  };
+  return {
+    append(data) {
+      refuseAsInput(path, () => writeFully(file, data));
+      bytes += data.byteLength;
+    },
+    finish(tensors, metadata) {
+      const declared = tensors.reduce((sum, { dtype, shape }) => sum + elementCount(shape) * DTYPE_BYTES[dtype], 0);
+      if (declared !== bytes) {
+        abort();
+        throw new InternalError(`${path}: the tensors declared are not the bytes appended.`, {
+          code: 'SAFETENSORS_STREAM',
+          facts: { declared, appended: bytes },
+        });
+      }
+      try {
+        writeThenRename(path, (write) => {
+          write(encodeSafetensorsHeader(tensors, metadata));
+          const chunk = Buffer.allocUnsafe(COPY_BYTES);
+          for (let done = 0; done < bytes; ) {
+            const got = readSync(file, chunk, 0, COPY_BYTES, done);
+            write(chunk.subarray(0, got));
+            done += got;
+          }
+        });
+      } finally {
+        abort();
+      }
+    },
+    abort,
+  };
+}
+
+function refuseAsInput<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw new InputError(`${path}: the file could not be written.`, {
+      code: 'FILE_WRITE',
+      facts: { found: (cause as Error).message },
+      hint: 'check the folder, its permissions and the free space',
+      cause,
+    });
+  }
+}
