@@ -3,6 +3,7 @@ import type { MatmulEngine, WeightFormat } from '../matmul-engine.ts';
 import { checkAdd, checkEltwise, checkFillCache, checkTypecast, checkUpdateCache } from './check-eltwise.ts';
 import { checkFunction, checkMulSilu, VECTOR_FUNCTIONS } from './check-functions.ts';
 import { checkMatmulBinary, checkMatmulTensors } from './check-matmul.ts';
+import { checkAttention, checkRmsNorm, checkRotary, checkSoftmax } from './check-operations.ts';
 import { checkDevicePack, checkHostPack, checkUnpack } from './check-packing.ts';
 import { checkSteps } from './check-steps.ts';
 import type { Comparison } from './comparison.ts';
@@ -66,6 +67,28 @@ const TENSOR_FILES: readonly KnownVectorFile[] = [
   ]),
   ...Object.keys(VECTOR_FUNCTIONS).map(
     (stem): KnownVectorFile => ({ name: `${stem}.safetensors`, check: (file) => checkFunction(file, stem) }),
+  ),
+  ...['HiFi2-fp32acc0-l1acc0', 'HiFi2-fp32acc1-l1acc1', 'HiFi4-fp32acc0-l1acc0', 'HiFi4-fp32acc1-l1acc1'].map(
+    (stem): KnownVectorFile => ({ name: `rms-norm-bf16-${stem}.safetensors`, check: checkRmsNorm }),
+  ),
+  ...['stable0-fp32acc0', 'stable0-fp32acc1', 'stable1-fp32acc0', 'stable1-fp32acc1'].map(
+    (stem): KnownVectorFile => ({ name: `softmax-bf16-${stem}.safetensors`, check: checkSoftmax }),
+  ),
+  ...[
+    '-bf16',
+    '-llama-bf16-HiFi2-fp32acc0',
+    '-llama-bf16-HiFi4-fp32acc0',
+    '-llama-bf16-HiFi4-fp32acc1',
+    '-llama-decode-bf16-HiFi2-fp32acc0',
+    '-llama-decode-bf16-HiFi4-fp32acc1',
+  ].map((stem): KnownVectorFile => ({ name: `rotary-embedding${stem}.safetensors`, check: checkRotary })),
+  ...STORAGE_FORMATS.flatMap((cache) =>
+    ['HiFi2-fp32acc0', 'HiFi4-fp32acc1'].map(
+      (stem): KnownVectorFile => ({
+        name: `sdpa-decode-q-bf16-kv-${cache}-${stem}.safetensors`,
+        check: checkAttention,
+      }),
+    ),
   ),
 ];
 

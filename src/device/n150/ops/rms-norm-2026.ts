@@ -1,0 +1,29 @@
+// RMSNorm of ttnn 0.81, interleaved: squares, their mean by matmul, one rsqrt, two multiplications.
+// Source: n150-numerics section I; C.1 for the operands' sides.
+// Exactness: bit-exact against ttnn 0.81 in HiFi2 and HiFi4 and both Dst widths (vector-check).
+import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
+import { addRows, type MultiplyOptions, mulRows } from '../matrix-unit/eltwise-rows.ts';
+import { sumRowByMatmul } from '../matrix-unit/row-sum.ts';
+import { packFloat32RowToBf16 } from '../packer.ts';
+
+export interface RmsNormOptions extends MultiplyOptions {
+  readonly epsilon: number;
+}
+
+/**
+ * @param row - [H] BF16 values. Not modified.
+ * @param gamma - [H] BF16 values.
+ * @returns [H] BF16 values. Between the steps lie bfloat16 values, or float32 ones with a 32-bit Dst.
+ */
+export function rmsNorm2026(row: Float32Array, gamma: Float32Array, options: RmsNormOptions): Float32Array {
+  const { fp32DestAcc, epsilon } = options;
+  const squares = mulRows(row, row, options);
+  const mean = sumRowByMatmul(squares, roundToBf16TiesEven(1 / row.length), options);
+  const shifted = addRows(Float32Array.of(mean), Float32Array.of(roundToBf16TiesEven(epsilon)), options)[0]!;
+  const inverse = Math.fround(1 / Math.sqrt(shifted));
+  const stored = fp32DestAcc ? inverse : roundToBf16TiesEven(inverse);
+  const normalised = mulRows(row, Float32Array.of(stored), options);
+  const scaled = mulRows(normalised, gamma, options);
+  if (fp32DestAcc) packFloat32RowToBf16(scaled);
+  return scaled;
+}
