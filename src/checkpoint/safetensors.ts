@@ -1,6 +1,6 @@
 // Safetensors files: reading headers and tensors, writing whole files under their final name only when complete.
 import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { InputError, UnsupportedError } from '../errors.ts';
+import { InputError, QwenPccError, UnsupportedError } from '../errors.ts';
 import {
   DTYPE_BYTES,
   type Dtype,
@@ -220,20 +220,19 @@ function readExactly(path: string, file: number, offset: number, length: number)
 }
 
 function withFile<T>(path: string, use: (file: number) => T): T {
-  let file: number;
+  let file: number | undefined;
   try {
     file = openSync(path, 'r');
+    return use(file);
   } catch (cause) {
-    throw new InputError(`${path}: the file cannot be opened.`, {
+    if (cause instanceof QwenPccError) throw cause;
+    throw new InputError(`${path}: the file cannot be opened or read.`, {
       code: 'FILE_UNREADABLE',
       facts: { found: (cause as Error).message },
       hint: 'check the path',
       cause,
     });
-  }
-  try {
-    return use(file);
   } finally {
-    closeSync(file);
+    if (file !== undefined) closeSync(file);
   }
 }

@@ -329,6 +329,6 @@ describe('createRecordingWriter', () => {
     writer.beginPrompt('only');
     writer.addRow({ position: 0, tokenId: 4, logits: Float32Array.of(1), taps: new Map() });
     writer.abort();
-    expect(() => openRecording(path)).toThrow(/cannot be opened/);
+    expect(() => openRecording(path)).toThrow(/cannot be opened or read/);
   });
 });

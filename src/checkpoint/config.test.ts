@@ -1,0 +1,229 @@
+// config.json: both spellings of Transformers give the same model; what is not modelled is refused by name.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { InputError, UnsupportedError } from '../errors.ts';
+import { parseModelConfig, readModelConfig } from './config.ts';
+
+const FIXTURES = join(import.meta.dirname, '../../fixtures');
+const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-config-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** Qwen2-7B-Instruct's config.json. */
+const qwen2: Readonly<Record<string, unknown>> = {
+  architectures: ['Qwen2ForCausalLM'],
+  attention_dropout: 0.0,
+  bos_token_id: 151643,
+  eos_token_id: 151645,
+  hidden_act: 'silu',
+  hidden_size: 3584,
+  initializer_range: 0.02,
+  intermediate_size: 18944,
+  max_position_embeddings: 32768,
+  max_window_layers: 28,
+  model_type: 'qwen2',
+  num_attention_heads: 28,
+  num_hidden_layers: 28,
+  num_key_value_heads: 4,
+  rms_norm_eps: 1e-6,
+  rope_theta: 1000000.0,
+  sliding_window: 131072,
+  tie_word_embeddings: false,
+  torch_dtype: 'bfloat16',
+  transformers_version: '4.41.2',
+  use_cache: true,
+  use_sliding_window: false,
+  vocab_size: 152064,
+};
+
+describe('parseModelConfig', () => {
+  it('reads Qwen2-7B', () => {
+    expect(parseModelConfig(qwen2)).toEqual({
+      hiddenSize: 3584,
+      intermediateSize: 18944,
+      layers: 28,
+      queryHeads: 28,
+      keyValueHeads: 4,
+      headDim: 128,
+      vocabSize: 152064,
+      rmsNormEps: 1e-6,
+      ropeTheta: 1e6,
+      maxPositionEmbeddings: 32768,
+      tieWordEmbeddings: false,
+      eosTokenIds: [151645],
+      bosTokenId: 151643,
+      torchDtype: 'bfloat16',
+    });
+  });
+
+  it('reads the spelling of Transformers 5 as the same model', () => {
+    const { rope_theta, torch_dtype, ...rest } = qwen2;
+    const version5 = {
+      ...rest,
+      dtype: torch_dtype,
+      rope_parameters: { rope_type: 'default', rope_theta },
+      layer_types: Array.from({ length: 28 }, () => 'full_attention'),
+      sliding_window: null,
+    };
+    expect(parseModelConfig(version5)).toEqual(parseModelConfig(qwen2));
+  });
+
+  it.each([
+    { name: 'Qwen2-0.5B', hidden: 896, heads: 14, keyValueHeads: 2, headDim: 64 },
+    { name: 'Qwen2.5-14B', hidden: 5120, heads: 40, keyValueHeads: 8, headDim: 128 },
+    { name: 'Qwen2-72B', hidden: 8192, heads: 64, keyValueHeads: 8, headDim: 128 },
+  ])('derives the head dimension of $name', ({ hidden, heads, keyValueHeads, headDim }) => {
+    const config = { ...qwen2, hidden_size: hidden, num_attention_heads: heads, num_key_value_heads: keyValueHeads };
+    expect(parseModelConfig(config)).toMatchObject({ queryHeads: heads, keyValueHeads, headDim });
+  });
+
+  it('takes an explicit head_dim, and as many key heads as query heads where none are named', () => {
+    const config = { ...qwen2, head_dim: 64, num_key_value_heads: null };
+    expect(parseModelConfig(config)).toMatchObject({ headDim: 64, keyValueHeads: 28 });
+  });
+
+  const yarn = { factor: 4.0, original_max_position_embeddings: 32768 };
+  it.each([
+    { name: '"type"', fields: { rope_scaling: { type: 'yarn', ...yarn } } },
+    { name: '"rope_type"', fields: { rope_scaling: { rope_type: 'yarn', ...yarn } } },
+    { name: 'rope_parameters', fields: { rope_parameters: { rope_type: 'yarn', rope_theta: 1e6, ...yarn } } },
+  ])('reads YaRN written with $name', ({ fields }) => {
+    expect(parseModelConfig({ ...qwen2, ...fields })).toMatchObject({
+      ropeTheta: 1e6,
+      ropeScaling: {
+        kind: 'yarn',
+        factor: 4,
+        originalMaxPositionEmbeddings: 32768,
+        betaFast: 32,
+        betaSlow: 1,
+        truncate: true,
+      },
+    });
+  });
+
+  it('keeps what YaRN states beyond its factor', () => {
+    const rope = {
+      type: 'yarn',
+      ...yarn,
+      beta_fast: 16,
+      beta_slow: 2,
+      attention_factor: 1.5,
+      mscale: 1,
+      truncate: false,
+    };
+    expect(parseModelConfig({ ...qwen2, rope_scaling: rope }).ropeScaling).toEqual({
+      kind: 'yarn',
+      factor: 4,
+      originalMaxPositionEmbeddings: 32768,
+      betaFast: 16,
+      betaSlow: 2,
+      attentionFactor: 1.5,
+      mscale: 1,
+      truncate: false,
+    });
+  });
+
+  it.each([
+    { name: 'a number', generation: { eos_token_id: 7 }, expected: [7] },
+    { name: 'an array', generation: { eos_token_id: [7, 8] }, expected: [7, 8] },
+    { name: 'absent', generation: {}, expected: [151645] },
+    { name: 'null', generation: { eos_token_id: null }, expected: [151645] },
+  ])("takes the end ids of generation_config.json, or config.json's: $name", ({ generation, expected }) => {
+    expect(parseModelConfig(qwen2, { generation }).eosTokenIds).toEqual(expected);
+  });
+
+  it.each([
+    { name: 'a window that no layer reaches', fields: { use_sliding_window: true, sliding_window: 4096 } },
+    { name: 'a window as long as the longest sequence', fields: { use_sliding_window: true, max_window_layers: 0 } },
+    { name: 'a window that is switched off', fields: { sliding_window: 4096, max_window_layers: 0 } },
+    { name: 'a window of null', fields: { use_sliding_window: true, sliding_window: null, max_window_layers: 0 } },
+    { name: 'no quantisation', fields: { quantization_config: null } },
+  ])('accepts $name', ({ fields }) => {
+    expect(parseModelConfig({ ...qwen2, ...fields }).layers).toBe(28);
+  });
+
+  it.each([
+    { name: 'Llama', fields: { architectures: ['LlamaForCausalLM'], model_type: 'llama' }, code: 'ARCHITECTURE' },
+    { name: 'Qwen3', fields: { architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3' }, code: 'ARCHITECTURE' },
+    { name: 'a Qwen2 classifier', fields: { architectures: ['Qwen2ForSequenceClassification'] }, code: 'ARCHITECTURE' },
+    { name: 'Qwen2-MoE', fields: { architectures: ['Qwen2MoeForCausalLM'], model_type: 'qwen2_moe' }, code: 'MOE' },
+    { name: 'experts', fields: { num_experts: 60 }, code: 'MOE' },
+    {
+      name: 'a quantised checkpoint',
+      fields: { quantization_config: { quant_method: 'gptq', bits: 4 } },
+      code: 'QUANTIZED',
+    },
+    { name: 'another activation', fields: { hidden_act: 'gelu' }, code: 'HIDDEN_ACT' },
+    {
+      name: 'an active sliding window',
+      fields: { use_sliding_window: true, sliding_window: 4096, max_window_layers: 21 },
+      code: 'SLIDING_WINDOW',
+    },
+    {
+      name: 'an active sliding window by layer_types',
+      fields: {
+        use_sliding_window: true,
+        sliding_window: 4096,
+        layer_types: Array.from({ length: 28 }, (_, i) => (i < 27 ? 'full_attention' : 'sliding_attention')),
+      },
+      code: 'SLIDING_WINDOW',
+    },
+    { name: 'linear rope scaling', fields: { rope_scaling: { type: 'linear', factor: 2 } }, code: 'ROPE_TYPE' },
+    {
+      name: 'multimodal rope',
+      fields: { rope_scaling: { type: 'mrope', mrope_section: [16, 24, 24] } },
+      code: 'ROPE_TYPE',
+    },
+    {
+      name: 'dynamic rope of version 5',
+      fields: { rope_parameters: { rope_type: 'dynamic', factor: 2 } },
+      code: 'ROPE_TYPE',
+    },
+    { name: 'partial rotary embedding', fields: { partial_rotary_factor: 0.5 }, code: 'PARTIAL_ROTARY' },
+  ])('refuses $name', ({ fields, code }) => {
+    expect(() => parseModelConfig({ ...qwen2, ...fields })).toThrow(UnsupportedError);
+    expect(() => parseModelConfig({ ...qwen2, ...fields })).toThrow(
+      expect.objectContaining({ code: `CONFIG_${code}` }),
+    );
+  });
+
+  it.each([
+    { name: 'a missing size', fields: { hidden_size: undefined }, message: /hidden_size/ },
+    { name: 'a size that is a string', fields: { vocab_size: '152064' }, message: /vocab_size/ },
+    { name: 'no layers', fields: { num_hidden_layers: 0 }, message: /num_hidden_layers/ },
+    {
+      name: 'key heads that do not divide the query heads',
+      fields: { num_key_value_heads: 5 },
+      message: /num_key_value_heads/,
+    },
+    { name: 'a head dimension that is no integer', fields: { hidden_size: 3585 }, message: /head dimension/ },
+    { name: 'an odd head dimension', fields: { head_dim: 63 }, message: /head dimension/ },
+    { name: 'YaRN that shrinks', fields: { rope_scaling: { type: 'yarn', factor: 0.5 } }, message: /factor/ },
+    {
+      name: 'layer types of another number of layers',
+      fields: { layer_types: ['full_attention'] },
+      message: /layer_types/,
+    },
+  ])('names the field of $name', ({ fields, message }) => {
+    expect(() => parseModelConfig({ ...qwen2, ...fields }, { path: 'some/config.json' })).toThrow(InputError);
+    expect(() => parseModelConfig({ ...qwen2, ...fields })).toThrow(message);
+  });
+});
+
+describe('readModelConfig', () => {
+  it('joins config.json and generation_config.json', () => {
+    expect(readModelConfig(join(FIXTURES, 'tiny-qwen2-instruct'))).toMatchObject({
+      layers: 6,
+      headDim: 32,
+      eosTokenIds: [2047, 2045],
+      bosTokenId: 2045,
+    });
+  });
+
+  it('names the folder without a config and the file that is no JSON', () => {
+    expect(() => readModelConfig(scratch)).toThrow(/config\.json: the file cannot be read/);
+    writeFileSync(join(scratch, 'config.json'), '{');
+    expect(() => readModelConfig(scratch)).toThrow(expect.objectContaining({ code: 'CONFIG_UNREADABLE' }));
+  });
+});
