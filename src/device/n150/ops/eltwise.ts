@@ -2,10 +2,11 @@
 // Source: n150-numerics B.5; section I for ttnn.multiply on the vector unit.
 // Exactness: bit-exact per element in both device tiers; plain float32 in tier fp32.
 import { bf16FromFloat32Bits } from '../../../numerics/bf16.ts';
+import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
 import { bitsOf } from '../../../numerics/float-bits.ts';
 import type { N150Config } from '../compute-config.ts';
 import type { MathFidelity } from '../matmul-engine.ts';
-import { elwadd, elwmul, elwsub } from '../matrix-unit/eltwise.ts';
+import { add16, multiply16 } from './eltwise-16-bit-dst.ts';
 
 /** Two BF16 values (float32 in tier fp32) to one. */
 export type BinaryOp = (a: number, b: number) => number;
@@ -14,15 +15,6 @@ const OPERANDS = new Float32Array(2);
 const OPERAND_BITS = bitsOf(OPERANDS);
 const RESULT = new Float32Array(1);
 const RESULT_BITS = bitsOf(RESULT);
-
-/** Options objects of the phases, made once: the inner loops allocate nothing. */
-const PHASES_16_BIT_DST = [0, 1, 2, 3].map((phase) => ({ phase, fp32DestAcc: false }));
-const PHASES_OF: Readonly<Record<MathFidelity, typeof PHASES_16_BIT_DST>> = {
-  LoFi: PHASES_16_BIT_DST.slice(0, 1),
-  HiFi2: PHASES_16_BIT_DST.slice(0, 2),
-  HiFi3: PHASES_16_BIT_DST.slice(0, 3),
-  HiFi4: PHASES_16_BIT_DST,
-};
 
 function roundResultToBf16(value: number): number {
   RESULT[0] = value;
@@ -33,14 +25,14 @@ function roundResultToBf16(value: number): number {
 const addOnMatrixUnit: BinaryOp = (a, b) => {
   OPERANDS[0] = a;
   OPERANDS[1] = b;
-  RESULT_BITS[0] = elwadd(OPERAND_BITS[0]!, OPERAND_BITS[1]!, 0, false);
+  RESULT_BITS[0] = add16(OPERAND_BITS[0]!, OPERAND_BITS[1]!);
   return RESULT[0]!;
 };
 
 const subtractOnMatrixUnit: BinaryOp = (a, b) => {
   OPERANDS[0] = a;
   OPERANDS[1] = b;
-  RESULT_BITS[0] = elwsub(OPERAND_BITS[0]!, OPERAND_BITS[1]!, 0, false);
+  RESULT_BITS[0] = add16(OPERAND_BITS[0]!, OPERAND_BITS[1]! ^ 0x8000_0000);
   return RESULT[0]!;
 };
 
@@ -68,15 +60,11 @@ export function createSubtract(config: N150Config): BinaryOp {
 /** @returns a * b on the matrix unit with a 16-bit Dst: a in SrcA, b in SrcB, rounded to BF16 after each phase. */
 export function createMultiply(config: N150Config, fidelity: MathFidelity): BinaryOp {
   if (config.tier === 'fp32') return multiplyInFloat32;
-  const phases = PHASES_OF[fidelity];
+  const phases = PHASE_COUNT[fidelity];
   return (a, b) => {
     OPERANDS[0] = a;
     OPERANDS[1] = b;
-    let dst = 0;
-    for (let phase = 0; phase < phases.length; phase++) {
-      dst = elwmul(OPERAND_BITS[0]!, OPERAND_BITS[1]!, dst, phases[phase]!);
-    }
-    RESULT_BITS[0] = dst;
+    RESULT_BITS[0] = multiply16(OPERAND_BITS[0]!, OPERAND_BITS[1]!, phases);
     return RESULT[0]!;
   };
 }
