@@ -1,9 +1,42 @@
-// Where the package lies, so that its fixtures are found from the sources and from dist alike.
+// What the package brings along: found from the sources and from dist alike.
 import { existsSync, readFileSync } from 'node:fs';
-import { InternalError } from '../../src/errors.ts';
+import { fileURLToPath } from 'node:url';
+import { openRecording } from '../../src/device/capture/recording.ts';
+import { InternalError, UsageError } from '../../src/errors.ts';
 
-/** @returns the folder with package.json, as a URL that ends with a slash. */
-export function findPackageRoot(): URL {
+const TINY_CHECKPOINTS = ['tiny-qwen2', 'tiny-qwen2-instruct'] as const;
+
+/** Path of a file or folder of the package. */
+export function packageFile(name: string): string {
+  return fileURLToPath(new URL(name, findPackageRoot()));
+}
+
+/** Version in package.json. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }).version;
+}
+
+/** Folders of the checkpoints that a run without --weights judges. */
+export function tinyCheckpoints(): string[] {
+  return TINY_CHECKPOINTS.map((name) => packageFile(`fixtures/${name}`));
+}
+
+/**
+ * The tiny checkpoint that a recording was made of: the one that it names, the general one if it names none.
+ *
+ * @throws UsageError when it names another model, which has to be given.
+ */
+export function recordedCheckpoint(recording: string): string {
+  const model = openRecording(recording).metadata['model'] ?? TINY_CHECKPOINTS[0];
+  if ((TINY_CHECKPOINTS as readonly string[]).includes(model)) return packageFile(`fixtures/${model}`);
+  throw new UsageError(`${recording} was recorded from "${model}", which does not come with qwen-pcc.`, {
+    code: 'RECORDING_WEIGHTS',
+    hint: `give the folder of ${model} with --weights.`,
+  });
+}
+
+/** The folder with package.json, as a URL that ends with a slash. */
+function findPackageRoot(): URL {
   for (const up of ['../../', '../../../']) {
     const root = new URL(up, import.meta.url);
     if (existsSync(new URL('package.json', root))) return root;
@@ -12,10 +45,4 @@ export function findPackageRoot(): URL {
     code: 'PACKAGE_BROKEN',
     hint: 'install qwen-pcc again.',
   });
-}
-
-/** Version in package.json. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('package.json', findPackageRoot()), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,8 +1,8 @@
 // qwen-pcc validate: the main job.
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
+import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { PCC_SEMANTICS, type PccSemantics } from '../metrics/row-metrics.ts';
 import { createProgress } from '../report/progress.ts';
@@ -15,7 +15,7 @@ import { formatRunRecord } from '../run/run-record.ts';
 import { describePlan, type RunPlan } from '../run/run-validate.ts';
 import { writeRun } from '../run/write-run.ts';
 import { correlation, oneOf, wholeNumber } from './option-values.ts';
-import { findPackageRoot, packageVersion } from './package-root.ts';
+import { packageFile, packageVersion, recordedCheckpoint, tinyCheckpoints } from './package-root.ts';
 import { repeatableCommand } from './repeatable-command.ts';
 
 /** Options as commander hands them over. */
@@ -41,7 +41,10 @@ interface ValidateOptions {
 export function validateCommand(): Command {
   return new Command('validate')
     .description('run reference and device on the same tokens, compare every token, judge, report')
-    .option('--weights <dir...>', 'checkpoint folders, a case each (default: both tiny checkpoints of the package)')
+    .option(
+      '--weights <dir...>',
+      'checkpoint folders, a case each (default: both tiny checkpoints of the package; for a recording the one it names, else tiny-qwen2)',
+    )
     .option(
       '--device-weights <dir>',
       "the device's checkpoint, if it is not the reference's: is a converted one still the same model?",
@@ -53,7 +56,7 @@ export function validateCommand(): Command {
     .option('--prompt <name...>', 'run only these prompts of the file')
     .option(
       '--max-new-tokens <n>',
-      'most tokens after a prompt',
+      'most greedy tokens after a prompt; a given continuation is forced whole',
       wholeNumber('--max-new-tokens', 0),
       MAX_NEW_TOKENS_DEFAULT,
     )
@@ -126,25 +129,36 @@ async function validate(options: ValidateOptions): Promise<void> {
 }
 
 function planOf(options: ValidateOptions): RunPlan {
-  const root = findPackageRoot();
-  const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, root));
+  const { weights, deviceWeights, prompts, prompt: only, threads, precision, mode } = options;
+  const device = parseDeviceSpec(options.device);
+  const reference = parseReferenceSpec(options.reference);
+  if (mode === 'free' && (device.kind === 'capture' || reference.kind === 'golden')) {
+    throw new UsageError('a recording cannot run free: it has rows only for the tokens that were recorded.', {
+      code: 'FREE_RECORDING',
+      hint: 'leave --mode out, or compare live sources.',
+    });
+  }
   const limits = { maxNewTokens: options.maxNewTokens, maxSeqLen: options.maxSeqLen };
+  const recording = device.kind === 'capture' ? device.file : reference.kind === 'golden' ? reference.file : undefined;
   const cases = openCases({
-    weights: options.weights ?? [fixture('tiny-qwen2'), fixture('tiny-qwen2-instruct')],
-    ...(options.deviceWeights === undefined ? {} : { deviceWeights: options.deviceWeights }),
-    ...(options.prompts === undefined ? {} : { prompts: options.prompts }),
-    ...(options.prompt === undefined ? {} : { only: options.prompt }),
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
-    defaultPrompts: { general: fixture('prompts/general.json'), instruct: fixture('prompts/instruct.json') },
-    device: parseDeviceSpec(options.device),
-    reference: parseReferenceSpec(options.reference),
-    precision: options.precision,
+    weights: weights ?? (recording === undefined ? tinyCheckpoints() : [recordedCheckpoint(recording)]),
+    ...(deviceWeights === undefined ? {} : { deviceWeights }),
+    ...(prompts === undefined ? {} : { prompts }),
+    ...(only === undefined ? {} : { only }),
+    ...(threads === undefined ? {} : { threads }),
+    defaultPrompts: {
+      general: packageFile('fixtures/prompts/general.json'),
+      instruct: packageFile('fixtures/prompts/instruct.json'),
+    },
+    device,
+    reference,
+    precision,
     limits,
   });
   return {
     cases,
     limits,
-    mode: options.mode === 'free' ? 'freeRunning' : 'teacherForced',
+    mode: mode === 'free' ? 'freeRunning' : 'teacherForced',
     judge: {
       semantics: options.semantics,
       pccMinimum: options.threshold,

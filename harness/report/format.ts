@@ -48,9 +48,12 @@ export function formatBytes(bytes: number): string {
 export function quoteText(text: string, longest = 40): string {
   const characters = [...text];
   const cut = characters.length > longest ? `${characters.slice(0, longest).join('')}…` : text;
-  return JSON.stringify(cut).replaceAll(/[\u007f-\u009f\u2028\u2029\ufffe\uffff]/g, (c) => {
-    return `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+  // Bytes that are no text by themselves come as \xE6 already and keep their single backslash.
+  return JSON.stringify(cut)
+    .replaceAll(/\\\\x(?=[0-9A-F]{2})/g, '\\x')
+    .replaceAll(/[\u007f-\u009f\u2028\u2029\ufffe\uffff]/g, (c) => {
+      return `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    });
 }
 
 /** "position 40 (decode step 31)" as style asks for. */

@@ -146,6 +146,6 @@ function verdictLines(run: RunRecord, records: readonly TokenRecord[], { chalk, 
     ...skipped,
     `${countOf(run.coverage.tokensJudged, 'token')} judged of ${run.coverage.tokensPlanned} planned in ${formatDuration(run.durationMs)} · PCC semantics ${run.config.pccSemantics} · ${folder}`,
     `${colour.bold(run.verdict.status.toUpperCase())}  ${run.verdict.headline}`,
-    `${passed} passed, ${prompts.length - passed} failed`,
+    `${passed} passed, ${run.coverage.promptsPlanned - passed} failed`,
   ];
 }

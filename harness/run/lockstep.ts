@@ -14,7 +14,7 @@ export interface SequenceRequest {
   readonly promptIds: Int32Array;
   /** Token ids forced after the prompt; without them the reference's greedy token is fed. */
   readonly continuationIds?: Int32Array;
-  /** Most tokens fed after the prompt. */
+  /** Most greedy tokens fed after the prompt; a forced continuation is fed whole. */
   readonly maxNewTokens: number;
   /** Most positions fed in all. */
   readonly maxSeqLen: number;
@@ -177,7 +177,7 @@ function nextToken(chunk: GoldenChunk, request: SequenceRequest, newTokens: numb
   const stop = (stopReason: StopReason): NextToken => ({ tokenId: undefined, stopReason });
   const forced = request.continuationIds;
   if (forced !== undefined && newTokens >= forced.length) return stop('continuation-end');
-  if (newTokens >= request.maxNewTokens) return stop('max-new-tokens');
+  if (forced === undefined && newTokens >= request.maxNewTokens) return stop('max-new-tokens');
   if (request.promptIds.length + newTokens >= request.maxSeqLen) return stop('max-seq-len');
   const tokenId = forced === undefined ? argmax(chunk.last().logits) : forced[newTokens]!;
   if (tokenId < 0) {

@@ -2,12 +2,17 @@
 import { availableParallelism } from 'node:os';
 import { createReference, type Precision } from '../../reference/onnx-reference.ts';
 import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
-import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
+import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
+import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
+import type { RecordedPrompt } from '../../src/device/capture/recording-format.ts';
+import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
 import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import { createN150Source } from '../../src/device/n150/n150-source.ts';
-import { type EncodedPrompt, encodePrompt, readPrompts, selectPrompts } from '../../src/text/prompts.ts';
-import { loadTokenizer, requireVocabulary } from '../../src/text/tokenizer.ts';
+import { ComparisonInvalidError, InternalError, UsageError } from '../../src/errors.ts';
+import { encodePrompt, readPrompts, selectPrompts } from '../../src/text/prompts.ts';
+import { loadTokenizer, requireVocabulary, type Tokenizer } from '../../src/text/tokenizer.ts';
 import type { DeviceSpec, ReferenceSpec } from './device-spec.ts';
+import { blame } from './lockstep.ts';
 import {
   caseNames,
   type PlannedPrompt,
@@ -16,7 +21,7 @@ import {
   type WeightsFamily,
   weightsFamily,
 } from './plan.ts';
-import type { RunCase } from './run-validate.ts';
+import type { CaseSources, RunCase } from './run-validate.ts';
 
 export interface CaseOptions {
   /** Checkpoint folders, a case each. */
@@ -43,16 +48,27 @@ export interface CaseOptions {
 const CHAT_END = '<|im_end|>';
 
 /**
- * Opens checkpoints and tokenizers (headers only), encodes the prompts and refuses what cannot run.
+ * Opens checkpoints, tokenizers and recordings (headers only), encodes the prompts and refuses what cannot run.
  *
- * @throws UsageError, InputError, UnsupportedError, each naming the file.
+ * @throws UsageError, InputError, UnsupportedError, ComparisonInvalidError, each naming the file.
  */
 export function openCases(options: CaseOptions): RunCase[] {
+  const recordings = openRecordings(options);
   const models = options.weights.map((folder) => openModel(folder));
+  if (recordings.planned !== undefined && models.length > 1) {
+    throw new UsageError(
+      `${recordings.planned.name} is a recording of one checkpoint, but ${models.length} are given.`,
+      {
+        code: 'RECORDING_WEIGHTS',
+        facts: { found: models.map(({ checkpoint }) => checkpoint.name).join(', ') },
+        hint: 'give the one checkpoint that was recorded with --weights.',
+      },
+    );
+  }
   const names = caseNames(models.map(({ checkpoint, family }) => ({ family, model: checkpoint.name })));
   return models.map((model, i) => {
     const { checkpoint, tokenizer } = model;
-    const prompts = planPrompts(model, options);
+    const prompts = planPrompts(model, options, recordings.planned);
     const { maxPositionEmbeddings, vocabSize, eosTokenIds } = checkpoint.config;
     requireRunnable(prompts, { model: checkpoint.name, vocabSize, maxPositionEmbeddings }, options.limits);
     return {
@@ -61,14 +77,31 @@ export function openCases(options: CaseOptions): RunCase[] {
       eosTokenIds,
       tokenizerSha256: tokenizer.sha256,
       textOf: (tokenId) => tokenizer.tokenText(tokenId),
-      open: () => openSources(checkpoint, options),
+      open: () => openSources(checkpoint, options, recordings),
     };
   });
 }
 
+interface Recordings {
+  readonly device?: Recording;
+  readonly reference?: Recording;
+  /** The one that brings its own plan when there is no prompt file: the device's before the reference's. */
+  readonly planned: Recording | undefined;
+}
+
+function openRecordings({ device, reference }: CaseOptions): Recordings {
+  const captured = device.kind === 'capture' ? openRecording(device.file) : undefined;
+  const golden = reference.kind === 'golden' ? openRecording(reference.file) : undefined;
+  return {
+    ...(captured === undefined ? {} : { device: captured }),
+    ...(golden === undefined ? {} : { reference: golden }),
+    planned: captured ?? golden,
+  };
+}
+
 interface Model {
   readonly checkpoint: Checkpoint;
-  readonly tokenizer: ReturnType<typeof loadTokenizer>;
+  readonly tokenizer: Tokenizer;
   readonly family: WeightsFamily;
 }
 
@@ -81,41 +114,55 @@ function openModel(folder: string): Model {
   return { checkpoint, tokenizer, family: weightsFamily(checkpoint.name, checkpoint.config.eosTokenIds, chatEndId) };
 }
 
-function planPrompts({ checkpoint, tokenizer, family }: Model, options: CaseOptions): PlannedPrompt[] {
-  const file = options.prompts ?? options.defaultPrompts[family];
-  const all = readPrompts(file);
-  const entries = options.only === undefined ? all : selectPrompts(all, options.only);
-  const context = { tokenizer, vocabSize: checkpoint.config.vocabSize, path: file };
-  return entries.map((entry) => plannedPrompt(encodePrompt(entry, context)));
-}
-
-function plannedPrompt({ name, promptIds, continuationIds }: EncodedPrompt): PlannedPrompt {
-  return {
-    name,
-    promptIds: Int32Array.from(promptIds),
-    ...(continuationIds === undefined ? {} : { continuationIds: Int32Array.from(continuationIds) }),
-  };
-}
-
-async function openSources(
-  checkpoint: Checkpoint,
+function planPrompts(
+  { checkpoint, tokenizer, family }: Model,
   options: CaseOptions,
-): Promise<{ reference: LogitsSource; device: LogitsSource }> {
-  const reference = await openReference(checkpoint, options);
+  recording: Recording | undefined,
+): PlannedPrompt[] {
+  const { only } = options;
+  const chosen = <T extends { readonly name: string }>(all: readonly T[]): readonly T[] =>
+    only === undefined ? all : selectPrompts(all, only);
+  if (options.prompts === undefined && recording !== undefined) {
+    return chosen(recording.prompts).map(recordedPlan);
+  }
+  const file = options.prompts ?? options.defaultPrompts[family];
+  const context = { tokenizer, vocabSize: checkpoint.config.vocabSize, path: file };
+  return chosen(readPrompts(file)).map((entry) => {
+    const { name, promptIds, continuationIds } = encodePrompt(entry, context);
+    return {
+      name,
+      promptIds: Int32Array.from(promptIds),
+      ...(continuationIds === undefined ? {} : { continuationIds: Int32Array.from(continuationIds) }),
+    };
+  });
+}
+
+/** What was recorded is forced again, so that no token is left to choose. */
+function recordedPlan({ name, inputIds, promptLength = inputIds.length }: RecordedPrompt): PlannedPrompt {
+  return { name, promptIds: inputIds.subarray(0, promptLength), continuationIds: inputIds.subarray(promptLength) };
+}
+
+async function openSources(checkpoint: Checkpoint, options: CaseOptions, recordings: Recordings): Promise<CaseSources> {
+  const reference = await blame('reference', () => openReference(checkpoint, options, recordings.reference));
   try {
+    if (recordings.device !== undefined) return { reference, device: await createCaptureSource(recordings.device) };
     const deviceCheckpoint = options.deviceWeights === undefined ? checkpoint : openCheckpoint(options.deviceWeights);
-    return { reference, device: await openDevice(deviceCheckpoint, options) };
+    return { reference, device: await blame('device', () => openN150(deviceCheckpoint, options)) };
   } catch (error) {
     await reference.close();
     throw error;
   }
 }
 
-/** The golden side of a case. */
-export async function openReference(
+async function openReference(
   checkpoint: Checkpoint,
-  options: Pick<CaseOptions, 'precision' | 'threads' | 'taps' | 'reference'>,
+  options: CaseOptions,
+  golden: Recording | undefined,
 ): Promise<LogitsSource> {
+  if (golden !== undefined) {
+    await requireGoldenOf(checkpoint, golden);
+    return createCaptureSource(golden, { kind: 'golden-file' });
+  }
   const { precision, threads, taps } = options;
   return createReference(checkpoint, {
     precision,
@@ -124,15 +171,29 @@ export async function openReference(
   });
 }
 
-/** The device side of a case; closing it ends its worker threads too. */
-export async function openDevice(
+/** A golden file that says what it was recorded from must be of this checkpoint. */
+async function requireGoldenOf(checkpoint: Checkpoint, golden: Recording): Promise<void> {
+  const { source } = golden.metadata;
+  const recorded = source === undefined ? undefined : (JSON.parse(source) as Partial<SourceInfo>).weightsSha256;
+  const wanted = recorded === undefined ? undefined : await checkpoint.sha256();
+  if (recorded === wanted) return;
+  throw new ComparisonInvalidError(`${golden.name} was recorded from other weights than ${checkpoint.name}.`, {
+    code: 'GOLDEN_OF_OTHER_WEIGHTS',
+    facts: { recorded: `sha256 ${recorded}`, [checkpoint.name]: `sha256 ${wanted}` },
+    hint: 'record it anew with `qwen-pcc record --source reference`, or give its checkpoint with --weights.',
+  });
+}
+
+/** The N150 model of a checkpoint; closing it ends its worker threads too. */
+export async function openN150(
   checkpoint: Checkpoint,
   options: Pick<CaseOptions, 'device' | 'threads'>,
 ): Promise<LogitsSource> {
   const { device } = options;
-  if (device.kind === 'capture') throw new Error('capture');
-  const threads = device.config.threads || options.threads || availableParallelism();
-  const engine = await createKernelMatmulEngine({ threads });
+  if (device.kind !== 'n150') throw new InternalError('only the N150 model is opened here.', { code: 'DEVICE_KIND' });
+  const engine = await createKernelMatmulEngine({
+    threads: device.config.threads || options.threads || availableParallelism(),
+  });
   try {
     const source = await createN150Source(checkpoint, device.config, engine);
     return new OwningSource(source, () => engine.close());

@@ -65,6 +65,7 @@ describe('tokensPlannedMax', () => {
   it.each([
     { name: 'prompt and new tokens', length: 4, continuation: undefined, expected: 9 },
     { name: 'prompt and a short continuation', length: 4, continuation: 2, expected: 6 },
+    { name: 'a long continuation whole', length: 4, continuation: 9, expected: 13 },
     { name: 'no more than the longest sequence', length: 14, continuation: undefined, expected: 16 },
   ])('counts $name', ({ length, continuation, expected }) => {
     const planned = {

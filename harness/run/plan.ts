@@ -27,6 +27,7 @@ export interface PlannedCase {
 }
 
 export interface SequenceLimits {
+  /** Most greedy tokens after a prompt; a given continuation is forced whole. */
   readonly maxNewTokens: number;
   readonly maxSeqLen: number;
 }
@@ -110,8 +111,8 @@ export function requireRunnable(
 
 /** Most tokens that a prompt can bring to judgement; fewer when its text ends early. */
 export function tokensPlannedMax(prompt: PlannedPrompt, limits: SequenceLimits): number {
-  const wanted = Math.min(limits.maxNewTokens, prompt.continuationIds?.length ?? Number.POSITIVE_INFINITY);
-  return Math.min(prompt.promptIds.length + wanted, limits.maxSeqLen);
+  const newTokens = prompt.continuationIds?.length ?? limits.maxNewTokens;
+  return Math.min(prompt.promptIds.length + newTokens, limits.maxSeqLen);
 }
 
 function requirePrompt(prompt: PlannedPrompt, checkpoint: CheckpointLimits, limits: SequenceLimits): void {

@@ -101,7 +101,10 @@ function unknownFieldHint(value: unknown): string | undefined {
 }
 
 /** Picks prompts by name. @throws UsageError for a name that is not in the file. */
-export function selectPrompts(entries: readonly PromptEntry[], names: readonly string[]): readonly PromptEntry[] {
+export function selectPrompts<T extends { readonly name: string }>(
+  entries: readonly T[],
+  names: readonly string[],
+): readonly T[] {
   return names.map((name) => {
     const entry = entries.find((candidate) => candidate.name === name);
     if (entry !== undefined) return entry;
