@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type QwenPccError, ShapeError } from '../errors.ts';
 import { readSafetensorsHeader, readTensor, type TensorToWrite, writeSafetensors } from './safetensors.ts';
-import { openCheckpoint } from './weights.ts';
+import { openCheckpoint, readMatrix } from './weights.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures');
 const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-weights-'));
@@ -74,6 +74,14 @@ describe('openCheckpoint', () => {
   it('refuses rows that the matrix does not have', () => {
     const checkpoint = openCheckpoint(join(FIXTURES, 'tiny-qwen2'));
     expect(() => checkpoint.readRows('lm_head.weight', 2040, 9)).toThrow(ShapeError);
+  });
+
+  it('hands out a matrix as an ndarray view, and refuses a vector', () => {
+    const checkpoint = openCheckpoint(join(FIXTURES, 'tiny-qwen2'));
+    const matrix = readMatrix(checkpoint, 'model.layers.2.mlp.down_proj.weight');
+    expect(matrix.shape).toEqual([128, 384]);
+    expect(matrix.get(5, 7)).toBe(checkpoint.readRows('model.layers.2.mlp.down_proj.weight', 5, 1)[7]);
+    expect(() => readMatrix(checkpoint, 'model.norm.weight')).toThrow(ShapeError);
   });
 
   it('hashes a single file as sha256sum does', async () => {

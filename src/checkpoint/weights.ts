@@ -5,6 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError, ShapeError } from '../errors.ts';
 import { elementCount, FLOAT_DTYPES, isFloatDtype } from '../tensor/dtypes.ts';
+import { type MatrixView, matrixView } from '../tensor/views.ts';
 import { type ModelConfig, readModelConfig } from './config.ts';
 import { readFloat32At, readSafetensorsHeader, type TensorEntry } from './safetensors.ts';
 import { EMBED_TOKENS, expectedTensors, isIgnorableTensor, LM_HEAD } from './tensor-names.ts';
@@ -67,6 +68,13 @@ export function openCheckpoint(folder: string): Checkpoint {
   }
   if (problems.length > 0) throw tensorProblems(folder, problems);
   return createCheckpoint(resolve(folder), config, tensors, files);
+}
+
+/** A whole weight matrix as an ndarray view, [out, in] float32. @throws ShapeError for a tensor that is no matrix. */
+export function readMatrix(checkpoint: Checkpoint, name: string): MatrixView {
+  const [rows, columns] = checkpoint.tensors.get(name)?.shape ?? [];
+  if (rows !== undefined && columns !== undefined) return matrixView(checkpoint.readFloat32(name), rows, columns);
+  throw new ShapeError(`${checkpoint.folder}: "${name}" is not a matrix of the model.`, { code: 'CHECKPOINT_MATRIX' });
 }
 
 function createCheckpoint(
