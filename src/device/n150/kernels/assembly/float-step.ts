@@ -13,51 +13,40 @@ function addToDst(dst: usize, sum: v128, isDst32: bool): void {
   v128.store(dst, isDst32 ? total : roundToBf16TiesEven(total));
 }
 
-/** Six rows by eight columns: twelve sums in registers. */
+/**
+ * Two rows by 16 columns: eight sums. Larger register tiles are slower: V8 keeps about thirteen vectors in registers
+ * (six rows by eight columns: 8.3 G multiplications a second on one core, against 12.6 G).
+ */
 // @ts-ignore: decorator
 @inline
-function sixRows(in0: usize, strip: usize, dst: usize, isDst32: bool): void {
-  let s00 = f32x4.splat(0), s01 = f32x4.splat(0);
-  let s10 = f32x4.splat(0), s11 = f32x4.splat(0);
-  let s20 = f32x4.splat(0), s21 = f32x4.splat(0);
-  let s30 = f32x4.splat(0), s31 = f32x4.splat(0);
-  let s40 = f32x4.splat(0), s41 = f32x4.splat(0);
-  let s50 = f32x4.splat(0), s51 = f32x4.splat(0);
+function twoRows(in0: usize, strip: usize, dst: usize, isDst32: bool): void {
+  let s00 = f32x4.splat(0), s01 = f32x4.splat(0), s02 = f32x4.splat(0), s03 = f32x4.splat(0);
+  let s10 = f32x4.splat(0), s11 = f32x4.splat(0), s12 = f32x4.splat(0), s13 = f32x4.splat(0);
   const end = in0 + IN0_ROW_BYTES;
   for (let a = in0, w = strip; a < end; a += 4, w += ROW_BYTES) {
     const w0 = v128.load(w);
     const w1 = v128.load(w, 16);
+    const w2 = v128.load(w, 32);
+    const w3 = v128.load(w, 48);
     let x = v128.load32_splat(a);
     s00 = f32x4.add(s00, f32x4.mul(x, w0));
     s01 = f32x4.add(s01, f32x4.mul(x, w1));
+    s02 = f32x4.add(s02, f32x4.mul(x, w2));
+    s03 = f32x4.add(s03, f32x4.mul(x, w3));
     x = v128.load32_splat(a, 128);
     s10 = f32x4.add(s10, f32x4.mul(x, w0));
     s11 = f32x4.add(s11, f32x4.mul(x, w1));
-    x = v128.load32_splat(a, 256);
-    s20 = f32x4.add(s20, f32x4.mul(x, w0));
-    s21 = f32x4.add(s21, f32x4.mul(x, w1));
-    x = v128.load32_splat(a, 384);
-    s30 = f32x4.add(s30, f32x4.mul(x, w0));
-    s31 = f32x4.add(s31, f32x4.mul(x, w1));
-    x = v128.load32_splat(a, 512);
-    s40 = f32x4.add(s40, f32x4.mul(x, w0));
-    s41 = f32x4.add(s41, f32x4.mul(x, w1));
-    x = v128.load32_splat(a, 640);
-    s50 = f32x4.add(s50, f32x4.mul(x, w0));
-    s51 = f32x4.add(s51, f32x4.mul(x, w1));
+    s12 = f32x4.add(s12, f32x4.mul(x, w2));
+    s13 = f32x4.add(s13, f32x4.mul(x, w3));
   }
   addToDst(dst, s00, isDst32);
   addToDst(dst + 16, s01, isDst32);
+  addToDst(dst + 32, s02, isDst32);
+  addToDst(dst + 48, s03, isDst32);
   addToDst(dst + ROW_BYTES, s10, isDst32);
   addToDst(dst + ROW_BYTES + 16, s11, isDst32);
-  addToDst(dst + 2 * ROW_BYTES, s20, isDst32);
-  addToDst(dst + 2 * ROW_BYTES + 16, s21, isDst32);
-  addToDst(dst + 3 * ROW_BYTES, s30, isDst32);
-  addToDst(dst + 3 * ROW_BYTES + 16, s31, isDst32);
-  addToDst(dst + 4 * ROW_BYTES, s40, isDst32);
-  addToDst(dst + 4 * ROW_BYTES + 16, s41, isDst32);
-  addToDst(dst + 5 * ROW_BYTES, s50, isDst32);
-  addToDst(dst + 5 * ROW_BYTES + 16, s51, isDst32);
+  addToDst(dst + ROW_BYTES + 32, s12, isDst32);
+  addToDst(dst + ROW_BYTES + 48, s13, isDst32);
 }
 
 /** One row by 32 columns: eight sums in registers. */
@@ -97,11 +86,11 @@ function oneRow(in0: usize, strip: usize, dst: usize, isDst32: bool): void {
 export function floatStep(in0: usize, strip: usize, dst: usize, rows: i32, columns: i32, isDst32: bool): void {
   const columnBytes = <usize>columns << 2;
   let row = 0;
-  for (; row + 6 <= rows; row += 6) {
+  for (; row + 2 <= rows; row += 2) {
     const in0Row = in0 + <usize>row * IN0_ROW_BYTES;
     const dstRow = dst + <usize>row * ROW_BYTES;
-    for (let column: usize = 0; column < columnBytes; column += 32) {
-      sixRows(in0Row, strip + column, dstRow + column, isDst32);
+    for (let column: usize = 0; column < columnBytes; column += 64) {
+      twoRows(in0Row, strip + column, dstRow + column, isDst32);
     }
   }
   for (; row < rows; row++) {
