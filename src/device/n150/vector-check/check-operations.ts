@@ -4,12 +4,10 @@ import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
 import { packMatrix } from '../host-packing.ts';
 import { MATH_FIDELITIES, type MathFidelity, type MatmulEngine } from '../matmul-engine.ts';
 import type { MultiplyOptions } from '../matrix-unit/eltwise-rows.ts';
-import { createAttentionDecode } from '../ops/attention-decode.ts';
+import { attentionDecode2026 } from '../ops/attention-decode-2026.ts';
 import { rmsNorm2026 } from '../ops/rms-norm-2026.ts';
 import { rotate2026, rotateHalves } from '../ops/rotary-2026.ts';
 import { softmax2026 } from '../ops/softmax-2026.ts';
-import { RECIPES } from '../recipes.ts';
-import { createVectorUnit } from '../sfpu/vector-unit.ts';
 import { type Comparison, compareValues, createComparison } from './comparison.ts';
 import type { VectorFile } from './vector-file.ts';
 import { readVectorTensors, type VectorTensors } from './vector-tensors.ts';
@@ -101,25 +99,23 @@ function rotateByMatmul(
   return rotated;
 }
 
-/** sdpa-decode-*: q [.., heads, D] over one key/value head, by the graph's flash decode in recipe ttnn-0.81. */
-export function checkAttention(file: VectorFile): Comparison {
+/** sdpa-decode-*: q [.., heads, D] over one key/value head, on one core. */
+export function checkAttention(file: VectorFile, engine: MatmulEngine): Comparison {
   const tensors = readVectorTensors(file);
   const { config } = tensors;
   const query = tensors.get('q');
   const headDim = query.shape.at(-1)!;
-  const model = {
-    ...RECIPES['ttnn-0.81'],
-    tier: 'exact',
-    sdpaFidelity: computeOptions(tensors).mathFidelity,
-    sdpaChunk: Number(config['k_chunk_size']),
-  } as const;
-  const attend = createAttentionDecode({ headDim, keyValueHeads: 1 }, model, createVectorUnit(model));
   const cache = { keys: tensors.get('k_q').values, values: tensors.get('v_q').values };
-  const actual = new Float32Array(query.values.length);
-  for (let start = 0; start < actual.length; start += headDim) {
-    attend(query.values, start, cache, Number(config['cur_pos']), actual, start);
-  }
-  const comparison = createComparison('distance reported');
+  const options = {
+    ...computeOptions(tensors),
+    headDim,
+    chunkLength: Number(config['k_chunk_size']),
+    scale: Number(config['scale']),
+    engine,
+  };
+  const position = Number(config['cur_pos']);
+  const actual = mapRows(query.values, headDim, (row) => attentionDecode2026(row, cache, position, options));
+  const comparison = createComparison('equal bits');
   compareValues(comparison, 'out', actual, tensors.get('out').values);
   return comparison;
 }

@@ -1,11 +1,10 @@
 // Comparison of the model's numbers with a file's: counts, the first mismatch in words, share of equal bits, PCC.
 import { bitsOf } from '../../../numerics/float-bits.ts';
 
-export const COMPARISON_RULES = ['equal bits', 'within one bf16 unit', 'distance reported'] as const;
+export const COMPARISON_RULES = ['equal bits', 'within one bf16 unit'] as const;
 /**
  * equal bits: any other bit is a mismatch. within one bf16 unit: more than one unit in the last place of the file's
- * value at bfloat16 precision is one. distance reported: only a value that is not finite on one side is one; PCC and
- * the share of equal bits say the rest.
+ * value at bfloat16 precision is one.
  */
 export type ComparisonRule = (typeof COMPARISON_RULES)[number];
 
@@ -78,8 +77,7 @@ export function compareValues(comparison: Comparison, place: string, actual: Flo
 }
 
 function isMismatch(rule: ComparisonRule, units: number): boolean {
-  if (rule === 'equal bits') return true;
-  return rule === 'within one bf16 unit' ? !(units <= 1) : !Number.isFinite(units);
+  return rule === 'equal bits' || !(units <= 1);
 }
 
 function recordMismatch(comparison: Comparison, text: string): void {
