@@ -1,6 +1,152 @@
-// qwen-pcc doctor: machine
+// qwen-pcc doctor: what this machine and checkpoint can run, and whether vectors are reproduced bit for bit.
+import { existsSync, statfsSync } from 'node:fs';
+import { availableParallelism, freemem } from 'node:os';
+import path from 'node:path';
 import { Command } from 'commander';
+import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
+import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
+import { checkVectors, type VectorReport } from '../../src/device/n150/vector-check/check-vectors.ts';
+import { EXIT_CODES } from '../../src/errors.ts';
+import { loadTokenizer } from '../../src/text/tokenizer.ts';
+import { formatBytes } from '../report/format.ts';
+import { createChalk, plainTable } from '../report/terminal.ts';
+import { describeEnvironment } from '../run/environment.ts';
+import { MAX_SEQ_LEN_DEFAULT } from '../run/plan.ts';
+import { wholeNumber } from './option-values.ts';
+import { packageVersion, tinyCheckpoints } from './package-root.ts';
+
+interface DoctorOptions {
+  readonly weights?: string[];
+  readonly vectors?: string;
+  readonly out: string;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
 
 export function doctorCommand(): Command {
-  return new Command('doctor');
+  return new Command('doctor')
+    .description(
+      'what this machine and checkpoint can run; with --vectors, whether the device model reproduces them bit for bit',
+    )
+    .option('--weights <dir...>', 'checkpoint folders to look at (default: both tiny checkpoints of the package)')
+    .option('--vectors <dir>', 'check every vector file of this folder; exit code 1 on any mismatch')
+    .option('--out <dir>', 'where run folders would go', 'reports')
+    .option('--threads <n>', 'threads of the kernels (default: all)', wholeNumber('--threads', 1))
+    .option('--json', 'print JSON')
+    .action(doctor);
+}
+
+async function doctor(options: DoctorOptions): Promise<void> {
+  if (options.vectors !== undefined) return doctorVectors(options.vectors, options);
+  const machine = describeMachine(options.out);
+  const checkpoints = (options.weights ?? tinyCheckpoints()).map(describeCheckpoint);
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify({ version: packageVersion(), ...machine, checkpoints }, null, 2)}\n`);
+    return;
+  }
+  const { environment } = machine;
+  const chalk = createChalk(process.env);
+  const facts: [string, string][] = [
+    ['qwen-pcc', packageVersion()],
+    ['node', environment.node],
+    ['system', environment.os],
+    ['processor', `${environment.cpu}, ${environment.threads} threads`],
+    ['memory', `${formatBytes(machine.freeMemoryBytes)} free of ${formatBytes(environment.memoryBytes)}`],
+    ['disk', `${formatBytes(machine.freeDiskBytes)} free for ${options.out}`],
+    ...Object.entries(environment.packages),
+  ];
+  const rows = checkpoints.map((checkpoint) => [
+    checkpoint.name,
+    `${checkpoint.layers} layers, H ${checkpoint.hiddenSize}, V ${checkpoint.vocabSize}`,
+    formatBytes(checkpoint.weightBytes),
+    formatBytes(checkpoint.deviceBytes),
+    formatBytes(checkpoint.keyValueBytes),
+    checkpoint.deviceBytes + checkpoint.keyValueBytes < machine.freeMemoryBytes
+      ? chalk.green('fits')
+      : chalk.red('too large'),
+  ]);
+  process.stdout.write(`${plainTable(['machine', ''], facts, 2, chalk)}\n\n`);
+  const header = ['checkpoint', 'shape', 'weights', 'N150 model', `KV at ${MAX_SEQ_LEN_DEFAULT}`, 'memory'];
+  process.stdout.write(`${plainTable(header, rows, 2, chalk)}\n`);
+}
+
+interface Machine {
+  readonly environment: ReturnType<typeof describeEnvironment>;
+  readonly freeMemoryBytes: number;
+  readonly freeDiskBytes: number;
+}
+
+function describeMachine(out: string): Machine {
+  let folder = path.resolve(out);
+  while (!existsSync(folder)) folder = path.dirname(folder);
+  const disk = statfsSync(folder);
+  return { environment: describeEnvironment(), freeMemoryBytes: freemem(), freeDiskBytes: disk.bavail * disk.bsize };
+}
+
+interface CheckpointFacts {
+  readonly name: string;
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly vocabSize: number;
+  /** Of the weight files' tensors, as stored. */
+  readonly weightBytes: number;
+  /** Linear layers as BFP8_B (17 bytes for 16 values), the embedding as bfloat16. */
+  readonly deviceBytes: number;
+  /** float32 keys and values of both sides. */
+  readonly keyValueBytes: number;
+}
+
+/** @throws InputError, UnsupportedError of the checkpoint or its tokenizer. */
+function describeCheckpoint(folder: string): CheckpointFacts {
+  const checkpoint: Checkpoint = openCheckpoint(folder);
+  loadTokenizer(folder);
+  const { layers, hiddenSize, vocabSize, keyValueHeads, headDim } = checkpoint.config;
+  const tensors = [...checkpoint.tensors.values()];
+  const elements = tensors.reduce((sum, { shape }) => sum + shape.reduce((all, side) => all * side, 1), 0);
+  const embedding = vocabSize * hiddenSize;
+  return {
+    name: checkpoint.name,
+    layers,
+    hiddenSize,
+    vocabSize,
+    weightBytes: tensors.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
+    deviceBytes: Math.round(((elements - embedding) * 17) / 16) + embedding * 2,
+    keyValueBytes: 2 * 2 * 4 * layers * keyValueHeads * headDim * MAX_SEQ_LEN_DEFAULT,
+  };
+}
+
+async function doctorVectors(folder: string, options: DoctorOptions): Promise<void> {
+  const engine = await createKernelMatmulEngine({ threads: options.threads ?? availableParallelism() });
+  let report: VectorReport;
+  try {
+    report = checkVectors(folder, engine);
+  } finally {
+    await engine.close();
+  }
+  process.exitCode = report.passed ? EXIT_CODES.pass : EXIT_CODES.accuracyFail;
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    return;
+  }
+  const chalk = createChalk(process.env);
+  const rows = report.files.map(({ name, state, comparison, message }) => [
+    name,
+    comparison === undefined ? '' : String(comparison.cases),
+    comparison === undefined ? '' : String(comparison.mismatches),
+    verdictOf(state, comparison?.mismatches ?? 0, chalk),
+    comparison?.firstMismatch ?? message ?? '',
+  ]);
+  process.stdout.write(`${plainTable(['vectors', 'cases', 'mismatches', 'verdict', 'note'], rows, 5, chalk)}\n\n`);
+  const checked = report.files.filter(({ state }) => state === 'checked').length;
+  const word = report.passed ? chalk.green.bold('PASS') : chalk.red.bold('FAIL');
+  process.stdout.write(`${word}  ${report.cases} cases in ${checked} files, ${report.mismatches} mismatches\n`);
+}
+
+function verdictOf(
+  state: VectorReport['files'][number]['state'],
+  mismatches: number,
+  chalk: ReturnType<typeof createChalk>,
+): string {
+  if (state !== 'checked') return state === 'unreadable' ? chalk.red(state) : chalk.dim(state);
+  return mismatches === 0 ? chalk.green('pass') : chalk.red('fail');
 }

@@ -1,6 +1,83 @@
-// qwen-pcc record: rows to a file
-import { Command } from 'commander';
+// qwen-pcc record: the rows of one side to a file, for --reference golden:FILE or --device capture:FILE.
+import { existsSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import type { TapName } from '../../src/device/logits-source.ts';
+import { UsageError } from '../../src/errors.ts';
+import { createProgress } from '../report/progress.ts';
+import { tokensPlannedMax } from '../run/plan.ts';
+import { recordPrompts } from '../run/record-prompts.ts';
+import { addCaseOptions, type CaseCommandOptions, casesOf, limitsOf } from './case-options.ts';
+import { onInterrupt } from './interrupt.ts';
+import { oneOf } from './option-values.ts';
+import { packageFile } from './package-root.ts';
+
+const RECORD_SOURCES = ['reference', 'n150'] as const;
+
+interface RecordOptions extends CaseCommandOptions {
+  readonly source: (typeof RECORD_SOURCES)[number];
+  readonly out: string;
+  readonly taps?: TapName[];
+  readonly force?: boolean;
+}
 
 export function recordCommand(): Command {
-  return new Command('record');
+  return addCaseOptions(
+    new Command('record').description(
+      'write the rows of one side to a safetensors file: input_ids, positions and logits of each prompt',
+    ),
+  )
+    .addOption(
+      new Option('--source <side>', `whose rows: ${RECORD_SOURCES.join(' or ')}`)
+        .argParser(oneOf('--source', RECORD_SOURCES))
+        .default('reference'),
+    )
+    .requiredOption('--out <file>', 'the file to write')
+    .option('--taps <name...>', 'taps to record too, e.g. layers.0.out norm.out')
+    .option('--force', 'replace the file if it exists')
+    .action(record);
+}
+
+async function record(options: RecordOptions): Promise<void> {
+  if (existsSync(options.out) && options.force !== true) {
+    throw new UsageError(`${options.out} exists.`, {
+      code: 'FILE_EXISTS',
+      hint: 'give another --out, or replace it with --force.',
+    });
+  }
+  const [runCase, ...others] = casesOf(
+    { ...options, weights: options.weights ?? [packageFile('fixtures/tiny-qwen2')] },
+    options.taps,
+  );
+  if (runCase === undefined || others.length > 0) {
+    throw new UsageError('a recording is of one checkpoint.', {
+      code: 'RECORDING_WEIGHTS',
+      hint: 'give one folder with --weights.',
+    });
+  }
+  const { prompts, eosTokenIds } = runCase;
+  const limits = limitsOf(options);
+  const interrupt = onInterrupt('stopping; no file is left');
+  const progress = createProgress(process.stderr);
+  progress.total(prompts.reduce((sum, prompt) => sum + tokensPlannedMax(prompt, limits), 0));
+  const source = await (options.source === 'reference' ? runCase.openReference() : runCase.openDevice());
+  try {
+    let done = 0;
+    const request = {
+      prompts,
+      limits,
+      eosTokenIds,
+      signal: interrupt.signal,
+      onToken: (prompt: string) => progress.advance(source.info.model, prompt, ++done),
+      ...(options.taps === undefined ? {} : { taps: options.taps }),
+    };
+    const tokens = await recordPrompts(source, request, options.out);
+    progress.close();
+    process.stdout.write(
+      `${options.out}: ${prompts.length} prompts, ${tokens} rows of ${source.vocabSize} logits by ${source.info.label}\n`,
+    );
+  } finally {
+    progress.close();
+    interrupt.release();
+    await source.close();
+  }
 }

@@ -8,11 +8,10 @@ import type { RecordedPrompt } from '../../src/device/capture/recording-format.t
 import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
 import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import { createN150Source } from '../../src/device/n150/n150-source.ts';
-import { ComparisonInvalidError, InternalError, UsageError } from '../../src/errors.ts';
+import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
 import { encodePrompt, readPrompts, selectPrompts } from '../../src/text/prompts.ts';
 import { loadTokenizer, requireVocabulary, type Tokenizer } from '../../src/text/tokenizer.ts';
 import type { DeviceSpec, ReferenceSpec } from './device-spec.ts';
-import { blame } from './lockstep.ts';
 import {
   caseNames,
   type PlannedPrompt,
@@ -21,7 +20,7 @@ import {
   type WeightsFamily,
   weightsFamily,
 } from './plan.ts';
-import type { CaseSources, RunCase } from './run-validate.ts';
+import type { RunCase } from './run-validate.ts';
 
 export interface CaseOptions {
   /** Checkpoint folders, a case each. */
@@ -77,7 +76,8 @@ export function openCases(options: CaseOptions): RunCase[] {
       eosTokenIds,
       tokenizerSha256: tokenizer.sha256,
       textOf: (tokenId) => tokenizer.tokenText(tokenId),
-      open: () => openSources(checkpoint, options, recordings),
+      openReference: () => openReference(checkpoint, options, recordings.reference),
+      openDevice: () => openDevice(checkpoint, options, recordings.device),
     };
   });
 }
@@ -142,18 +142,6 @@ function recordedPlan({ name, inputIds, promptLength = inputIds.length }: Record
   return { name, promptIds: inputIds.subarray(0, promptLength), continuationIds: inputIds.subarray(promptLength) };
 }
 
-async function openSources(checkpoint: Checkpoint, options: CaseOptions, recordings: Recordings): Promise<CaseSources> {
-  const reference = await blame('reference', () => openReference(checkpoint, options, recordings.reference));
-  try {
-    if (recordings.device !== undefined) return { reference, device: await createCaptureSource(recordings.device) };
-    const deviceCheckpoint = options.deviceWeights === undefined ? checkpoint : openCheckpoint(options.deviceWeights);
-    return { reference, device: await blame('device', () => openN150(deviceCheckpoint, options)) };
-  } catch (error) {
-    await reference.close();
-    throw error;
-  }
-}
-
 async function openReference(
   checkpoint: Checkpoint,
   options: CaseOptions,
@@ -184,19 +172,19 @@ async function requireGoldenOf(checkpoint: Checkpoint, golden: Recording): Promi
   });
 }
 
-/** The N150 model of a checkpoint; closing it ends its worker threads too. */
-export async function openN150(
+async function openDevice(
   checkpoint: Checkpoint,
-  options: Pick<CaseOptions, 'device' | 'threads'>,
+  options: CaseOptions,
+  captured: Recording | undefined,
 ): Promise<LogitsSource> {
-  const { device } = options;
-  if (device.kind !== 'n150') throw new InternalError('only the N150 model is opened here.', { code: 'DEVICE_KIND' });
+  const { device, deviceWeights, threads } = options;
+  if (captured !== undefined || device.kind === 'capture') return createCaptureSource(captured!);
+  const own = deviceWeights === undefined ? checkpoint : openCheckpoint(deviceWeights);
   const engine = await createKernelMatmulEngine({
-    threads: device.config.threads || options.threads || availableParallelism(),
+    threads: device.config.threads || threads || availableParallelism(),
   });
   try {
-    const source = await createN150Source(checkpoint, device.config, engine);
-    return new OwningSource(source, () => engine.close());
+    return new OwningSource(await createN150Source(own, device.config, engine), () => engine.close());
   } catch (error) {
     await engine.close();
     throw error;

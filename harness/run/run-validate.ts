@@ -1,7 +1,7 @@
 // A run's work: every case in lockstep, every token judged and appended at once; what stops it is handed back, not lost.
 import type { LogitsSource, SourceInfo } from '../../src/device/logits-source.ts';
 import { runFree } from './free-running.ts';
-import { type RowPair, runLockstep, type SequenceRequest } from './lockstep.ts';
+import { blame, type RowPair, runLockstep, type SequenceRequest } from './lockstep.ts';
 import { type PlannedCase, type PlannedPrompt, type SequenceLimits, tokensPlannedMax } from './plan.ts';
 import { ResumedRecords } from './resumed-records.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -15,10 +15,11 @@ export interface RunCase extends PlannedCase {
   readonly tokenizerSha256: string;
   /** Text of one token id. */
   readonly textOf: (tokenId: number) => string;
-  readonly open: () => Promise<CaseSources>;
+  readonly openReference: () => Promise<LogitsSource>;
+  readonly openDevice: () => Promise<LogitsSource>;
 }
 
-export interface CaseSources {
+interface CaseSources {
   readonly reference: LogitsSource;
   readonly device: LogitsSource;
 }
@@ -109,36 +110,44 @@ class Run {
 
   async runCase(runCase: RunCase): Promise<void> {
     this.options.signal?.throwIfAborted();
-    const sources = await runCase.open();
-    const { reference, device } = sources;
+    const reference = await blame('reference', runCase.openReference);
     try {
-      const infos = { reference: withoutThreads(reference.info), device: withoutThreads(device.info) };
-      this.options.folder.pin(`sources/${runCase.name}.json`, infos);
-      const { name, tokenizerSha256 } = runCase;
-      const result = {
-        name,
-        reference: reference.info,
-        device: device.info,
-        tokenizerSha256,
-        vocabSize: reference.vocabSize,
-        prompts: [] as PromptRecord[],
-      };
-      this.cases.push(result);
-      const judge = new TokenJudge({
-        variant: name,
-        vocabSize: reference.vocabSize,
-        device: device.info,
-        textOf: runCase.textOf,
-        settings: this.plan.judge,
-        keepEvidence: (file, write) => this.options.folder.keepEvidence(file, write),
-      });
-      for (const prompt of runCase.prompts) {
-        if (this.resumed.isSkippable(name, prompt.name)) result.prompts.push(this.takeOver(name, prompt));
-        else await this.runPrompt(runCase, prompt, sources, judge, result.prompts);
+      const device = await blame('device', runCase.openDevice);
+      try {
+        await this.runPrompts(runCase, { reference, device });
+      } finally {
+        await device.close();
       }
     } finally {
       await reference.close();
-      await device.close();
+    }
+  }
+
+  private async runPrompts(runCase: RunCase, sources: CaseSources): Promise<void> {
+    const { reference, device } = sources;
+    const infos = { reference: withoutThreads(reference.info), device: withoutThreads(device.info) };
+    this.options.folder.pin(`sources/${runCase.name}.json`, infos);
+    const { name, tokenizerSha256 } = runCase;
+    const result = {
+      name,
+      reference: reference.info,
+      device: device.info,
+      tokenizerSha256,
+      vocabSize: reference.vocabSize,
+      prompts: [] as PromptRecord[],
+    };
+    this.cases.push(result);
+    const judge = new TokenJudge({
+      variant: name,
+      vocabSize: reference.vocabSize,
+      device: device.info,
+      textOf: runCase.textOf,
+      settings: this.plan.judge,
+      keepEvidence: (file, write) => this.options.folder.keepEvidence(file, write),
+    });
+    for (const prompt of runCase.prompts) {
+      if (this.resumed.isSkippable(name, prompt.name)) result.prompts.push(this.takeOver(name, prompt));
+      else await this.runPrompt(runCase, prompt, sources, judge, result.prompts);
     }
   }
 

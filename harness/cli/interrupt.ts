@@ -1,0 +1,25 @@
+// Ctrl-C: the first one stops cleanly, the second one at once.
+
+export interface Interrupt {
+  readonly signal: AbortSignal;
+  /** Gives Ctrl-C back to the process. */
+  release(): void;
+}
+
+/** @param message - what stderr says when the first Ctrl-C comes. */
+export function onInterrupt(message: string): Interrupt {
+  const controller = new AbortController();
+  const stop = (): void => {
+    process.stderr.write(`\n${message}; Ctrl-C again stops at once\n`);
+    controller.abort();
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  return {
+    signal: controller.signal,
+    release() {
+      process.off('SIGINT', stop);
+      process.off('SIGTERM', stop);
+    },
+  };
+}

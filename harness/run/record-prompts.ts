@@ -1,0 +1,74 @@
+// Runs one side alone and writes each of its rows to a recording.
+
+import { createRecordingWriter } from '../../src/device/capture/recording-writer.ts';
+import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
+import { argmax, CHUNK_POSITIONS, chunkEnd } from './lockstep.ts';
+import type { PlannedPrompt, SequenceLimits } from './plan.ts';
+
+export interface RecordRequest {
+  readonly prompts: readonly PlannedPrompt[];
+  readonly limits: SequenceLimits;
+  /** A greedy token among these ends a text and is not fed. */
+  readonly eosTokenIds: readonly number[];
+  readonly taps?: readonly TapName[];
+  readonly signal?: AbortSignal;
+  readonly onToken?: (prompt: string) => void;
+}
+
+/**
+ * Feeds each prompt and then its continuation, given or the source's own greedy one, and writes all rows.
+ *
+ * @param file - appears when all prompts are done; nothing is left behind otherwise.
+ * @returns tokens recorded.
+ */
+export async function recordPrompts(source: LogitsSource, request: RecordRequest, file: string): Promise<number> {
+  const writer = createRecordingWriter(file, source.info);
+  let tokens = 0;
+  try {
+    for (const prompt of request.prompts) {
+      await source.truncate(0);
+      writer.beginPrompt(prompt.name);
+      const fed: number[] = [];
+      let lastChoice = -1;
+      const feed = async (ids: Int32Array): Promise<void> => {
+        request.signal?.throwIfAborted();
+        fed.push(...ids);
+        const want =
+          request.taps === undefined ? { rows: 'all' as const } : { rows: 'all' as const, taps: request.taps };
+        await source.feed(ids, want, (row) => {
+          writer.addRow(row);
+          lastChoice = argmax(row.logits);
+          request.onToken?.(prompt.name);
+        });
+      };
+      const { promptIds } = prompt;
+      while (fed.length < promptIds.length) {
+        await feed(promptIds.subarray(fed.length, chunkEnd(fed.length, promptIds.length, CHUNK_POSITIONS)));
+      }
+      for (let next = nextTokenId(prompt, request, 0, lastChoice); next !== undefined; ) {
+        await feed(Int32Array.of(next));
+        next = nextTokenId(prompt, request, fed.length - promptIds.length, lastChoice);
+      }
+      writer.endPrompt({ inputIds: Int32Array.from(fed), promptLength: promptIds.length });
+      tokens += fed.length;
+    }
+    writer.finish();
+  } catch (error) {
+    writer.abort();
+    throw error;
+  }
+  return tokens;
+}
+
+/** The token after `newTokens` ones, undefined at the text's end. */
+function nextTokenId(
+  prompt: PlannedPrompt,
+  request: RecordRequest,
+  newTokens: number,
+  choice: number,
+): number | undefined {
+  const { maxNewTokens, maxSeqLen } = request.limits;
+  if (prompt.promptIds.length + newTokens >= maxSeqLen) return undefined;
+  if (prompt.continuationIds !== undefined) return prompt.continuationIds[newTokens];
+  return newTokens >= maxNewTokens || choice < 0 || request.eosTokenIds.includes(choice) ? undefined : choice;
+}
