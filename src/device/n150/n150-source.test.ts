@@ -1,0 +1,138 @@
+// The device model as a source of logits: same bits however a prompt is fed and by however many threads, taps, knobs.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { InputError } from '../../errors.ts';
+import type { TapName } from '../logits-source.ts';
+import { KNOB_NAMES } from './compute-config.ts';
+import { parseDeviceOptions } from './device-options.ts';
+import { distanceOf, equalShare, openFixture, readGoldenCase, runDevice } from './graph.fixture.ts';
+import { createKernelMatmulEngine } from './kernels/kernel-matmul-engine.ts';
+import type { MatmulEngine } from './matmul-engine.ts';
+import { createPlainMatmulEngine } from './matrix-unit/matmul.ts';
+import { createN150Source } from './n150-source.ts';
+
+const checkpoint = openFixture('tiny-qwen2');
+const vocabSize = checkpoint.config.vocabSize;
+const { tokenIds, logits: golden } = readGoldenCase('general-0');
+/** Crosses a border of attention's chunks of 32. */
+const ids = tokenIds.slice(0, 40);
+
+let engine: MatmulEngine;
+beforeAll(async () => {
+  engine = await createKernelMatmulEngine({ threads: 2 });
+});
+afterAll(() => engine.close());
+
+describe('N150 source', () => {
+  it.each(['tier=fast', 'tier=exact', 'tier=exact,recipe=ttnn-0.81', 'tier=fp32'])(
+    'gives the same bits for a prompt at once, in pieces and token by token (%s)',
+    async (options) => {
+      const atOnce = await runDevice(checkpoint, engine, options, ids);
+      const inPieces = await runDevice(checkpoint, engine, options, ids, [7, 21, 11, 1]);
+      const singly = await runDevice(
+        checkpoint,
+        engine,
+        options,
+        ids,
+        Array.from(ids, () => 1),
+      );
+      expect(new Set(atOnce).size).toBeGreaterThan(200);
+      expect(equalShare(inPieces, atOnce)).toBe(1);
+      expect(equalShare(singly, atOnce)).toBe(1);
+    },
+  );
+
+  it.each(['tier=fast', 'tier=exact'])(
+    'gives the same bits by 1, 2 and 3 threads and by the twins (%s)',
+    async (options) => {
+      const few = ids.slice(0, 5);
+      const byTwo = await runDevice(checkpoint, engine, options, few);
+      for (const threads of [1, 3]) {
+        const other = await createKernelMatmulEngine({ threads });
+        expect(equalShare(await runDevice(checkpoint, other, options, few), byTwo)).toBe(1);
+        await other.close();
+      }
+      const byTwins = await runDevice(checkpoint, createPlainMatmulEngine(), options, few);
+      expect(equalShare(byTwins, byTwo)).toBe(1);
+    },
+  );
+
+  it('forgets what truncate takes away', async () => {
+    const source = await createN150Source(checkpoint, parseDeviceOptions(''), engine);
+    const rows: Float32Array[] = [];
+    const keep = ({ logits }: { logits: Float32Array }): void => void rows.push(logits.slice());
+    await source.feed(ids.subarray(0, 10), { rows: 'last' }, keep);
+    await source.truncate(5);
+    expect(source.length).toBe(5);
+    await source.feed(Int32Array.of(1, 2, 3), { rows: 'none' }, keep);
+    await source.truncate(5);
+    await source.feed(ids.subarray(5, 10), { rows: 'last' }, keep);
+    expect(rows).toHaveLength(2);
+    expect(equalShare(rows[1]!, rows[0]!)).toBe(1);
+    await source.close();
+  });
+
+  it('hands out rows in order with position, id and only the taps asked for', async () => {
+    const source = await createN150Source(checkpoint, parseDeviceOptions(''), engine);
+    const taps: TapName[] = [
+      'embed_tokens.out',
+      'layers.0.self_attn.out',
+      'layers.0.mlp.out',
+      'layers.0.out',
+      'norm.out',
+    ];
+    const seen: string[] = [];
+    await source.feed(ids.subarray(0, 3), { rows: 'all', taps }, (row) => {
+      seen.push(`${row.position}:${row.tokenId}`);
+      expect([...row.taps.keys()]).toEqual(taps);
+      const at = (tap: TapName, i: number): number => row.taps.get(tap)![i]!;
+      for (let i = 0; i < 5; i++) {
+        const sum = at('embed_tokens.out', i) + at('layers.0.self_attn.out', i) + at('layers.0.mlp.out', i);
+        // Two additions, each rounded to 8 significant bits of values below 1.
+        expect(Math.abs(at('layers.0.out', i) - sum)).toBeLessThan(2 * 2 ** -8 * Math.max(1, Math.abs(sum)));
+      }
+    });
+    expect(seen).toEqual([0, 1, 2].map((position) => `${position}:${ids[position]}`));
+    await source.close();
+  });
+
+  it('refuses token ids outside the vocabulary', async () => {
+    const source = await createN150Source(checkpoint, parseDeviceOptions(''), engine);
+    await expect(source.feed(Int32Array.of(vocabSize), { rows: 'all' }, () => {})).rejects.toThrow(InputError);
+    await source.close();
+  });
+
+  it('names recipe, tier, formats, every knob and what was derived', async () => {
+    const packed: string[] = [];
+    const options = parseDeviceOptions('tier=exact,recipe=ttnn-0.81');
+    const source = await createN150Source(checkpoint, options, engine, (done, total) =>
+      packed.push(`${done}/${total}`),
+    );
+    expect(source.info.label).toBe('N150 device model, tier exact, recipe ttnn-0.81');
+    expect(source.info.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(source.info.dtypes).toMatchObject({ weights: 'BFP8_B', kvCache: 'BFP8_B', logits: 'BFP8_B' });
+    for (const name of KNOB_NAMES) expect(source.info.settings[name]).toBe(options[name]);
+    expect(source.info.settings).toMatchObject({ layerNormCores: '4 x 1 tiles', attentionCoresPerHead: 1 });
+    expect(packed.at(-1)).toBe('7/7');
+    await source.close();
+  });
+});
+
+describe('debugging knobs', () => {
+  it.each([
+    { knob: 'skipLayer=2', pcc: 0.99 },
+    { knob: 'ropePositionOffset=1', pcc: 1 },
+  ])('$knob changes the logits', async ({ knob, pcc }) => {
+    const plain = await runDevice(checkpoint, engine, 'tier=fast', ids.subarray(0, 20));
+    const changed = await runDevice(checkpoint, engine, `tier=fast,${knob}`, ids.subarray(0, 20));
+    expect(equalShare(changed, plain)).toBeLessThan(0.9);
+    expect(distanceOf(golden, changed, vocabSize).pccMinimum).toBeLessThan(pcc);
+  });
+
+  it('demoRotOffByOne touches the first decode step after a prefill only in its own rotation', async () => {
+    const few = ids.slice(0, 12);
+    const plain = await runDevice(checkpoint, engine, '', few, [10, 1, 1]);
+    const behind = await runDevice(checkpoint, engine, 'demoRotOffByOne=true', few, [10, 1, 1]);
+    expect(equalShare(behind.subarray(0, 10 * vocabSize), plain.subarray(0, 10 * vocabSize))).toBe(1);
+    expect(equalShare(behind.subarray(10 * vocabSize), plain.subarray(10 * vocabSize))).toBeLessThan(0.9);
+  });
+});
