@@ -89,6 +89,23 @@ describe('createPlainMatmulEngine', () => {
     expect(distance({ mathFidelity: 'LoFi' })).toBeGreaterThan(demo);
   });
 
+  it('errs as much in tier fast as in tier exact (B.7: 1.4 % each at K = 3584)', () => {
+    const [deepRows, deepK, deepN] = [4, 1024, 64];
+    const deepIn0 = pseudoRandom(deepRows * deepK, 5);
+    const options = { format: 'BFP8_B', rounding: 'halfUp' } as const;
+    const deepWeights = engine.load(packMatrix(pseudoRandom(deepK * deepN, 6), deepK, deepN, options));
+    const run = (knobs: Partial<MatmulOptions>): Float32Array =>
+      engine.matmul(deepIn0, deepRows, deepWeights, { ...DEMO, ...knobs });
+    const truth = run({ tier: 'fp32', outputFormat: 'FP32' });
+    const error = (actual: Float32Array): number =>
+      Math.sqrt(actual.reduce((sum, value, i) => sum + (value - truth[i]!) ** 2, 0));
+    const exact = error(run({}));
+    expect(exact).toBeGreaterThan(0);
+    // 256 outputs: the ratio of two equal error sizes scatters by about 6 %.
+    expect(error(run({ tier: 'fast' })) / exact).toBeGreaterThan(0.8);
+    expect(error(run({ tier: 'fast' })) / exact).toBeLessThan(1.25);
+  });
+
   it('refuses activations of another K and weights that it does not hold', () => {
     expect(() => engine.matmul(in0, rows + 1, weights, DEMO)).toThrow(ShapeError);
     const released = engine.load(packed);

@@ -77,9 +77,7 @@ export function checkFillCache(file: VectorFile, format: 'bf16' | 'bfp8'): Compa
  */
 export function checkUpdateCache(file: VectorFile, format: 'bf16' | 'bfp8'): Comparison {
   const tensors = readVectorTensors(file);
-  const { config } = tensors;
-  const indices = config['update_idxs'];
-  const position = Number(Array.isArray(indices) ? indices[0] : config['update_idx']);
+  const position = tensors.configNumber('update_idxs' in tensors.config ? 'update_idxs' : 'update_idx');
   const input = tensors.get('x');
   const before = tensors.get('cache_before');
   const [heads, positions, headDim] = lastThree(before.shape);

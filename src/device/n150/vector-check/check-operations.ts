@@ -37,7 +37,7 @@ function mapRows(
 export function checkRmsNorm(file: VectorFile): Comparison {
   const tensors = readVectorTensors(file);
   const gamma = tensors.get('w').values;
-  const options = { ...computeOptions(tensors), epsilon: Number(tensors.config['epsilon']) };
+  const options = { ...computeOptions(tensors), epsilon: tensors.configNumber('epsilon') };
   const actual = mapRows(tensors.get('x').values, gamma.length, (row) => rmsNorm2026(row, gamma, options));
   const comparison = createComparison('equal bits');
   compareValues(comparison, 'out', actual, tensors.get('out').values);
@@ -102,18 +102,17 @@ function rotateByMatmul(
 /** sdpa-decode-*: q [.., heads, D] over one key/value head, on one core. */
 export function checkAttention(file: VectorFile, engine: MatmulEngine): Comparison {
   const tensors = readVectorTensors(file);
-  const { config } = tensors;
   const query = tensors.get('q');
   const headDim = query.shape.at(-1)!;
   const cache = { keys: tensors.get('k_q').values, values: tensors.get('v_q').values };
   const options = {
     ...computeOptions(tensors),
     headDim,
-    chunkLength: Number(config['k_chunk_size']),
-    scale: Number(config['scale']),
+    chunkLength: tensors.configNumber('k_chunk_size'),
+    scale: tensors.configNumber('scale'),
     engine,
   };
-  const position = Number(config['cur_pos']);
+  const position = tensors.configNumber('cur_pos');
   const actual = mapRows(query.values, headDim, (row) => attentionDecode2026(row, cache, position, options));
   const comparison = createComparison('equal bits');
   compareValues(comparison, 'out', actual, tensors.get('out').values);

@@ -16,16 +16,29 @@ export interface VectorTensors {
   readonly metadata: Readonly<Record<string, string>>;
   /** ttnn's arguments, the JSON under metadata `config`; empty if there is none. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** A number of the config, or the first of a list of numbers. @throws InputError if there is none of this name. */
+  configNumber(name: string): number;
 }
 
 /** @throws InputError if the file is not a sound safetensors file or its config is not a JSON object. */
 export function readVectorTensors(file: VectorFile): VectorTensors {
   const header = readSafetensorsHeader(file.path);
+  const config = parseConfig(file, header.metadata['config'] ?? '{}');
   return {
     names: [...header.tensors.keys()],
     get: (name) => ({ shape: requireTensor(header, name).shape, values: readTensorFloat32(header, name) }),
     metadata: header.metadata,
-    config: parseConfig(file, header.metadata['config'] ?? '{}'),
+    config,
+    configNumber: (name) => {
+      const entry = config[name];
+      const number: unknown = Array.isArray(entry) ? entry[0] : entry;
+      if (typeof number === 'number') return number;
+      throw new InputError(`${file.name}: the metadata "config" lacks a number that the op needs.`, {
+        code: 'VECTOR_CONFIG',
+        facts: { found: JSON.stringify(config), wanted: `"${name}": a number` },
+        hint: 'see fixtures/vectors/ttnn-0.81.1/README.md',
+      });
+    },
   };
 }
 

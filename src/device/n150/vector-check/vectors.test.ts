@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { writeSafetensors } from '../../../checkpoint/safetensors.ts';
 import { InputError } from '../../../errors.ts';
 import { checkVectors, type VectorReport } from './check-vectors.ts';
 
@@ -94,6 +95,19 @@ describe('checkVectors', () => {
     expect(report.passed).toBe(false);
     expect(found(report, 'fpu-steps.bin')).toMatchObject({ state: 'unreadable' });
     expect(found(report, 'fpu-steps.bin')?.message).toContain('a multiple of 76 bytes');
+  });
+
+  it('calls a recording without its arguments unreadable', () => {
+    const tensors = (['x', 'cache_before', 'cache_after'] as const).map((name) => ({
+      name,
+      dtype: 'F32' as const,
+      shape: [1, 1, 32, 32],
+      data: new Float32Array(1024),
+    }));
+    writeSafetensors(join(makeFolder(), 'kv-update-cache-bfp8.safetensors'), tensors, {});
+    const result = found(checkVectors(folder), 'kv-update-cache-bfp8.safetensors');
+    expect(result?.state).toBe('unreadable');
+    expect(result?.message).toContain('"update_idx": a number');
   });
 
   it('reports foreign files as unknown and never passes an empty folder', () => {
