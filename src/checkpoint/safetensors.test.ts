@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { InputError, UnsupportedError } from '../errors.ts';
+import { InputError, InternalError, UnsupportedError } from '../errors.ts';
 import {
   readFloat32At,
   readSafetensorsHeader,
@@ -200,6 +200,11 @@ describe('writeSafetensors', () => {
     expect(() => writeSafetensors(path, broken)).toThrow(expect.objectContaining({ code: 'FILE_WRITE' }));
     expect(readdirSync(folder)).toEqual(['kept.safetensors']);
     expect(readFileSync(path, 'utf8')).toBe('old');
+  });
+
+  it('refuses two tensors of one name', () => {
+    const one = tensors[0]!;
+    expect(() => writeSafetensors(join(scratch, 'twice'), [one, one])).toThrow(InternalError);
   });
 
   it('names the folder it cannot write into', () => {

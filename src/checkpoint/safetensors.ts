@@ -1,6 +1,6 @@
 // Safetensors files: reading headers and tensors, writing whole files under their final name only when complete.
 import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { InputError, QwenPccError, UnsupportedError } from '../errors.ts';
+import { InputError, InternalError, QwenPccError, UnsupportedError } from '../errors.ts';
 import {
   DTYPE_BYTES,
   type Dtype,
@@ -147,19 +147,30 @@ export function writeSafetensors(
   });
 }
 
-/** Length field and JSON, padded with spaces to a multiple of 8; tensors lie in the order given. */
+/**
+ * Length field and JSON, padded with spaces to a multiple of 8; tensors lie in the order given.
+ *
+ * @throws InternalError if two tensors have one name.
+ */
 export function encodeSafetensorsHeader(
   tensors: readonly Omit<TensorToWrite, 'data'>[],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
-  const json: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { __metadata__: metadata };
+  const entries = new Map<string, unknown>();
+  if (Object.keys(metadata).length > 0) entries.set('__metadata__', metadata);
   let offset = 0;
   for (const { name, dtype, shape } of tensors) {
+    if (entries.has(name)) {
+      throw new InternalError('safetensors: two tensors are written under one name.', {
+        code: 'SAFETENSORS_NAME',
+        facts: { name },
+      });
+    }
     const end = offset + elementCount(shape) * DTYPE_BYTES[dtype];
-    json[name] = { dtype, shape, data_offsets: [offset, end] };
+    entries.set(name, { dtype, shape, data_offsets: [offset, end] });
     offset = end;
   }
-  const text = Buffer.from(JSON.stringify(json));
+  const text = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
   const headerBytes = Math.ceil(text.length / 8) * 8;
   const header = Buffer.alloc(LENGTH_FIELD_BYTES + headerBytes, ' ');
   header.writeBigUInt64LE(BigInt(headerBytes), 0);
@@ -180,6 +191,7 @@ export function writeThenRename(path: string, produce: (write: (data: ArrayBuffe
     renameSync(temporary, path);
   } catch (cause) {
     rmSync(temporary, { force: true });
+    if (cause instanceof QwenPccError) throw cause;
     throw new InputError(`${path}: the file could not be written.`, {
       code: 'FILE_WRITE',
       facts: { found: (cause as Error).message },

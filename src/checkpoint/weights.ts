@@ -1,12 +1,12 @@
 // A checkpoint folder opened for reading: config, and where each tensor lies in which weight file.
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError, ShapeError } from '../errors.ts';
 import { elementCount, FLOAT_DTYPES, isFloatDtype } from '../tensor/dtypes.ts';
 import { type MatrixView, matrixView } from '../tensor/views.ts';
 import { type ModelConfig, readModelConfig } from './config.ts';
+import { hashFiles } from './hash-files.ts';
 import { readFloat32At, readSafetensorsHeader, type TensorEntry } from './safetensors.ts';
 import { EMBED_TOKENS, expectedTensors, isIgnorableTensor, LM_HEAD } from './tensor-names.ts';
 
@@ -199,16 +199,4 @@ function tensorProblems(folder: string, problems: readonly Problem[]): ShapeErro
     facts,
     hint: 'compare config.json with the checkpoint the weights came from; download missing shards',
   });
-}
-
-async function hashFiles(files: readonly string[]): Promise<string> {
-  const hashes: string[] = [];
-  for (const file of files) {
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-    hashes.push(hash.digest('hex'));
-  }
-  if (hashes.length === 1) return hashes[0]!;
-  const lines = files.map((file, i) => `${hashes[i]}  ${basename(file)}\n`);
-  return createHash('sha256').update(lines.join('')).digest('hex');
 }

@@ -129,6 +129,7 @@ describe('a folder of .npy files', () => {
     { name: 'an array elsewhere', index: { prompts: [{ ...prompt, logits: '../logits.npy' }] }, error: InputError },
     { name: 'an unknown tap', index: { prompts: [{ ...prompt, taps: { 'layer.0': 'norm.npy' } }] }, error: InputError },
     { name: 'no prompts', index: {}, error: InputError },
+    { name: 'two prompts of one name', index: { prompts: [prompt, prompt] }, error: ComparisonInvalidError },
     { name: 'an empty list of prompts', index: { prompts: [] }, error: ComparisonInvalidError },
     {
       name: 'ids that are floats',

@@ -1,9 +1,9 @@
 // Opens a recording: a safetensors file, or a folder of .npy files with a recording.json.
 // Source: recording-format.ts.
-import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { hashFiles } from '../../checkpoint/hash-files.ts';
 import {
   readBytes,
   readSafetensorsHeader,
@@ -54,7 +54,10 @@ export function openRecording(path: string, { logitsTensor = 'logits' }: Recordi
   const { prompts, metadata, files } = isFolder ? readNpyFolder(path) : readSafetensorsRecording(path, logitsTensor);
   const [first] = prompts;
   if (first === undefined) throw invalid(path, 'EMPTY', 'the recording holds no prompt', {});
-  for (const { name, vocabSize } of prompts) {
+  for (const [index, { name, vocabSize }] of prompts.entries()) {
+    if (prompts.findIndex((prompt) => prompt.name === name) !== index) {
+      throw invalid(path, 'PROMPT', 'two prompts have the same name', { name });
+    }
     if (vocabSize === first.vocabSize) continue;
     throw invalid(path, 'VOCABULARY', 'prompts were recorded with different vocabularies', {
       [first.name]: first.vocabSize,
@@ -67,7 +70,7 @@ export function openRecording(path: string, { logitsTensor = 'logits' }: Recordi
     prompts,
     vocabSize: first.vocabSize,
     metadata,
-    sha256: () => hashRecording(files),
+    sha256: () => hashFiles(files),
   };
 }
 
@@ -81,6 +84,7 @@ const metadataSchema = z.looseObject({
   hidden: z.enum(HIDDEN_MEANINGS).optional(),
   prompts: jsonText(z.array(z.string())).optional(),
   prompt_lengths: jsonText(z.record(z.string(), z.int())).optional(),
+  source: jsonText(z.looseObject({ weightsSha256: z.string() })).optional(),
 });
 
 function jsonText<T extends z.ZodType>(schema: T): z.ZodType<z.infer<T>, string> {
@@ -214,16 +218,4 @@ function readNpyFolder(folder: string): Parts {
   const { label, model } = index;
   const metadata = { ...(label === undefined ? {} : { label }), ...(model === undefined ? {} : { model }) };
   return { prompts, metadata, files: [...files].sort() };
-}
-
-async function hashRecording(files: readonly string[]): Promise<string> {
-  const hashes: string[] = [];
-  for (const file of files) {
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-    hashes.push(hash.digest('hex'));
-  }
-  if (hashes.length === 1) return hashes[0]!;
-  const lines = files.map((file, i) => `${hashes[i]}  ${basename(file)}\n`);
-  return createHash('sha256').update(lines.join('')).digest('hex');
 }
