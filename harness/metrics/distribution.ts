@@ -1,6 +1,6 @@
 // Distances between the two next-token distributions: log-softmax in float64, KL both ways, Jensen-Shannon.
-// Exactness: sums of non-cancelling terms; absolute error below 1e-12 nat at V = 152064.
-import { exponentiate, naturalLog } from './exp-log.ts';
+// Exactness: KL within 1e-12 nat at V = 152064; Jensen-Shannon within 1e-9 of its value.
+import { exponentiate, naturalLog, naturalLogOfOneToTwo } from './exp-log.ts';
 
 /** Softmax of a row: probability of i is exponentials[i] / sum, its logarithm row[i] - logNormaliser. */
 export interface Softmax {
@@ -58,7 +58,10 @@ export function measureDivergences(
     if (total === 0) continue;
     const d = (pi - qi) / total;
     const square = d * d;
-    jensenShannon += square < SERIES_LIMIT ? total * square * seriesFactor(square) : total * entropyGap(Math.abs(d));
+    jensenShannon +=
+      square < SERIES_LIMIT
+        ? total * square * seriesFactor(square)
+        : total * entropyGap(Math.abs(d), Math.abs(logRatio));
   }
   return {
     klNats: notBelowZero(forward),
@@ -67,22 +70,19 @@ export function measureDivergences(
   };
 }
 
-/** |d| below 1/4: the series then needs eight terms for 1e-12 of its value. */
+/** |d| below 1/4: six terms are then within 1e-9 of the value. */
 const SERIES_LIMIT = 1 / 16;
 
 /** f(d) / d^2 for f(d) = ((1 + d) ln(1 + d) + (1 - d) ln(1 - d)) / 2 = d^2/2 + d^4/12 + d^6/30 + … + d^2k/(2k(2k - 1)). */
 function seriesFactor(x: number): number {
-  return (
-    1 / 2 +
-    x *
-      (1 / 12 +
-        x * (1 / 30 + x * (1 / 56 + x * (1 / 90 + x * (1 / 132 + x * (1 / 182 + x * (1 / 240 + x * (1 / 306))))))))
-  );
+  const square = x * x;
+  return 1 / 2 + x * (1 / 12) + square * (1 / 30 + x * (1 / 56) + square * (1 / 90 + x * (1 / 132)));
 }
 
-function entropyGap(d: number): number {
-  const below = 1 - d;
-  return ((1 + d) * naturalLog(1 + d) + (below > 0 ? below * naturalLog(below) : 0)) / 2;
+/** f(d) for 1/4 <= d <= 1 where t = ln((1 + d) / (1 - d)): one logarithm then gives both. */
+function entropyGap(d: number, t: number): number {
+  const rest = 1 - d;
+  return naturalLogOfOneToTwo(1 + d) - (rest > 0 ? (rest * t) / 2 : 0);
 }
 
 /** A divergence of equal rows is 0 but for rounding, which may have either sign. */

@@ -76,8 +76,16 @@ export function measureMoments(golden: Float32Array, actual: Float32Array): Mome
   const actualEnergy = actualSquares + n * actualMean * actualMean;
   const gain = isGoldenConstant ? null : products / goldenSquares;
   const slope = products - goldenSquares;
+  const correlation: Correlation =
+    n < 2
+      ? { kind: 'undefined', reason: 'fewer than two values' }
+      : isGoldenConstant
+        ? { kind: 'undefined', reason: 'golden is constant' }
+        : isActualConstant
+          ? { kind: 'undefined', reason: 'actual is constant' }
+          : { kind: 'defined', pcc: pccFromSums(products, goldenSquares, actualSquares) };
   return {
-    correlation: correlationOf(),
+    correlation,
     goldenMean,
     actualMean,
     goldenSquares,
@@ -102,13 +110,6 @@ export function measureMoments(golden: Float32Array, actual: Float32Array): Mome
       nmseDb: goldenEnergy === 0 ? null : decibels(errorEnergy / goldenEnergy),
     },
   };
-
-  function correlationOf(): Correlation {
-    if (n < 2) return { kind: 'undefined', reason: 'fewer than two values' };
-    if (isGoldenConstant) return { kind: 'undefined', reason: 'golden is constant' };
-    if (isActualConstant) return { kind: 'undefined', reason: 'actual is constant' };
-    return { kind: 'defined', pcc: pccFromSums(products, goldenSquares, actualSquares) };
-  }
 }
 
 /** A row with its mean and sum of squared distances from it, kept to be correlated again. */
