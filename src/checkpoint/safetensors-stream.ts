@@ -11,7 +11,7 @@ export interface SafetensorsStream {
   append(data: ArrayBufferView): void;
   /** Names everything appended, in that order, and puts the file in place. */
   finish(tensors: readonly Omit<TensorToWrite, 'data'>[], metadata: Readonly<Record<string, string>>): void;
-  /** Removes what was written; the file at `path`, if any, stays as it was. */
+  /** Removes what was written and may be called at any time, again too; the file at `path` stays as it was. */
   abort(): void;
 }
 
@@ -24,7 +24,10 @@ export function createSafetensorsStream(path: string): SafetensorsStream {
   const temporary = `${path}.${process.pid}.data.tmp`;
   const file = refuseAsInput(path, () => openSync(temporary, 'w+'));
   let bytes = 0;
+  let isOpen = true;
   const abort = (): void => {
+    if (!isOpen) return;
+    isOpen = false;
     closeSync(file);
     rmSync(temporary, { force: true });
   };

@@ -232,6 +232,7 @@ describe('createSafetensorsStream', () => {
     const stream = createSafetensorsStream(join(scratch, 'mismatch.safetensors'));
     stream.append(Float32Array.of(1));
     expect(() => stream.finish([{ name: 'a', dtype: 'F32', shape: [2] }], {})).toThrow(/declared\s+8/);
+    stream.abort();
     expect(readdirSync(scratch).filter((name) => name.includes('.tmp'))).toEqual([]);
   });
 });
