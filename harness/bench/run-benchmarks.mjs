@@ -1,0 +1,37 @@
+// Runs the built benchmarks one after the other and prints medians, spreads and targets: `npm run bench [name…]`.
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg } from 'node:os';
+
+const folder = new URL('../../dist/harness/bench/', import.meta.url);
+if (!existsSync(folder)) {
+  console.error('The benchmarks are not built.\n  found   no dist/harness/bench\n  hint: npm run build');
+  process.exit(2);
+}
+const { keepsTarget, spreadOf } = await import(new URL('benchmark.js', folder).href);
+const files = readdirSync(folder).filter((file) => file.endsWith('.bench.js'));
+const names = files.map((file) => file.replace('.bench.js', ''));
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`No benchmark is called ${unknown.join(', ')}.\n  wanted  ${names.join(', ')}`);
+  process.exit(2);
+}
+
+const digits = (value) => value.toLocaleString('en', { maximumSignificantDigits: 4, useGrouping: false });
+
+console.log(`${cpus()[0]?.model.trim()} · ${availableParallelism()} cores · Node ${process.version}`);
+console.log(`load average ${digits(loadavg()[0])}: medians mean little unless it is near zero before a run`);
+for (const name of asked.length > 0 ? asked : names) {
+  const { benchmark } = await import(new URL(`${name}.bench.js`, folder).href);
+  console.log(`\n${benchmark.name}: ${benchmark.description}`);
+  const results = await benchmark.run();
+  const width = Math.max(...results.map((result) => result.name.length));
+  for (const { name: quantity, unit, samples, target } of results) {
+    const { median, minimum, maximum } = spreadOf(samples);
+    const spread = samples.length > 1 ? ` (${digits(minimum)} … ${digits(maximum)}, ${samples.length} samples)` : '';
+    const verdict = target
+      ? ` · target ${target.relation} ${digits(target.value)}: ${keepsTarget(median, target) ? 'kept' : 'MISSED'}`
+      : '';
+    console.log(`  ${quantity.padEnd(width)}  ${digits(median)} ${unit}${spread}${verdict}`);
+  }
+}
