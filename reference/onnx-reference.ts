@@ -9,7 +9,7 @@ import { BF16_OPERATORS } from './graph/bf16-operators.ts';
 import { externalDataFolder, float32Bytes, type WeightMemory } from './graph/checkpoint-weights.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
 import type { Operators } from './graph/operators.ts';
-import { BODY_IO, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
+import { BODY_IO, bodyTaps, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
 import { openSession, runSession, type SessionSettings } from './graph/session.ts';
 import { KvCache } from './kv-cache.ts';
 import { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './rotary.ts';
@@ -47,6 +47,7 @@ const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS
  */
 export async function createReference(checkpoint: Checkpoint, options: ReferenceOptions): Promise<Reference> {
   const { precision, taps = [] } = options;
+  requireTaps(taps, bodyTaps(checkpoint.config), 'The model has no such tap.', 'layers are counted from 0');
   const threads = requireCount('threads', options.threads ?? Math.min(DEFAULT_THREADS, availableParallelism()));
   const chunk = requireCount('chunk', options.chunk ?? DEFAULT_CHUNK);
   const weights = options.weights ?? (float32Bytes(checkpoint) <= RESIDENT_BYTES_MAX ? 'resident' : 'mapped');
@@ -89,7 +90,7 @@ export class Reference implements LogitsSource {
   readonly #body: InferenceSession;
   readonly #head: InferenceSession;
   readonly #chunk: number;
-  readonly #taps: ReadonlySet<TapName>;
+  readonly #taps: readonly TapName[];
   readonly #frequencies: RotaryFrequencies;
   readonly #cache: KvCache;
   #isClosed = false;
@@ -101,7 +102,7 @@ export class Reference implements LogitsSource {
     this.#body = body;
     this.#head = head;
     this.#chunk = chunk;
-    this.#taps = new Set(taps);
+    this.#taps = taps;
     this.#frequencies = rotaryFrequencies(checkpoint.config);
     this.#cache = new KvCache(checkpoint.config);
   }
@@ -113,7 +114,12 @@ export class Reference implements LogitsSource {
   async feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
     this.#requireOpen();
     this.#requireFits(tokenIds);
-    this.#requireTaps(want.taps ?? []);
+    requireTaps(
+      want.taps ?? [],
+      this.#taps,
+      'The reference was created without this tap.',
+      'name it in `taps` of createReference',
+    );
     for (let start = 0; start < tokenIds.length; ) {
       const count = Math.min(this.#passLength(), tokenIds.length - start);
       const pass = tokenIds.subarray(start, start + count);
@@ -250,16 +256,6 @@ export class Reference implements LogitsSource {
       });
     }
   }
-
-  #requireTaps(taps: readonly TapName[]): void {
-    const absent = taps.filter((name) => !this.#taps.has(name));
-    if (absent.length === 0) return;
-    throw new UsageError('A tap was asked for that the reference was not created with.', {
-      code: 'REFERENCE_TAP',
-      facts: { found: absent.join(', '), wanted: [...this.#taps].join(', ') || 'none' },
-      hint: 'name it in `taps` of createReference',
-    });
-  }
 }
 
 /** The lowest index of the largest value, as Transformers picks it. */
@@ -271,6 +267,13 @@ function argmax(values: Float32Array): number {
 
 function float32Of(outputs: InferenceSession.ReturnType, name: string): Float32Array {
   return outputs[name]!.data as Float32Array;
+}
+
+function requireTaps(asked: readonly TapName[], known: readonly TapName[], subject: string, hint: string): void {
+  const absent = asked.filter((name) => !known.includes(name));
+  if (absent.length === 0) return;
+  const facts = { found: absent.join(', '), wanted: known.join(', ') || 'none' };
+  throw new UsageError(subject, { code: 'REFERENCE_TAP', facts, hint });
 }
 
 function requireCount(name: string, value: number): number {

@@ -1,5 +1,6 @@
 // The Qwen2 decoder as two ONNX graphs, in the checkpoint's names: body (tokens to hidden) and head (hidden to logits).
 // Source: Hugging Face Transformers `modeling_qwen2.py`.
+import type { ModelConfig } from '../../src/checkpoint/config.ts';
 import { EMBED_TOKENS, FINAL_NORM, layerPrefix } from '../../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import type { TapName } from '../../src/device/logits-source.ts';
@@ -23,6 +24,16 @@ export const BODY_IO = {
   presentKeys: (layer: number): string => `present_keys.${layer}`,
   presentValues: (layer: number): string => `present_values.${layer}`,
 } as const;
+
+/** Every tap that the body can give, in order of computation. */
+export function bodyTaps({ layers }: Pick<ModelConfig, 'layers'>): readonly TapName[] {
+  const ofLayer = (layer: number): TapName[] => [
+    `layers.${layer}.self_attn.out`,
+    `layers.${layer}.mlp.out`,
+    `layers.${layer}.out`,
+  ];
+  return ['embed_tokens.out', ...Array.from({ length: layers }, (_, layer) => ofLayer(layer)).flat(), 'norm.out'];
+}
 
 export const HEAD_IO = { hidden: 'hidden', logits: 'logits' } as const;
 
