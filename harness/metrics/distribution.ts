@@ -7,18 +7,26 @@ export interface Softmax {
   readonly exponentials: Float64Array;
   readonly sum: number;
   readonly logNormaliser: number;
+  /** Mean of row - other under this softmax. */
+  readonly meanDifference: number;
 }
 
 /**
  * Softmax of a finite row.
  *
  * @param row - [n] float32, finite.
- * @param max - its largest value.
- * @param scratch - [n] float64, overwritten and kept by the result.
+ * @param other - [n] float32, finite: the row of the other side.
+ * @param max - largest value of `row`.
+ * @param scratch - at least [n] float64, overwritten and kept by the result.
  */
-export function softmax(row: Float32Array, max: number, scratch: Float64Array): Softmax {
-  const sum = exponentiate(row, max, scratch);
-  return { exponentials: scratch, sum, logNormaliser: max + naturalLog(sum) };
+export function softmax(row: Float32Array, other: Float32Array, max: number, scratch: Float64Array): Softmax {
+  const { sum, weightedDifference } = exponentiate(row, other, max, scratch);
+  return {
+    exponentials: scratch,
+    sum,
+    logNormaliser: max + naturalLog(sum),
+    meanDifference: weightedDifference / sum,
+  };
 }
 
 export interface Divergences {
@@ -30,44 +38,35 @@ export interface Divergences {
 /**
  * KL(golden || actual), KL(actual || golden) and Jensen-Shannon divergence, nats.
  *
- * @param golden - [n] float32 logits, finite; `goldenSoftmax` belongs to it.
- * @param actual - [n] float32 logits, finite; `actualSoftmax` belongs to it.
+ * @param golden - [n] float32 logits, finite; `p` belongs to it.
+ * @param actual - [n] float32 logits, finite; `q` belongs to it.
  */
-export function measureDivergences(
-  golden: Float32Array,
-  actual: Float32Array,
-  goldenSoftmax: Softmax,
-  actualSoftmax: Softmax,
-): Divergences {
-  const p = goldenSoftmax.exponentials;
-  const q = actualSoftmax.exponentials;
-  const pScale = 1 / goldenSoftmax.sum;
-  const qScale = 1 / actualSoftmax.sum;
-  const normaliserShift = goldenSoftmax.logNormaliser - actualSoftmax.logNormaliser;
-  let forward = 0;
-  let reverse = 0;
-  let jensenShannon = 0;
-  for (let i = 0; i < golden.length; i++) {
-    const pi = p[i]! * pScale;
-    const qi = q[i]! * qScale;
-    // log(p/q) - p/q + 1 would be term-wise positive; the plain form sums to the same because both sum to 1.
-    const logRatio = golden[i]! - actual[i]! - normaliserShift;
-    forward += pi * logRatio;
-    reverse -= qi * logRatio;
-    const total = pi + qi;
-    if (total === 0) continue;
-    const d = (pi - qi) / total;
-    const square = d * d;
-    jensenShannon +=
-      square < SERIES_LIMIT
-        ? total * square * seriesFactor(square)
-        : total * entropyGap(Math.abs(d), Math.abs(logRatio));
-  }
+export function measureDivergences(golden: Float32Array, actual: Float32Array, p: Softmax, q: Softmax): Divergences {
+  const shift = p.logNormaliser - q.logNormaliser;
   return {
-    klNats: notBelowZero(forward),
-    klReverseNats: notBelowZero(reverse),
-    jsNats: jensenShannon / 2,
+    klNats: notBelowZero(p.meanDifference - shift),
+    klReverseNats: notBelowZero(q.meanDifference + shift),
+    jsNats: jensenShannon(golden, actual, p, q),
   };
+}
+
+function jensenShannon(golden: Float32Array, actual: Float32Array, p: Softmax, q: Softmax): number {
+  const pExponentials = p.exponentials;
+  const qExponentials = q.exponentials;
+  const pScale = 1 / p.sum;
+  const qScale = 1 / q.sum;
+  const shift = p.logNormaliser - q.logNormaliser;
+  let total = 0;
+  for (let i = 0; i < golden.length; i++) {
+    const pi = pExponentials[i]! * pScale;
+    const qi = qExponentials[i]! * qScale;
+    const both = pi + qi;
+    const d = (pi - qi) / both;
+    const square = d * d;
+    if (square < SERIES_LIMIT) total += both * square * seriesFactor(square);
+    else if (both > 0) total += both * entropyGap(Math.abs(d), Math.abs(golden[i]! - actual[i]! - shift));
+  }
+  return total / 2;
 }
 
 /** |d| below 1/4: six terms are then within 1e-9 of the value. */

@@ -1,28 +1,31 @@
 // What must be known about two logits rows before any statistic may absorb them: non-finite, masked, zero, constant.
 import { type LogitsFormat, ulpAtMagnitude } from './logits-format.ts';
 import type { ConstantBlock, RowHygiene } from './row-metrics.ts';
+import { BLOCK_SIZE, blockEnd, countBlocks, type RowScan } from './row-scan.ts';
 
-/** Entries per block of the constant-block search: 32 tiles of 32 columns, the least that one core of the lm_head writes. */
-export const BLOCK_SIZE = 1024;
 /** A golden block must vary by more than this many device ULP before a constant device block is suspicious. */
 const SUSPICIOUS_SPREAD_ULPS = 2;
 
+/** A row and its scan. */
+export interface ScannedRow {
+  readonly row: Float32Array;
+  readonly scan: RowScan;
+}
+
 /**
- * Counts what is unusual in both rows.
+ * Counts what is unusual in both rows, [V] float32 each.
  *
- * @param golden - [V] float32.
- * @param actual - [V] float32.
  * @param format - the device's logits format, which decides what it could have resolved.
  */
-export function inspectRows(golden: Float32Array, actual: Float32Array, format: LogitsFormat): RowHygiene {
+export function inspectRows(golden: ScannedRow, actual: ScannedRow, format: LogitsFormat): RowHygiene {
   const goldenCounts = countSpecials(golden);
   const actualCounts = countSpecials(actual);
   return {
-    vocabSize: golden.length,
+    vocabSize: golden.row.length,
     nan: { golden: goldenCounts.nan, actual: actualCounts.nan },
     positiveInfinity: { golden: goldenCounts.positiveInfinity, actual: actualCounts.positiveInfinity },
     negativeInfinity: { golden: goldenCounts.negativeInfinity, actual: actualCounts.negativeInfinity },
-    maskedPairs: goldenCounts.negativeInfinity === 0 ? 0 : countMaskedPairs(golden, actual),
+    maskedPairs: goldenCounts.negativeInfinity === 0 ? 0 : countMaskedPairs(golden.row, actual.row),
     zeros: { golden: goldenCounts.zeros, actual: actualCounts.zeros },
     constantRow: { golden: goldenCounts.isConstant, actual: actualCounts.isConstant },
     constantBlocks: findConstantBlocks(golden, actual, format),
@@ -45,7 +48,13 @@ interface SpecialCounts {
   isConstant: boolean;
 }
 
-function countSpecials(row: Float32Array): SpecialCounts {
+function countSpecials({ row, scan }: ScannedRow): SpecialCounts {
+  if (!scan.isFinite) return countNonFinite(row);
+  const isConstant = scan.min === scan.max;
+  return { nan: 0, positiveInfinity: 0, negativeInfinity: 0, zeros: scan.zeros, isConstant };
+}
+
+function countNonFinite(row: Float32Array): SpecialCounts {
   let zeros = 0;
   let nan = 0;
   let positiveInfinity = 0;
@@ -54,15 +63,14 @@ function countSpecials(row: Float32Array): SpecialCounts {
   let max = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < row.length; i++) {
     const value = row[i]!;
-    if (value - value !== 0) {
-      if (value > 0) positiveInfinity++;
-      else if (value < 0) negativeInfinity++;
-      else nan++;
-      continue;
+    if (Number.isNaN(value)) nan++;
+    else if (value === Number.POSITIVE_INFINITY) positiveInfinity++;
+    else if (value === Number.NEGATIVE_INFINITY) negativeInfinity++;
+    else {
+      if (value === 0) zeros++;
+      min = Math.min(min, value);
+      max = Math.max(max, value);
     }
-    if (value === 0) zeros++;
-    if (value < min) min = value;
-    if (value > max) max = value;
   }
   return { nan, positiveInfinity, negativeInfinity, zeros, isConstant: min === max };
 }
@@ -75,35 +83,18 @@ function countMaskedPairs(golden: Float32Array, actual: Float32Array): number {
   return pairs;
 }
 
-function findConstantBlocks(golden: Float32Array, actual: Float32Array, format: LogitsFormat): ConstantBlock[] {
-  const blocks: { from: number; to: number; value: number }[] = [];
-  for (let from = 0; from < actual.length; ) {
-    // A tail shorter than half a block belongs to the block before: few values are often equal by chance.
-    const to = actual.length - from < 1.5 * BLOCK_SIZE ? actual.length : from + BLOCK_SIZE;
-    const value = actual[from]!;
-    if (isConstant(actual, from, to) && isSuspicious(golden, from, to, ulpAtMagnitude(format, value))) {
-      const last = blocks.at(-1);
-      if (last !== undefined && last.to === from && Object.is(last.value, value)) last.to = to;
-      else blocks.push({ from, to, value });
-    }
-    from = to;
+function findConstantBlocks(golden: ScannedRow, actual: ScannedRow, format: LogitsFormat): ConstantBlock[] {
+  const length = actual.row.length;
+  const found: { from: number; to: number; value: number }[] = [];
+  for (let block = 0; block < countBlocks(length); block++) {
+    const value = actual.scan.blockMin[block]!;
+    if (value !== actual.scan.blockMax[block]) continue;
+    const spread = golden.scan.blockMax[block]! - golden.scan.blockMin[block]!;
+    if (!(spread > SUSPICIOUS_SPREAD_ULPS * ulpAtMagnitude(format, value))) continue;
+    const from = block * BLOCK_SIZE;
+    const last = found.at(-1);
+    if (last !== undefined && last.to === from && last.value === value) last.to = blockEnd(block, length);
+    else found.push({ from, to: blockEnd(block, length), value });
   }
-  return blocks;
-}
-
-function isConstant(row: Float32Array, from: number, to: number): boolean {
-  const first = row[from];
-  for (let i = from + 1; i < to; i++) if (!Object.is(row[i], first)) return false;
-  return true;
-}
-
-function isSuspicious(golden: Float32Array, from: number, to: number, ulp: number): boolean {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  for (let i = from; i < to; i++) {
-    const value = golden[i]!;
-    if (value < min) min = value;
-    if (value > max) max = value;
-  }
-  return max > min && !(max - min <= SUSPICIOUS_SPREAD_ULPS * ulp);
+  return found;
 }

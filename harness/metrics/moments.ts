@@ -1,13 +1,12 @@
-// Moments of two finite rows and of their difference, in two float64 passes.
+// Moments of two finite rows and of their difference: the second float64 pass, after the scan that gave the means.
 import { decibels } from './exp-log.ts';
 import { pccFromSums } from './pcc.ts';
 import type { Correlation, RowMoments } from './row-metrics.ts';
+import type { RowScan } from './row-scan.ts';
 
 export interface MomentsAndCorrelation {
   readonly moments: RowMoments;
   readonly correlation: Correlation;
-  readonly goldenMean: number;
-  readonly actualMean: number;
   /** Sums of squared distances from the mean. */
   readonly goldenSquares: number;
   readonly actualSquares: number;
@@ -18,31 +17,21 @@ export interface MomentsAndCorrelation {
  *
  * @param golden - [n] float32, all finite, n >= 1.
  * @param actual - [n] float32, same.
+ * @param goldenScan - of golden.
+ * @param actualScan - of actual.
  *
  * Exactness: means first, then centred sums; the residual is summed from centred differences, so that it is right even
  * where the rows agree to the last bits.
  */
-export function measureMoments(golden: Float32Array, actual: Float32Array): MomentsAndCorrelation {
+export function measureMoments(
+  golden: Float32Array,
+  actual: Float32Array,
+  goldenScan: RowScan,
+  actualScan: RowScan,
+): MomentsAndCorrelation {
   const n = golden.length;
-  let goldenSum = 0;
-  let actualSum = 0;
-  let goldenMin = golden[0]!;
-  let goldenMax = goldenMin;
-  let actualMin = actual[0]!;
-  let actualMax = actualMin;
-  for (let i = 0; i < n; i++) {
-    const g = golden[i]!;
-    const a = actual[i]!;
-    goldenSum += g;
-    actualSum += a;
-    if (g < goldenMin) goldenMin = g;
-    if (g > goldenMax) goldenMax = g;
-    if (a < actualMin) actualMin = a;
-    if (a > actualMax) actualMax = a;
-  }
-  const goldenMean = goldenSum / n;
-  const actualMean = actualSum / n;
-
+  const goldenMean = goldenScan.mean;
+  const actualMean = actualScan.mean;
   let goldenSquares = 0;
   let actualSquares = 0;
   let products = 0;
@@ -68,8 +57,8 @@ export function measureMoments(golden: Float32Array, actual: Float32Array): Mome
     }
   }
 
-  const isGoldenConstant = goldenMin === goldenMax;
-  const isActualConstant = actualMin === actualMax;
+  const isGoldenConstant = goldenScan.min === goldenScan.max;
+  const isActualConstant = actualScan.min === actualScan.max;
   const meanError = actualMean - goldenMean;
   const errorEnergy = differenceSquares + n * meanError * meanError;
   const goldenEnergy = goldenSquares + n * goldenMean * goldenMean;
@@ -86,8 +75,6 @@ export function measureMoments(golden: Float32Array, actual: Float32Array): Mome
           : { kind: 'defined', pcc: pccFromSums(products, goldenSquares, actualSquares) };
   return {
     correlation,
-    goldenMean,
-    actualMean,
     goldenSquares,
     actualSquares,
     moments: {
@@ -101,8 +88,8 @@ export function measureMoments(golden: Float32Array, actual: Float32Array): Mome
         ? null
         : Math.sqrt(Math.max(0, differenceSquares - (slope * slope) / goldenSquares) / n),
       sd: { golden: Math.sqrt(goldenSquares / n), actual: Math.sqrt(actualSquares / n) },
-      min: { golden: goldenMin, actual: actualMin },
-      max: { golden: goldenMax, actual: actualMax },
+      min: { golden: goldenScan.min, actual: actualScan.min },
+      max: { golden: goldenScan.max, actual: actualScan.max },
       maxAbs,
       maxAbsIndex,
       meanAbs: absoluteErrors / n,
@@ -112,17 +99,35 @@ export function measureMoments(golden: Float32Array, actual: Float32Array): Mome
   };
 }
 
-/** A row with its mean and sum of squared distances from it, kept to be correlated again. */
-export interface CentredRow {
+/** A golden row kept as a negative control, with its sum of squared distances from the mean. */
+export interface ControlRow {
   readonly row: Float32Array;
-  readonly mean: number;
   readonly squares: number;
 }
 
-/** PCC of two rows whose means are known: one pass. null where either is constant or the lengths differ. */
-export function correlateCentred(a: CentredRow, b: CentredRow): number | null {
-  if (a.squares === 0 || b.squares === 0 || a.row.length !== b.row.length) return null;
-  let products = 0;
-  for (let i = 0; i < a.row.length; i++) products += (a.row[i]! - a.mean) * (b.row[i]! - b.mean);
-  return pccFromSums(products, a.squares, b.squares);
+/**
+ * PCC of one row with two others in one pass: the centred row needs no second mean, since it sums to 0.
+ *
+ * @param actual - [n] float32, finite.
+ * @param mean - of actual; `squares` its sum of squared distances from it.
+ * @returns null where a row is missing or constant.
+ */
+export function correlateControls(
+  actual: Float32Array,
+  { mean, squares }: { readonly mean: number; readonly squares: number },
+  first: ControlRow | null,
+  second: ControlRow | null,
+): [number | null, number | null] {
+  const firstRow = first?.row ?? actual;
+  const secondRow = second?.row ?? actual;
+  let firstProducts = 0;
+  let secondProducts = 0;
+  for (let i = 0; i < actual.length; i++) {
+    const centred = actual[i]! - mean;
+    firstProducts += centred * firstRow[i]!;
+    secondProducts += centred * secondRow[i]!;
+  }
+  const pccWith = (control: ControlRow | null, products: number): number | null =>
+    control === null || control.squares === 0 || squares === 0 ? null : pccFromSums(products, control.squares, squares);
+  return [pccWith(first, firstProducts), pccWith(second, secondProducts)];
 }

@@ -5,18 +5,11 @@ import { exponential } from './exp-log.ts';
 import { classifyFlip } from './flips.ts';
 import { countForbidden, inspectRows } from './hygiene.ts';
 import type { LogitsFormat } from './logits-format.ts';
-import { type CentredRow, correlateCentred, type MomentsAndCorrelation, measureMoments } from './moments.ts';
+import { type ControlRow, correlateControls, measureMoments } from './moments.ts';
 import { correlate } from './pcc.ts';
 import { judgePcc, judgeStrict } from './pcc-semantics.ts';
-import type {
-  PccSemantics,
-  RowChoice,
-  RowControls,
-  RowHygiene,
-  RowMetrics,
-  TextToken,
-  TopToken,
-} from './row-metrics.ts';
+import type { PccSemantics, RowChoice, RowControls, RowMetrics, TextToken, TopToken } from './row-metrics.ts';
+import { createRowScan, type RowScan, scanRow } from './row-scan.ts';
 import { countOverlap, findRanks, findTopIds } from './top-tokens.ts';
 
 /** Tokens listed per side. */
@@ -43,14 +36,18 @@ export class RowComparer {
   readonly options: RowComparerOptions;
   readonly #goldenScratch: Float64Array;
   readonly #actualScratch: Float64Array;
-  #previous: CentredRow | null = null;
-  #unrelated: CentredRow | null = null;
+  readonly #goldenScan: RowScan;
+  readonly #actualScan: RowScan;
+  #previous: ControlRow | null = null;
+  #unrelated: ControlRow | null = null;
   #spare: Float32Array;
 
   constructor(options: RowComparerOptions) {
     this.options = options;
     this.#goldenScratch = new Float64Array(options.vocabSize);
     this.#actualScratch = new Float64Array(options.vocabSize);
+    this.#goldenScan = createRowScan(options.vocabSize);
+    this.#actualScan = createRowScan(options.vocabSize);
     this.#spare = new Float32Array(options.vocabSize);
   }
 
@@ -72,10 +69,10 @@ export class RowComparer {
   compareRow(golden: Float32Array, actual: Float32Array, { nextTokenId }: RowContext): RowMetrics {
     this.#requireLengths(golden, actual);
     const { logitsFormat, semantics, pccMinimum } = this.options;
-    const hygiene = inspectRows(golden, actual, logitsFormat);
-    const isComparable = countForbidden(hygiene) === 0 && hygiene.maskedPairs < golden.length;
-    if (!isComparable) {
-      this.#forgetPrevious();
+    const goldenScan = scanRow(golden, this.#goldenScan);
+    const actualScan = scanRow(actual, this.#actualScan);
+    const hygiene = inspectRows({ row: golden, scan: goldenScan }, { row: actual, scan: actualScan }, logitsFormat);
+    if (countForbidden(hygiene) > 0 || hygiene.maskedPairs === golden.length) {
       return {
         hygiene,
         correlation: correlate(golden, actual),
@@ -83,15 +80,19 @@ export class RowComparer {
         moments: null,
         distribution: null,
         choice: null,
-        controls: { pccPreviousGolden: null, pccUnrelatedGolden: null },
+        controls: this.#forgetPrevious(),
       };
     }
 
-    const rows = hygiene.maskedPairs === 0 ? { golden, actual, ids: null } : withoutMasked(golden, actual);
-    const measured = measureMoments(rows.golden, rows.actual);
+    const hasMask = hygiene.maskedPairs > 0;
+    const rows = hasMask ? withoutMasked(golden, actual) : { golden, actual, ids: null };
+    const scans = hasMask
+      ? { golden: freshScan(rows.golden), actual: freshScan(rows.actual) }
+      : { golden: goldenScan, actual: actualScan };
+    const measured = measureMoments(rows.golden, rows.actual, scans.golden, scans.actual);
     const { moments, correlation } = measured;
-    const goldenSoftmax = softmax(rows.golden, moments.max.golden, this.#goldenScratch);
-    const actualSoftmax = softmax(rows.actual, moments.max.actual, this.#actualScratch);
+    const goldenSoftmax = softmax(rows.golden, rows.actual, scans.golden.max, this.#goldenScratch);
+    const actualSoftmax = softmax(rows.actual, rows.golden, scans.actual.max, this.#actualScratch);
     const logNormalisers = { golden: goldenSoftmax.logNormaliser, actual: actualSoftmax.logNormaliser };
     return {
       hygiene,
@@ -104,17 +105,17 @@ export class RowComparer {
         textToken: textTokenOf(golden, actual, nextTokenId, logNormalisers),
       },
       choice: this.#choose(golden, actual, goldenSoftmax, actualSoftmax),
-      controls: this.#control(golden, actual, hygiene, measured),
+      controls: hasMask ? this.#forgetPrevious() : this.#control(golden, actual, measured),
     };
   }
 
   #choose(golden: Float32Array, actual: Float32Array, p: Softmax, q: Softmax): RowChoice | null {
     const { logitsFormat, tieUlps } = this.options;
-    const goldenIds = findTopIds(golden, TOP_COUNT);
-    const actualIds = findTopIds(actual, TOP_COUNT);
+    const goldenIds = findTopIds(golden, this.#goldenScan, TOP_COUNT);
+    const actualIds = findTopIds(actual, this.#actualScan, TOP_COUNT);
     if (goldenIds.length < 2) return null;
-    const goldenRanks = findRanks(actual, goldenIds);
-    const actualRanks = findRanks(golden, actualIds);
+    const goldenRanks = findRanks(actual, this.#actualScan, goldenIds);
+    const actualRanks = findRanks(golden, this.#goldenScan, actualIds);
     const [goldenTop, actualTop] = [goldenIds[0]!, actualIds[0]!];
     const candidates = [goldenTop, goldenIds[1]!] as const;
     const flip = classifyFlip(golden, actual, candidates, actualTop, { format: logitsFormat, tieUlps });
@@ -137,27 +138,21 @@ export class RowComparer {
   #control(
     golden: Float32Array,
     actual: Float32Array,
-    hygiene: RowHygiene,
-    measured: MomentsAndCorrelation,
+    sums: { goldenSquares: number; actualSquares: number },
   ): RowControls {
-    if (hygiene.maskedPairs > 0) {
-      this.#forgetPrevious();
-      return { pccPreviousGolden: null, pccUnrelatedGolden: null };
-    }
-    const device: CentredRow = { row: actual, mean: measured.actualMean, squares: measured.actualSquares };
-    const controls = {
-      pccPreviousGolden: this.#previous === null ? null : correlateCentred(this.#previous, device),
-      pccUnrelatedGolden: this.#unrelated === null ? null : correlateCentred(this.#unrelated, device),
-    };
+    const device = { mean: this.#actualScan.mean, squares: sums.actualSquares };
+    const [previous, unrelated] = correlateControls(actual, device, this.#previous, this.#unrelated);
     const kept = this.#previous?.row ?? this.#spare;
     kept.set(golden);
-    this.#previous = { row: kept, mean: measured.goldenMean, squares: measured.goldenSquares };
-    return controls;
+    this.#previous = { row: kept, squares: sums.goldenSquares };
+    return { pccPreviousGolden: previous, pccUnrelatedGolden: unrelated };
   }
 
-  #forgetPrevious(): void {
+  /** A row that cannot be compared is no control for the next one either. */
+  #forgetPrevious(): RowControls {
     if (this.#previous !== null) this.#spare = this.#previous.row;
     this.#previous = null;
+    return { pccPreviousGolden: null, pccUnrelatedGolden: null };
   }
 
   #requireLengths(golden: Float32Array, actual: Float32Array): void {
@@ -208,6 +203,10 @@ interface UnmaskedRows {
   readonly actual: Float32Array;
   /** Vocabulary ids of the entries. */
   readonly ids: Int32Array;
+}
+
+function freshScan(row: Float32Array): RowScan {
+  return scanRow(row, createRowScan(row.length));
 }
 
 function withoutMasked(golden: Float32Array, actual: Float32Array): UnmaskedRows {

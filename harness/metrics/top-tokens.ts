@@ -1,27 +1,30 @@
-// Best tokens of a logits row, by one scan against a rising threshold, and ranks of given tokens in another row.
+// Best tokens of a logits row, and ranks of given tokens in it; blocks whose largest value is too small are skipped.
+import { BLOCK_SIZE, blockEnd, countBlocks, type RowScan } from './row-scan.ts';
 
 /**
  * Ids of the k largest values, largest first; equal values rank by lower id.
  *
  * @param row - [n] float32, no NaN.
+ * @param scan - of this row.
  * @param k - how many; fewer come back if the row is shorter.
  */
-export function findTopIds(row: Float32Array, k: number): Int32Array {
+export function findTopIds(row: Float32Array, scan: RowScan, k: number): Int32Array {
   const ids = new Int32Array(Math.min(k, row.length));
   const values = new Float64Array(ids.length).fill(Number.NEGATIVE_INFINITY);
   let filled = 0;
-  let threshold = Number.NEGATIVE_INFINITY;
-  for (let id = 0; id < row.length; id++) {
-    const value = row[id]!;
-    if (filled === ids.length && value <= threshold) continue;
-    let place = filled === ids.length ? filled - 1 : filled++;
-    for (; place > 0 && values[place - 1]! < value; place--) {
-      values[place] = values[place - 1]!;
-      ids[place] = ids[place - 1]!;
+  for (let block = 0; block < countBlocks(row.length); block++) {
+    if (filled === ids.length && scan.blockMax[block]! <= values[filled - 1]!) continue;
+    for (let id = block * BLOCK_SIZE; id < blockEnd(block, row.length); id++) {
+      const value = row[id]!;
+      if (filled === ids.length && value <= values[filled - 1]!) continue;
+      let place = filled === ids.length ? filled - 1 : filled++;
+      for (; place > 0 && values[place - 1]! < value; place--) {
+        values[place] = values[place - 1]!;
+        ids[place] = ids[place - 1]!;
+      }
+      values[place] = value;
+      ids[place] = id;
     }
-    values[place] = value;
-    ids[place] = id;
-    threshold = values[ids.length - 1]!;
   }
   return ids;
 }
@@ -30,17 +33,21 @@ export function findTopIds(row: Float32Array, k: number): Int32Array {
  * 1-based ranks of the given ids in a row: one more than the number of values that are larger, or equal with a lower id.
  *
  * @param row - [n] float32, no NaN.
+ * @param scan - of this row.
  * @param ids - the tokens in question.
  */
-export function findRanks(row: Float32Array, ids: Int32Array): Int32Array {
+export function findRanks(row: Float32Array, scan: RowScan, ids: Int32Array): Int32Array {
   const ranks = new Int32Array(ids.length).fill(1);
   const values = Float64Array.from(ids, (id) => row[id]!);
   const lowest = values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
-  for (let id = 0; id < row.length; id++) {
-    const value = row[id]!;
-    if (value < lowest) continue;
-    for (let j = 0; j < ids.length; j++) {
-      if (value > values[j]! || (value === values[j] && id < ids[j]!)) ranks[j]!++;
+  for (let block = 0; block < countBlocks(row.length); block++) {
+    if (scan.blockMax[block]! < lowest) continue;
+    for (let id = block * BLOCK_SIZE; id < blockEnd(block, row.length); id++) {
+      const value = row[id]!;
+      if (value < lowest) continue;
+      for (let j = 0; j < ids.length; j++) {
+        if (value > values[j]! || (value === values[j] && id < ids[j]!)) ranks[j]!++;
+      }
     }
   }
   return ranks;
