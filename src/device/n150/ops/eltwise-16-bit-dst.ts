@@ -67,7 +67,7 @@ function accumulateProduct(
   isNegative: number,
 ): number {
   const dstExponent = (dst >>> 23) & 0xff;
-  const exponent = productExponent > dstExponent ? productExponent : dstExponent;
+  const exponent = Math.max(productExponent, dstExponent);
   if (exponent <= 0) return 0;
   let term = 0;
   if (productExponent > 0) {

@@ -30,7 +30,7 @@ function horner(coefficients: readonly number[], x: number): number {
   return value;
 }
 
-const LN2 = 0.6931471805599453;
+const LN2 = Math.LN2;
 
 /** ln x of a positive, normal float64; relative error of a few 1e-16. */
 export function naturalLogarithm(x: number): number {

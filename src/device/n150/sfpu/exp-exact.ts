@@ -3,7 +3,7 @@
 // Exactness: relative error below 4e-16 (exp-exact.test.ts compares it with decimal references).
 const LN2_HIGH = 0.6931471803691238;
 const LN2_LOW = 1.9082149292705877e-10;
-const LOG2_E = 1.4426950408889634;
+const LOG2_E = Math.LOG2E;
 const HIGHEST = 709.782712893384;
 const LOWEST = -745.1332191019412;
 

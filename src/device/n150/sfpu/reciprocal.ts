@@ -4,7 +4,7 @@
 import { float32Bits, float32FromBits } from '../../../numerics/float-bits.ts';
 import { multiplyAdd } from './multiply-add.ts';
 
-const GUESS = Math.fround(1.442695);
+const GUESS: number = Math.fround(Math.LOG2E);
 
 /** @returns float32; infinity of its sign for zero and denormals. */
 export function reciprocal2024(value: number): number {
