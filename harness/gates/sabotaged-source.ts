@@ -1,0 +1,81 @@
+// A source with a fault put in on purpose, to prove that the gate sees it.
+import type { FeedRequest, LogitsRow, LogitsSource, RowSink, SourceInfo } from '../../src/device/logits-source.ts';
+
+/** Changes each row on its way out; `logits` is a copy that may be written to. */
+export class SabotagedRows implements LogitsSource {
+  private readonly inner: LogitsSource;
+  private readonly spoil: (row: LogitsRow) => LogitsRow;
+
+  constructor(inner: LogitsSource, spoil: (row: LogitsRow) => LogitsRow) {
+    this.inner = inner;
+    this.spoil = spoil;
+  }
+
+  get info(): SourceInfo {
+    return this.inner.info;
+  }
+
+  get vocabSize(): number {
+    return this.inner.vocabSize;
+  }
+
+  get length(): number {
+    return this.inner.length;
+  }
+
+  feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
+    return this.inner.feed(tokenIds, want, (row) => onRow(this.spoil({ ...row, logits: row.logits.slice() })));
+  }
+
+  truncate(length: number): Promise<void> {
+    return this.inner.truncate(length);
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}
+
+/** The original test's own fault: the first token is fed twice, so that all later ones sit one position too far. */
+export class FirstTokenTwice implements LogitsSource {
+  private readonly inner: LogitsSource;
+
+  constructor(inner: LogitsSource) {
+    this.inner = inner;
+  }
+
+  get info(): SourceInfo {
+    return this.inner.info;
+  }
+
+  get vocabSize(): number {
+    return this.inner.vocabSize;
+  }
+
+  get length(): number {
+    return this.inner.length;
+  }
+
+  async feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
+    if (this.inner.length === 0) await this.inner.feed(tokenIds.subarray(0, 1), { rows: 'none' }, () => undefined);
+    await this.inner.feed(tokenIds, want, onRow);
+  }
+
+  truncate(length: number): Promise<void> {
+    return this.inner.truncate(length);
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}
+
+/** Hands out each row one position late, as a harness with a stale buffer does. */
+export function oneRowLate(): (row: LogitsRow) => LogitsRow {
+  let previous: Float32Array | undefined;
+  return (row) => {
+    const logits = previous ?? row.logits;
+    previous = row.logits;
+    return { ...row, logits };
+  };
+}

@@ -1,0 +1,50 @@
+// Why a gate is red, as a test's failure text: broken rules, the worst token with its numbers, and the next command.
+import type { RuleResult } from '../gate/verdict.ts';
+import type { RunRecord } from '../run/run-record.ts';
+import type { TokenRecord } from '../run/token-record.ts';
+import { countOf, formatPcc, formatPosition, formatSmall, formatValue, quoteText } from './format.ts';
+import { describeMisfit, isPassing, worstTokens } from './worst-tokens.ts';
+
+/** @param folder - path of the run folder as the reader can type it. */
+export function gateFailureText(run: RunRecord, records: readonly TokenRecord[], folder: string): string {
+  const worst = worstTokens(records, 1)[0];
+  const device = run.variants[0]?.device.label ?? 'no device';
+  const title = [worst?.variant ?? run.variants[0]?.name ?? 'no variant', worst?.prompt, device, 'logits'];
+  const broken = run.gate.rules.filter((rule) => rule.status === 'fail' || rule.status === 'invalid');
+  return [
+    title.filter((part) => part !== undefined).join(' › '),
+    `  ${run.verdict.status.toUpperCase()}  ${run.verdict.headline}`,
+    ...broken.map((rule) => `        ${describeRule(rule)}`),
+    ...(worst === undefined ? ['        no token was judged'] : describeWorst(worst).map((line) => `        ${line}`)),
+    `        ${countOf(records.filter((record) => !isPassing(record)).length, 'token')} of ${records.length} failed`,
+    `  next: qwen-pcc inspect ${folder}${worst === undefined ? '' : ` --prompt ${worst.prompt} --token ${worst.position}`}`,
+  ].join('\n');
+}
+
+function describeRule({ id, metric, observed, op, threshold, failures, judged, worstAt }: RuleResult): string {
+  const where =
+    worstAt === null
+      ? ''
+      : ` at ${[worstAt.prompt, worstAt.position === null ? '' : `position ${worstAt.position}`].filter(Boolean).join(', ')}`;
+  return `${id}: ${metric} ${formatValue(observed)}, wanted ${op} ${formatValue(threshold)}${where}; ${failures} of ${judged}`;
+}
+
+function describeWorst(record: TokenRecord): string[] {
+  const { choice, distribution, moments } = record;
+  const lines = [
+    `worst at ${formatPosition(record.position, record.step)}, token ${record.inputToken.golden} ${quoteText(record.text)}: PCC ${formatPcc(record.pcc)}`,
+  ];
+  if (record.reason !== null) lines.push(record.reason);
+  const misfit = describeMisfit(record);
+  if (misfit !== undefined) lines.push(misfit);
+  if (moments !== null) {
+    const entry = [...(choice?.topGolden ?? [])].find(({ id }) => id === moments.maxAbsIndex);
+    const both = entry === undefined ? '' : `: golden ${entry.logit.toFixed(4)}, actual ${entry.otherLogit.toFixed(4)}`;
+    lines.push(`max |difference| ${formatSmall(moments.maxAbs)} at vocabulary entry ${moments.maxAbsIndex}${both}`);
+  }
+  if (choice !== null) {
+    const top1 = choice.flip === 'none' ? 'top-1 agrees' : 'top-1 differs';
+    lines.push(`${top1}; ${5 - choice.overlap5} of top-5 differ; KL ${formatSmall(distribution?.klNats ?? null)} nat`);
+  }
+  return lines;
+}
