@@ -11,7 +11,7 @@ const STORE_FORMATS = ['BFP8_B', 'BF16'] as const;
 const INTERMEDIATE_FORMATS = ['auto', 'BF16', 'FP32', 'BFP8_B'] as const;
 const SDPA_EXPS = ['fastApprox', 'accurate2024', 'ttnn2026', 'exact'] as const;
 const SDPA_MERGES = ['sequential', 'oneCore'] as const;
-const SDPA_SCALES = ['multiply', 'insideExp'] as const;
+const SDPA_KERNELS = ['2024', '2026'] as const;
 const SILUS = ['piecewise2024', 'ttnn2026', 'exact'] as const;
 const SCALE_ROUNDINGS = ['bf16Truncated', 'bf16Nearest', 'fp32'] as const;
 const ELTWISE_ROUNDINGS = ['hw', 'rtne'] as const;
@@ -46,7 +46,7 @@ export interface N150Config {
   readonly sdpaExp: (typeof SDPA_EXPS)[number];
   readonly sdpaChunk: number;
   readonly sdpaMerge: (typeof SDPA_MERGES)[number];
-  readonly sdpaScale: (typeof SDPA_SCALES)[number];
+  readonly sdpaKernel: (typeof SDPA_KERNELS)[number];
   readonly silu: (typeof SILUS)[number];
   readonly rmsEps: number;
   readonly rmsLayout: (typeof RMS_LAYOUTS)[number];
@@ -117,16 +117,16 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
   bfp8PackDoubleRound: { value: BOOLEAN, doc: 'the packer rounds to 6 mantissa bits before it packs BFP8_B' },
   sdpaExp: {
     value: oneOf(SDPA_EXPS),
-    doc: 'exponential of attention: fastApprox (-3.4 % to +3.1 %), accurate2024 (squarings), ttnn2026 (within a bfloat16 unit), exact',
+    doc: 'exponentials of attention: fastApprox (-3.4 % to +3.1 %), accurate2024 (squarings), ttnn2026 (fast weights, polynomial decays), exact',
   },
   sdpaChunk: { value: integer(32, 4096), doc: 'keys per attention chunk, a multiple of 32' },
   sdpaMerge: {
     value: oneOf(SDPA_MERGES),
     doc: 'sequential: chunks on many cores, merged last chunk first; oneCore: chunks one after the other',
   },
-  sdpaScale: {
-    value: oneOf(SDPA_SCALES),
-    doc: 'multiply: scores times the scale on the matrix unit; insideExp: the vector unit scales in float32',
+  sdpaKernel: {
+    value: oneOf(SDPA_KERNELS),
+    doc: '2024: scores scaled on the matrix unit, sums by reduce; 2026: float32 scale inside the exponential, sums by matmul',
   },
   silu: {
     value: oneOf(SILUS),

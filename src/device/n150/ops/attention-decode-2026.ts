@@ -1,15 +1,17 @@
 // Flash decode of ttnn 0.81 on one core: chunks of keys one after the other, running maximum, sum and output.
 // Source: n150-numerics C.3 for the steps; section I and this repository's recordings for what changed since 2024:
-// weights by the fast exponential with the scale inside, decays by an accurate one, sums by matmul.
-// Exactness: bit-exact against ttnn 0.81 in HiFi2 (16-bit Dst) and HiFi4 (32-bit Dst), BF16 and BFP8_B caches.
+// weights by the fast exponential with the float32 scale inside, decays by a polynomial one whose scale is cut to
+// bfloat16, sums by matmul.
+// Exactness: bit-exact against ttnn 0.81 (`exp_approx_mode` off) in HiFi2 with a 16-bit and HiFi4 with a 32-bit Dst,
+// BF16 and BFP8_B caches.
 import { roundToBf16TiesAway, roundToBf16TiesEven, truncateToBf16 } from '../../../numerics/bf16.ts';
 import { packMatrix, packTransposedWeights } from '../host-packing.ts';
 import type { MatmulEngine, MatmulOptions, PackedMatrix } from '../matmul-engine.ts';
 import { addRows, type MultiplyOptions, mulRows, subRows } from '../matrix-unit/eltwise-rows.ts';
 import { sumRowByMatmul } from '../matrix-unit/row-sum.ts';
 import { packFloat32RowToBf16 } from '../packer.ts';
-import { expExact } from '../sfpu/exp-exact.ts';
 import { expFastFloat32 } from '../sfpu/exp-fast.ts';
+import { expPolynomial2026 } from '../sfpu/exp-polynomial-2026.ts';
 import { reciprocal2026 } from '../sfpu/reciprocal-2026.ts';
 
 export interface AttentionOptions2026 extends MultiplyOptions {
@@ -46,6 +48,7 @@ export function attentionDecode2026(
     if (fp32DestAcc) packFloat32RowToBf16(values);
     return values;
   };
+  const decayScale = truncateToBf16(scale);
   const storedPower = fp32DestAcc ? roundToBf16TiesAway : truncateToBf16;
   const add = (a: Float32Array, b: Float32Array): Float32Array => stored(addRows(a, b, options));
   const multiply = (a: Float32Array, b: Float32Array): Float32Array => stored(mulRows(a, b, options));
@@ -72,7 +75,9 @@ export function attentionDecode2026(
       output = chunkOutput;
     } else {
       const difference = subRows(Float32Array.of(before), Float32Array.of(maximum), options)[0]!;
-      const decay = Float32Array.of(storedPower(Math.fround(expExact(Math.fround(difference * scale)))));
+      const power = expPolynomial2026(Math.fround(difference * decayScale), fp32DestAcc ? 4 : 2);
+      // The kernel rounds to BF16 itself where Dst has 16 bits, the packer where it has 32: ties away in both.
+      const decay = Float32Array.of(roundToBf16TiesAway(power));
       sum = add(chunkSum, multiply(sum, decay));
       output = add(chunkOutput, multiply(output, decay));
     }

@@ -1,12 +1,17 @@
 // Flash decode of one query head for one position: chunks of keys on cores, each with running maximum, sum and output,
 // then merged by the reducer core.
-// Source: n150-numerics C.3, step by step; section I for what later kernels changed (`sdpaScale`, `sdpaMerge`).
+// Source: n150-numerics C.3, step by step; section I for what later kernels changed (`sdpaKernel`, `sdpaMerge`).
 // Exactness: the order of roundings is literal; masked keys weigh exactly zero.
+import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
 import { bitsOf } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
 import { attentionCoresPerHead, chunkRuns } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
+import type { MathFidelity } from '../matmul-engine.ts';
+import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
 import { MVMUL_LANES, mvmul } from '../matrix-unit/mvmul.ts';
+import { sumRowByMatmul } from '../matrix-unit/row-sum.ts';
+import { createAttentionExponentials } from '../sfpu/attention-exponentials.ts';
 import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { createAdd, createMultiply, createSubtract } from './eltwise.ts';
 import { hostScalar } from './host-scalars.ts';
@@ -52,7 +57,6 @@ export function createAttentionDecode(
   config: N150Config,
   vectorUnit: VectorUnit,
 ): AttentionDecode {
-  const { exp, reciprocal } = vectorUnit;
   const chunkLength = config.sdpaChunk;
   const cores = config.sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads);
   const products = createRowProducts(config, config.sdpaFidelity);
@@ -60,11 +64,10 @@ export function createAttentionDecode(
   const subtract = createSubtract(config);
   const multiply = createMultiply(config, config.sdpaFidelity);
   const sumRow = createRowSum(config);
-  const scalesInsideExp = config.sdpaScale === 'insideExp';
-  const exactScale = 1 / Math.sqrt(headDim);
-  const scale = scalesInsideExp ? Math.fround(exactScale) : hostScalar(exactScale, config);
-  const expOfDifference = (a: number, b: number): number =>
-    exp(scalesInsideExp ? Math.fround(subtract(a, b) * scale) : subtract(a, b));
+  const scalesInsideExp = config.sdpaKernel === '2026';
+  const scale = 1 / Math.sqrt(headDim);
+  const scoreScale = hostScalar(scale, config);
+  const { weight, decay } = createAttentionExponentials(config, scalesInsideExp ? Math.fround(scale) : 1);
 
   const scores = new Float32Array(chunkLength);
   const chunkOutput = new Float32Array(headDim);
@@ -85,11 +88,11 @@ export function createAttentionDecode(
     products.dotEach(query, queryStart, headDim, rows, keys, scores);
     let maximum = isFirst ? Number.NEGATIVE_INFINITY : core.maximum;
     for (let j = 0; j < keys; j++) {
-      const score = scalesInsideExp ? scores[j]! : multiply(scores[j]!, scale);
+      const score = scalesInsideExp ? scores[j]! : multiply(scores[j]!, scoreScale);
       scores[j] = score;
       if (score > maximum) maximum = score;
     }
-    for (let j = 0; j < keys; j++) scores[j] = expOfDifference(scores[j]!, maximum);
+    for (let j = 0; j < keys; j++) scores[j] = weight(subtract(scores[j]!, maximum));
     const sum = sumRow(scores, keys);
     const output = isFirst ? core.output : chunkOutput;
     products.combine(
@@ -102,9 +105,9 @@ export function createAttentionDecode(
     if (isFirst) {
       core.sum = sum;
     } else {
-      const decay = expOfDifference(core.maximum, maximum);
-      core.sum = add(multiply(core.sum, decay), sum);
-      for (let d = 0; d < headDim; d++) core.output[d] = add(multiply(core.output[d]!, decay), chunkOutput[d]!);
+      const keep = decay(subtract(core.maximum, maximum));
+      core.sum = add(multiply(core.sum, keep), sum);
+      for (let d = 0; d < headDim; d++) core.output[d] = add(multiply(core.output[d]!, keep), chunkOutput[d]!);
     }
     core.maximum = maximum;
   };
@@ -121,15 +124,15 @@ export function createAttentionDecode(
       }
       if (index > 0) merge(reducer, worker);
     }
-    const inverse = reciprocal(reducer.sum);
+    const inverse = vectorUnit.reciprocal(reducer.sum);
     for (let d = 0; d < headDim; d++) out[outStart + d] = multiply(reducer.output[d]!, inverse);
   };
 
   /** The reducer takes in one worker: both sides are rescaled, the winning one by exp(0) too. */
   function merge(into: PartialAttention, from: PartialAttention): void {
     const maximum = Math.max(into.maximum, from.maximum);
-    const keep = expOfDifference(into.maximum, maximum);
-    const take = expOfDifference(from.maximum, maximum);
+    const keep = decay(subtract(into.maximum, maximum));
+    const take = decay(subtract(from.maximum, maximum));
     into.sum = add(multiply(into.sum, keep), multiply(from.sum, take));
     for (let d = 0; d < headDim; d++) {
       into.output[d] = add(multiply(into.output[d]!, keep), multiply(from.output[d]!, take));
@@ -140,36 +143,58 @@ export function createAttentionDecode(
 
 type RowSum = (row: Float32Array, count: number) => number;
 
+/**
+ * Sum of a chunk's weights in a 16-bit Dst. Kernel 2024: a reduce with scaler 1, the weights in SrcA (uncut). Kernel
+ * 2026: a matmul by ones, the weights in SrcB (cut in HiFi2).
+ */
+function createRowSum(config: N150Config): RowSum {
+  const { sdpaFidelity, sdpaKernel, tier } = config;
+  if (tier === 'exact' && sdpaKernel === '2026') {
+    const options = { fp32DestAcc: false, mathFidelity: sdpaFidelity };
+    return (row, count) => sumRowByMatmul(row.subarray(0, count), 1, options);
+  }
+  return tier === 'exact' ? createReduceSum(sdpaFidelity) : createFloatSum(config);
+}
+
 const ONE = 0x3f80_0000;
 
-/** Sum of a chunk's weights: a reduce with scaler 1, the weights in SrcA (uncut), 16-bit Dst. */
-function createRowSum(config: N150Config): RowSum {
+/** Reduce: face after face, all phases of each. */
+function createReduceSum(fidelity: MathFidelity): RowSum {
   const cell = new Float32Array(1);
   const cellBits = bitsOf(cell);
-  if (config.tier === 'exact') {
-    const phases = (config.sdpaFidelity === 'LoFi' ? [0] : [0, 1]).map((phase) => ({ phase, fp32DestAcc: false }));
-    const srcA = new Uint32Array(MVMUL_LANES);
-    const srcB = new Uint32Array(MVMUL_LANES).fill(ONE);
-    return (row, count) => {
-      let dst = 0;
-      for (let face = 0; face < count; face += MVMUL_LANES) {
-        for (let lane = 0; lane < MVMUL_LANES; lane++) {
-          cell[0] = face + lane < count ? row[face + lane]! : 0;
-          srcA[lane] = cellBits[0]!;
-        }
-        for (const phase of phases) dst = mvmul(srcA, srcB, dst, phase);
+  const phases = Array.from({ length: PHASE_COUNT[fidelity] }, (_, phase) => ({ phase, fp32DestAcc: false }));
+  const srcA = new Uint32Array(MVMUL_LANES);
+  const srcB = new Uint32Array(MVMUL_LANES).fill(ONE);
+  return (row, count) => {
+    let dst = 0;
+    for (let face = 0; face < count; face += MVMUL_LANES) {
+      for (let lane = 0; lane < MVMUL_LANES; lane++) {
+        cell[0] = face + lane < count ? row[face + lane]! : 0;
+        srcA[lane] = cellBits[0]!;
       }
-      cellBits[0] = dst;
-      return cell[0]!;
-    };
-  }
+      for (const phase of phases) dst = mvmul(srcA, srcB, dst, phase);
+    }
+    cellBits[0] = dst;
+    return cell[0]!;
+  };
+}
+
+function createFloatSum(config: N150Config): RowSum {
   const add = createAdd({ ...config, eltwiseRounding: 'rtne' });
+  const isCut = config.tier === 'fast' && config.sdpaKernel === '2026';
+  const mask = isCut ? FAST_OPERAND_MASKS[config.sdpaFidelity].in0 << 16 : -1;
+  const cell = new Float32Array(1);
+  const cellBits = bitsOf(cell);
   return (row, count) => {
     let sum = 0;
     for (let tile = 0; tile < count; tile += TILE_SIDE) {
       const end = Math.min(tile + TILE_SIDE, count);
       let tileSum = 0;
-      for (let j = tile; j < end; j++) tileSum = Math.fround(tileSum + row[j]!);
+      for (let j = tile; j < end; j++) {
+        cell[0] = row[j]!;
+        cellBits[0] = cellBits[0]! & mask;
+        tileSum = Math.fround(tileSum + cell[0]!);
+      }
       sum = add(sum, tileSum);
     }
     return sum;

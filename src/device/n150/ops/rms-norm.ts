@@ -1,7 +1,6 @@
 // RMSNorm with a 32-bit Dst: the mean square by reduce instructions, then two products whose SrcB operand is cut.
-// Source: n150-numerics C.1 (sharded over cores); the interleaved kernel of ttnn 0.81 as its recorded outputs show it.
-// Exactness: the operand cuts are literal; sums inside a tile are float64 instead of 8-lane groups. With the interleaved
-// kernel 94 % (HiFi2) and 98 % (HiFi4) of the recorded outputs are equal bits (rms-norm.test.ts).
+// Source: n150-numerics C.1 (sharded over cores). The interleaved kernel of ttnn 0.81 is rms-norm-2026.ts.
+// Exactness: the operand cuts are literal; sums inside a tile are float64 instead of 8-lane groups.
 import { roundToBf16TiesAway, roundToBf16TiesEven } from '../../../numerics/bf16.ts';
 import { float32Bits, float32FromBits } from '../../../numerics/float-bits.ts';
 import { truncateToTf32 } from '../../../numerics/tf32.ts';
@@ -10,6 +9,7 @@ import type { NormSplit } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
 import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { hostScalar } from './host-scalars.ts';
+import { rmsNorm2026 } from './rms-norm-2026.ts';
 
 /** One row [H] in from `rowStart`, one row [H] out; `gamma` [H] BF16. */
 export type RmsNorm = (row: Float32Array, rowStart: number, gamma: Float32Array, out: Float32Array) => void;
@@ -34,13 +34,15 @@ function cut(value: number, mask: number): number {
 export function createRmsNorm(width: number, split: NormSplit, config: N150Config, vectorUnit: VectorUnit): RmsNorm {
   if (config.tier === 'fp32') return exactNorm(width, config.rmsEps, Math.fround);
   if (config.rmsExact) return exactNorm(width, config.rmsEps, (value) => roundToBf16TiesEven(Math.fround(value)));
+  if (config.rmsLayout === 'interleaved') {
+    const options = { fp32DestAcc: true, mathFidelity: config.normFidelity, epsilon: config.rmsEps };
+    return (row, rowStart, gamma, out) =>
+      out.set(rmsNorm2026(row.subarray(rowStart, rowStart + width), gamma, options));
+  }
 
   const cutsSrcB = config.normFidelity === 'LoFi' || config.normFidelity === 'HiFi2';
   const srcBMask = cutsSrcB ? CUT_TO_7_BITS : CUT_TO_TF32;
-  const meanSquare =
-    config.rmsLayout === 'sharded'
-      ? shardedMeanSquare(width, split, srcBMask, config)
-      : interleavedMeanSquare(width, srcBMask, config);
+  const meanSquare = shardedMeanSquare(width, split, srcBMask, config);
   const epsilon = hostScalar(config.rmsEps, config);
 
   return (row, rowStart, gamma, out) => {
@@ -65,7 +67,7 @@ function shardedMeanSquare(width: number, split: NormSplit, srcBMask: number, co
     const firstTile = core * tilesPerCore;
     let sum = 0;
     for (let tile = firstTile; tile < firstTile + tilesPerCore; tile++) {
-      const squares = sumOfTile(row, rowStart, tile, width, srcBMask, CUT_TO_10_BITS);
+      const squares = sumOfTile(row, rowStart, tile, width, srcBMask);
       sum = truncateToTf32(Math.fround(sum + squares * coreScaler));
     }
     return sum;
@@ -84,32 +86,13 @@ function shardedMeanSquare(width: number, split: NormSplit, srcBMask: number, co
   };
 }
 
-/** One core sums the whole row in Dst with the scaler 1 / H; the squares stand in SrcB. */
-function interleavedMeanSquare(width: number, srcBMask: number, config: N150Config): MeanSquare {
-  const scaler = hostScalar(1 / width, config);
-  return (row, rowStart) => {
-    let sum = 0;
-    for (let tile = 0; tile * TILE_SIDE < width; tile++) {
-      sum += sumOfTile(row, rowStart, tile, width, srcBMask, srcBMask);
-    }
-    return Math.fround(sum * scaler);
-  };
-}
-
-/** Sum of x times x cut as SrcB, each square cut by `squareMask`, over one tile of 32 features. */
-function sumOfTile(
-  row: Float32Array,
-  rowStart: number,
-  tile: number,
-  width: number,
-  srcBMask: number,
-  squareMask: number,
-): number {
+/** Sum of x times x cut as SrcB, each square cut as SrcA, over one tile of 32 features. */
+function sumOfTile(row: Float32Array, rowStart: number, tile: number, width: number, srcBMask: number): number {
   const end = Math.min((tile + 1) * TILE_SIDE, width);
   let sum = 0;
   for (let i = tile * TILE_SIDE; i < end; i++) {
     const value = row[rowStart + i]!;
-    sum += cut(value * cut(value, srcBMask), squareMask);
+    sum += cut(value * cut(value, srcBMask), CUT_TO_10_BITS);
   }
   return sum;
 }

@@ -1,11 +1,7 @@
-// The vector unit's functions of a configuration: which exponential, reciprocal, root and SiLU, and how they are stored.
+// The vector unit's functions of a configuration: which reciprocal, root and SiLU, and how they are stored.
 // Source: n150-numerics D and section I. Stores to a 16-bit Dst truncate; the reciprocal of 2024 rounds to BF16 first.
 import { roundToBf16TiesAway, roundToBf16TiesEven, truncateToBf16 } from '../../../numerics/bf16.ts';
 import type { N150Config } from '../compute-config.ts';
-import { exp2026 } from './exp-2026.ts';
-import { expAccurate2024 } from './exp-accurate-2024.ts';
-import { expExact } from './exp-exact.ts';
-import { expFast } from './exp-fast.ts';
 import { reciprocal2024 } from './reciprocal.ts';
 import { silu2026 } from './sigmoid-2026.ts';
 import { siluExact, siluPiecewise2024 } from './silu.ts';
@@ -14,8 +10,6 @@ import { squareRoot2024 } from './square-root.ts';
 export type UnaryOp = (x: number) => number;
 
 export interface VectorUnit {
-  /** e^x as attention stores it: BF16 (float32 in tier fp32). */
-  readonly exp: UnaryOp;
   /** x * sigmoid(x) as the MLP stores it: BF16 (float32 in tier fp32). */
   readonly silu: UnaryOp;
   /** 1 / x as attention stores it: BF16 (float32 in tier fp32). */
@@ -27,13 +21,6 @@ export interface VectorUnit {
 const reciprocalRoot2024: UnaryOp = (x) => reciprocal2024(squareRoot2024(x));
 const reciprocalRootExact: UnaryOp = (x) => Math.fround(1 / Math.sqrt(x));
 
-const EXPS: Readonly<Record<N150Config['sdpaExp'], UnaryOp>> = {
-  fastApprox: expFast,
-  accurate2024: (x) => truncateToBf16(expAccurate2024(x)),
-  ttnn2026: (x) => roundToBf16TiesEven(exp2026(x)),
-  exact: (x) => roundToBf16TiesEven(Math.fround(expExact(x))),
-};
-
 const SILUS: Readonly<Record<N150Config['silu'], UnaryOp>> = {
   piecewise2024: (x) => truncateToBf16(siluPiecewise2024(x)),
   ttnn2026: (x) => roundToBf16TiesEven(silu2026(x)),
@@ -43,7 +30,6 @@ const SILUS: Readonly<Record<N150Config['silu'], UnaryOp>> = {
 export function createVectorUnit(config: N150Config): VectorUnit {
   if (config.tier === 'fp32') {
     return {
-      exp: (x) => Math.fround(expExact(x)),
       silu: (x) => Math.fround(siluExact(x)),
       reciprocal: (x) => Math.fround(1 / x),
       reciprocalRoot: reciprocalRootExact,
@@ -51,7 +37,6 @@ export function createVectorUnit(config: N150Config): VectorUnit {
   }
   const isExact = config.sfpuRoots === 'exact';
   return {
-    exp: EXPS[config.sdpaExp],
     silu: SILUS[config.silu],
     reciprocal: isExact
       ? (x) => roundToBf16TiesEven(Math.fround(1 / x))
