@@ -52,18 +52,20 @@ export function rangeTolerance(truth: Float32Array): number {
 /**
  * Feeds a case from position 0, `pieceLength` ids at a call, and keeps the logits of the stored positions.
  *
+ * @param piecesFrom - positions before this one are fed by one call.
  * @returns [R, V] float32.
  */
 export async function feedInPieces(
   source: LogitsSource,
   { tokenIds, positions }: Pick<GoldenCase, 'tokenIds' | 'positions'>,
   pieceLength: number,
+  piecesFrom = 0,
 ): Promise<Float32Array> {
   const kept = new Float32Array(positions.length * source.vocabSize);
   const rowOfPosition = new Map(positions.map((position, row) => [position, row]));
   await source.truncate(0);
-  for (let start = 0; start < tokenIds.length; start += pieceLength) {
-    await source.feed(tokenIds.subarray(start, start + pieceLength), { rows: 'all' }, ({ position, logits }) => {
+  for (let start = 0, end = piecesFrom || pieceLength; start < tokenIds.length; start = end, end += pieceLength) {
+    await source.feed(tokenIds.subarray(start, end), { rows: 'all' }, ({ position, logits }) => {
       const row = rowOfPosition.get(position);
       if (row !== undefined) kept.set(logits, row * source.vocabSize);
     });
