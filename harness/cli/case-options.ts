@@ -1,7 +1,6 @@
 // The options that validate, record and inspect share: which checkpoints, prompts, device and reference.
 import { type Command, Option } from 'commander';
 import type { Precision } from '../../reference/onnx-reference.ts';
-import type { TapName } from '../../src/device/logits-source.ts';
 import { parseDeviceSpec, parseReferenceSpec } from '../run/device-spec.ts';
 import { type CaseOptions, openCases } from '../run/open-cases.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, type SequenceLimits } from '../run/plan.ts';
@@ -61,7 +60,7 @@ export function limitsOf({ maxNewTokens, maxSeqLen }: CaseCommandOptions): Seque
 }
 
 /** @throws UsageError, InputError, each naming the option or file. */
-export function casesOf(options: CaseCommandOptions, taps?: readonly TapName[]): RunCase[] {
+export function casesOf(options: CaseCommandOptions, taps?: CaseOptions['taps']): RunCase[] {
   const { weights, deviceWeights, prompts, prompt: only, threads, precision } = options;
   const device = parseDeviceSpec(options.device);
   const reference = parseReferenceSpec(options.reference);

@@ -9,7 +9,7 @@ import { checkVectors, type VectorReport } from '../../src/device/n150/vector-ch
 import { EXIT_CODES } from '../../src/errors.ts';
 import { loadTokenizer } from '../../src/text/tokenizer.ts';
 import { formatBytes } from '../report/format.ts';
-import { createChalk, plainTable } from '../report/terminal.ts';
+import { createChalk, plainTable } from '../report/plain-table.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { MAX_SEQ_LEN_DEFAULT } from '../run/plan.ts';
 import { wholeNumber } from './option-values.ts';

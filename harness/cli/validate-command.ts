@@ -5,9 +5,11 @@ import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { PCC_SEMANTICS, type PccSemantics } from '../metrics/row-metrics.ts';
+import { createChalk } from '../report/plain-table.ts';
 import { createProgress } from '../report/progress.ts';
-import { createChalk, terminalSummary } from '../report/terminal.ts';
+import { terminalSummary } from '../report/terminal.ts';
 import { tokensPlannedMax } from '../run/plan.ts';
+import { repeatableCommand } from '../run/repeatable-command.ts';
 import { findRunFolder, RunFolder } from '../run/run-folder.ts';
 import { formatRunRecord } from '../run/run-record.ts';
 import { describePlan, type RunPlan } from '../run/run-validate.ts';
@@ -16,7 +18,6 @@ import { addCaseOptions, type CaseCommandOptions, casesOf, limitsOf } from './ca
 import { onInterrupt } from './interrupt.ts';
 import { correlation, oneOf } from './option-values.ts';
 import { packageVersion } from './package-root.ts';
-import { repeatableCommand } from './repeatable-command.ts';
 
 interface ValidateOptions extends CaseCommandOptions {
   readonly semantics: PccSemantics;

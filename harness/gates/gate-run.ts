@@ -6,6 +6,7 @@ import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { parseDeviceSpec } from '../run/device-spec.ts';
 import { openCases } from '../run/open-cases.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../run/plan.ts';
+import { repeatableCommand } from '../run/repeatable-command.ts';
 import { RunFolder } from '../run/run-folder.ts';
 import { describePlan, type RunCase, type RunPlan } from '../run/run-validate.ts';
 import { writeRun } from '../run/write-run.ts';
@@ -74,9 +75,20 @@ export async function runGate(gate: GateCase): Promise<GateRun> {
     folder,
     startedAt,
     tool: { name: 'qwen-pcc', version: 'gate', gitSha: null },
-    command: `npx vitest run --project gates -t '${plan.cases.map(({ name }) => name).join('|')}'`,
+    command: equivalentCommand(gate),
   });
   return { ...written, folder: path.relative('.', folder.folder) };
+}
+
+/** The command line that runs the same without what a test puts in between. */
+function equivalentCommand({ checkpoint, device, deviceWeights, prompts, only, maxNewTokens }: GateCase): string {
+  const words = ['validate', '--weights', fixturePath(checkpoint)];
+  if (device !== undefined) words.push('--device', device);
+  if (deviceWeights !== undefined) words.push('--device-weights', deviceWeights);
+  if (prompts !== undefined) words.push('--prompts', prompts);
+  if (only !== undefined) words.push('--prompt', ...only);
+  if (maxNewTokens !== undefined) words.push('--max-new-tokens', String(maxNewTokens));
+  return repeatableCommand(words);
 }
 
 function withDevice(runCase: RunCase, wrap: (device: LogitsSource) => LogitsSource): RunCase {

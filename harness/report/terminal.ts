@@ -1,6 +1,5 @@
 // The closing summary of a run in the terminal: prompts, worst tokens, rules, run folder, verdict.
-import { Chalk, type ChalkInstance, supportsColor } from 'chalk';
-import Table from 'cli-table3';
+import type { ChalkInstance } from 'chalk';
 import type { RuleResult } from '../gate/verdict.ts';
 import type { RunRecord, VariantRecord } from '../run/run-record.ts';
 import type { TokenRecord } from '../run/token-record.ts';
@@ -15,6 +14,7 @@ import {
   quoteText,
   ruleHeadroom,
 } from './format.ts';
+import { plainTable } from './plain-table.ts';
 import { describeToken, isPassing, worstTokens } from './worst-tokens.ts';
 
 const WORST_SHOWN = 5;
@@ -23,12 +23,6 @@ export interface TerminalOptions {
   readonly chalk: ChalkInstance;
   /** Path of the run folder as the user can type it. */
   readonly folder: string;
-}
-
-/** Colours as the terminal has them, none under NO_COLOR (https://no-color.org) or in a pipe. */
-export function createChalk(environment: Readonly<Record<string, string | undefined>>): ChalkInstance {
-  const isPlain = (environment['NO_COLOR'] ?? '') !== '';
-  return new Chalk({ level: isPlain || supportsColor === false ? 0 : supportsColor.level });
 }
 
 /** @returns the summary as lines; the last one is for machines: `N passed, N failed` over prompts. */
@@ -41,34 +35,6 @@ export function terminalSummary(run: RunRecord, records: readonly TokenRecord[],
     ...verdictLines(run, records, options),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** Table without borders: headers dim, two spaces between columns; `rightFrom` is the first right-aligned column. */
-export function plainTable(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  rightFrom: number,
-  chalk: ChalkInstance,
-): string {
-  const edges = ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) => [
-    side,
-    `${side}-mid`,
-    `${side}-left`,
-    `${side}-right`,
-  ]);
-  const chars = { ...Object.fromEntries(edges.map((edge) => [edge, ''])), 'left-mid': '', 'mid-mid': '', middle: '  ' };
-  const table = new Table({
-    head: header.map((name) => chalk.dim(name)),
-    chars,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colAligns: header.map((_, i) => (i >= rightFrom ? 'right' : 'left')),
-  });
-  table.push(...rows.map((row) => [...row]));
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
 }
 
 function variantLines(variant: VariantRecord, records: readonly TokenRecord[], chalk: ChalkInstance): string[] {

@@ -21,6 +21,7 @@ import {
   weightsFamily,
 } from './plan.ts';
 import type { RunCase } from './run-validate.ts';
+import { allTaps } from './taps.ts';
 
 export interface CaseOptions {
   /** Checkpoint folders, a case each. */
@@ -39,8 +40,8 @@ export interface CaseOptions {
   /** Threads of each side; as many as the machine has if absent. */
   readonly threads?: number;
   readonly limits: SequenceLimits;
-  /** Taps that both sides can deliver. */
-  readonly taps?: readonly TapName[];
+  /** Taps that the reference prepares for; none without it. */
+  readonly taps?: readonly TapName[] | 'all';
 }
 
 /** The token that ends a turn in Qwen2's chat template. */
@@ -76,6 +77,8 @@ export function openCases(options: CaseOptions): RunCase[] {
       eosTokenIds,
       tokenizerSha256: tokenizer.sha256,
       textOf: (tokenId) => tokenizer.tokenText(tokenId),
+      decode: (tokenIds) => tokenizer.decode(tokenIds),
+      layers: checkpoint.config.layers,
       openReference: () => openReference(checkpoint, options, recordings.reference),
       openDevice: () => openDevice(checkpoint, options, recordings.device),
     };
@@ -155,7 +158,7 @@ async function openReference(
   return createReference(checkpoint, {
     precision,
     ...(threads === undefined ? {} : { threads }),
-    ...(taps === undefined ? {} : { taps }),
+    ...(taps === undefined ? {} : { taps: taps === 'all' ? allTaps(checkpoint.config.layers) : taps }),
   });
 }
 

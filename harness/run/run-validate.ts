@@ -15,6 +15,9 @@ export interface RunCase extends PlannedCase {
   readonly tokenizerSha256: string;
   /** Text of one token id. */
   readonly textOf: (tokenId: number) => string;
+  /** Text of a sequence. */
+  readonly decode: (tokenIds: Int32Array) => string;
+  readonly layers: number;
   readonly openReference: () => Promise<LogitsSource>;
   readonly openDevice: () => Promise<LogitsSource>;
 }

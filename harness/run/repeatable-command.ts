@@ -22,3 +22,14 @@ function withoutAbsolutePath(word: string, currentFolder: string): string {
 function quoteWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
+
+/** The arguments of a command line that `repeatableCommand` wrote, without the program's name. */
+export function commandWords(command: string): string[] {
+  const words = [...command.matchAll(/(?:'[^']*'|\\'|[^\s'])+/g)].map(([word]) =>
+    word.replaceAll(
+      /'([^']*)'|\\(')/g,
+      (_, quoted: string | undefined, escaped: string | undefined) => quoted ?? escaped ?? '',
+    ),
+  );
+  return words.slice(1);
+}

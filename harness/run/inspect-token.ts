@@ -1,0 +1,97 @@
+// Runs one token of a run again, with taps, and measures where the two sides part.
+import type { LogitsRow, LogitsSource, TapName } from '../../src/device/logits-source.ts';
+import { ComparisonInvalidError } from '../../src/errors.ts';
+import { compareTap } from '../metrics/pcc.ts';
+import type { Pair } from '../metrics/row-metrics.ts';
+import { blame, CHUNK_POSITIONS, chunkEnd, requireContext, requireRowCount } from './lockstep.ts';
+import type { RunCase } from './run-validate.ts';
+
+export interface TapComparison {
+  readonly tap: TapName;
+  /** null: one side is constant or not finite. */
+  readonly pcc: number | null;
+  /** |actual - golden| / |golden|, Euclidean; null if golden is zero. */
+  readonly relL2: number | null;
+}
+
+export interface InspectedToken {
+  /** [V] float32 copies. */
+  readonly logits: Pair<Float32Array>;
+  /** In the order asked for. */
+  readonly taps: readonly TapComparison[];
+}
+
+/**
+ * @param prompt - its name, for messages.
+ * @param tokenIds - the context up to and with the token, [position + 1].
+ * @param taps - those to compare; a source that cannot deliver one of them refuses.
+ * @throws ComparisonInvalidError, DeviceError, ReferenceFaultError as a run does.
+ */
+export async function inspectToken(
+  runCase: Pick<RunCase, 'openReference' | 'openDevice'>,
+  prompt: string,
+  tokenIds: Int32Array,
+  taps: readonly TapName[],
+): Promise<InspectedToken> {
+  const golden = await lastRow('golden', runCase.openReference, prompt, tokenIds, taps);
+  const actual = await lastRow('actual', runCase.openDevice, prompt, tokenIds, taps);
+  if (golden.logits.length !== actual.logits.length) {
+    throw new ComparisonInvalidError('reference and device score vocabularies of different size.', {
+      code: 'VOCABULARY_DIFFERS',
+      facts: { golden: golden.logits.length, actual: actual.logits.length },
+    });
+  }
+  return {
+    logits: { golden: golden.logits, actual: actual.logits },
+    taps: taps.map((tap) => measureTap(tap, golden.taps.get(tap)!, actual.taps.get(tap)!)),
+  };
+}
+
+/** Opens one side, feeds the context in the chunks of a run and copies the row of the last token. */
+async function lastRow(
+  side: 'golden' | 'actual',
+  open: () => Promise<LogitsSource>,
+  prompt: string,
+  tokenIds: Int32Array,
+  taps: readonly TapName[],
+): Promise<LogitsRow> {
+  return blame(side === 'golden' ? 'reference' : 'device', async () => {
+    const source = await open();
+    try {
+      const rows: LogitsRow[] = [];
+      for (let from = 0; from < tokenIds.length; ) {
+        const end = chunkEnd(from, tokenIds.length, CHUNK_POSITIONS);
+        const want = end === tokenIds.length ? ({ rows: 'last', taps } as const) : ({ rows: 'none' } as const);
+        await source.feed(tokenIds.subarray(from, end), want, (row) => {
+          rows.push({ ...row, logits: row.logits.slice(), taps: copyTaps(row) });
+        });
+        from = end;
+      }
+      const position = tokenIds.length - 1;
+      requireRowCount(side, rows.length, 1, prompt);
+      requireContext(side, rows[0]!, position, tokenIds[position], prompt);
+      return rows[0]!;
+    } finally {
+      await source.close();
+    }
+  });
+}
+
+function copyTaps({ taps }: LogitsRow): LogitsRow['taps'] {
+  return new Map([...taps].map(([name, values]) => [name, values.slice()] as const));
+}
+
+function measureTap(tap: TapName, golden: Float32Array, actual: Float32Array): TapComparison {
+  const correlation = compareTap(golden, actual);
+  let squares = 0;
+  let errorSquares = 0;
+  for (let i = 0; i < golden.length; i++) {
+    squares += golden[i]! * golden[i]!;
+    errorSquares += (actual[i]! - golden[i]!) * (actual[i]! - golden[i]!);
+  }
+  return {
+    tap,
+    pcc: correlation.kind === 'defined' ? correlation.pcc : null,
+    relL2: squares > 0 ? Math.sqrt(errorSquares / squares) : null,
+  };
+}
