@@ -4,10 +4,10 @@ import type { Calibration, GateRule } from './rules.ts';
 /** The original test's per-token limit (models/demos/qwen/tests/test_qwen_model.py). */
 export const DEFAULT_PCC_MINIMUM = 0.79;
 
-/** Worst prompt or variant of each, general then instruct. */
-function measuredOnTiny(...measured: readonly number[]): Calibration {
+/** Worst token, prompt or variant of each: tiny general, tiny instruct, SmolLM2-135M. */
+function measuredOn(...measured: readonly number[]): Calibration {
   return {
-    runs: 'both tiny checkpoints, all 16 prompts, 120 new tokens, N150 model tier fast recipe demo-2024: 4877 tokens',
+    runs: 'N150 model, tier fast, recipe demo-2024: tiny-qwen2 2943 tokens, tiny-qwen2-instruct 1934, SmolLM2-135M 101',
     measured,
     date: '2026-11-24',
   };
@@ -93,7 +93,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       threshold: 20,
       ideal: 1,
       origin: 'calibrated',
-      calibration: measuredOnTiny(9, 6),
+      calibration: measuredOn(9, 6, 5),
       onBreak: 'fail',
       reason: "honest runs rank the reference's choice 9 at worst; twice that leaves room for larger models",
     },
@@ -106,7 +106,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       threshold: 0.99,
       ideal: 1,
       origin: 'calibrated',
-      calibration: measuredOnTiny(0.99977, 0.9995),
+      calibration: measuredOn(0.99977, 0.9995, 0.99795),
       onBreak: 'fail',
       reason: 'half of the tokens far above the floor; one layer skipped of six falls below',
     },
@@ -119,9 +119,9 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       threshold: 0.05,
       ideal: 0,
       origin: 'calibrated',
-      calibration: measuredOnTiny(0.00608, 0.01074),
+      calibration: measuredOn(0.00608, 0.01074, 0.01557),
       onBreak: 'fail',
-      reason: 'what sampling would notice; five times the honest value, a dropped key bias is above',
+      reason: 'what sampling would notice; three times the worst honest value, a dropped key bias is above',
     },
     {
       id: 'kl-p99',
@@ -132,7 +132,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       threshold: 0.5,
       ideal: 0,
       origin: 'calibrated',
-      calibration: measuredOnTiny(0.0588, 0.0895),
+      calibration: measuredOn(0.0588, 0.0895, 0.0717),
       onBreak: 'fail',
       reason: 'a few badly hit tokens that a mean would hide; five times the honest value',
     },
@@ -145,7 +145,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       threshold: 0.85,
       ideal: 1,
       origin: 'calibrated',
-      calibration: measuredOnTiny(0.9314, 0.9385),
+      calibration: measuredOn(0.9314, 0.9385, 0.9505),
       onBreak: 'fail',
       reason:
         'greedy text stays the same; ties of coarse logits cost seven percent in honest runs, twice that is allowed',
@@ -159,7 +159,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       threshold: 0.1,
       ideal: 0,
       origin: 'calibrated',
-      calibration: measuredOnTiny(0.0139, 0.0248),
+      calibration: measuredOn(0.0139, 0.0248, 0),
       onBreak: 'fail',
       reason: 'flips that the coarseness of the logits format does not explain; four times the honest share',
     },
@@ -172,7 +172,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       threshold: 0.03,
       ideal: 0,
       origin: 'calibrated',
-      calibration: measuredOnTiny(0.0109, 0.013),
+      calibration: measuredOn(0.0109, 0.013, 0.0003),
       onBreak: 'fail',
       reason:
         "a wrong scale changes the temperature, and PCC cannot see it; HiFi2's cut of activations alone takes 0.7 to 1.3 percent",
