@@ -1,11 +1,13 @@
 // Calibration of the device graph: how far it is from the float64 truth, and that its noise has the size of ttnn's.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensorsHeader, readTensorFloat32 } from '../../checkpoint/safetensors.ts';
-import { distanceOf, fixturePath, openFixture, readGoldenCase, runDevice } from './graph.fixture.ts';
+import { distanceOf, equalShare, fixturePath, openFixture, readGoldenCase, runDevice } from './graph.fixture.ts';
 import { createKernelMatmulEngine } from './kernels/kernel-matmul-engine.ts';
 import type { MatmulEngine } from './matmul-engine.ts';
 
 const RECIPE_NAMES = ['demo-2024', 'ttnn-0.81'] as const;
+/** From position 60 on the recording goes its own way by a cause that is not known (docs/numerics.md). */
+const EQUAL_POSITIONS = 60;
 const NO_NOISE = 'tier=fp32,weightFormat=BF16,lmHeadFormat=BF16,biasFormat=BF16';
 
 let engine: MatmulEngine;
@@ -56,8 +58,14 @@ describe('tier fast against tier exact', () => {
       fastKl += distanceOf(logits, fast, vocabSize).klMean;
       exactKl += distanceOf(logits, exact, vocabSize).klMean;
       const { pccs, pccMedian, pccMinimum } = distanceOf(exact, fast, vocabSize);
-      print(`${name}: fast against exact, PCC median ${pccMedian.toFixed(5)}, minimum ${pccMinimum.toFixed(5)}`);
-      for (const pcc of pccs) expect(pcc).toBeGreaterThanOrEqual(0.99);
+      const below = pccs.filter((pcc) => pcc < 0.999).length;
+      print(
+        `${name}: fast against exact, PCC median ${pccMedian.toFixed(5)}, minimum ${pccMinimum.toFixed(5)}, ` +
+          `${below} of ${pccs.length} tokens below 0.999`,
+      );
+      // Both runs are draws of the same noise: a few tokens are sensitive to any draw (docs/numerics.md).
+      expect(pccMinimum).toBeGreaterThanOrEqual(0.995);
+      expect(pccs.filter((pcc) => pcc >= 0.999).length / pccs.length).toBeGreaterThanOrEqual(0.9);
       expect(pccMedian).toBeGreaterThanOrEqual(0.999);
     }
     print(`${checkpoint}: mean KL fast / exact = ${(fastKl / exactKl).toFixed(3)}`);
@@ -87,6 +95,14 @@ describe('the device model against ttnn on the simulator', () => {
       expect(ratio).toBeGreaterThan(0.6);
       expect(ratio).toBeLessThan(1.6);
     }
+  });
+
+  it('reproduces the recorded logits bit for bit up to position 59 in tier exact', async () => {
+    const header = readSafetensorsHeader(fixturePath('golden-ttnn/general-1-accurate-exp.safetensors'));
+    const recorded = readTensorFloat32(header, 'logits').subarray(0, EQUAL_POSITIONS * vocabSize);
+    const first = tokenIds.subarray(0, EQUAL_POSITIONS);
+    const actual = await runDevice(opened, engine, 'tier=exact,recipe=ttnn-0.81', first);
+    expect(equalShare(actual, recorded)).toBe(1);
   });
 
   it('is as noisy as section I measured: median PCC within a factor of 2 of 1 - 0.99980 and 1 - 0.99986', async () => {

@@ -32,8 +32,8 @@ describe('RMSNorm', () => {
   const WIDTH = 256;
 
   it.each([
-    { fidelity: 'HiFi2', layout: 'interleaved', equal: 0.93, pcc: 0.999997 },
-    { fidelity: 'HiFi4', layout: 'interleaved', equal: 0.97, pcc: 0.999999 },
+    { fidelity: 'HiFi2', layout: 'interleaved', equal: 1, pcc: 0.999999 },
+    { fidelity: 'HiFi4', layout: 'interleaved', equal: 1, pcc: 0.999999 },
     // The sharded kernel of 2024 reduces in another order and with its data in SrcA.
     { fidelity: 'HiFi2', layout: 'sharded', equal: 0.7, pcc: 0.99998 },
     { fidelity: 'HiFi4', layout: 'sharded', equal: 0.9, pcc: 0.999998 },
@@ -47,7 +47,7 @@ describe('RMSNorm', () => {
       norm(rows, start, recording('w'), actual.subarray(start, start + WIDTH));
     }
     const agreement = agreementOf(`RMSNorm ${layout} ${fidelity}`, actual, recording('out'));
-    expect(agreement.equal).toBeGreaterThan(equal);
+    expect(agreement.equal).toBeGreaterThanOrEqual(equal);
     expect(agreement.pcc).toBeGreaterThan(pcc);
   });
 });
@@ -74,11 +74,12 @@ describe('RoPE', () => {
 
 describe('SDPA decode', () => {
   it.each([
-    { cache: 'bf16', fidelity: 'HiFi2', dst: 0 },
-    { cache: 'bfp8', fidelity: 'HiFi2', dst: 0 },
-    { cache: 'bf16', fidelity: 'HiFi4', dst: 1 },
-    { cache: 'bfp8', fidelity: 'HiFi4', dst: 1 },
-  ])('with a $cache cache in $fidelity correlates as the kernel does with float64', ({ cache, fidelity, dst }) => {
+    { cache: 'bf16', fidelity: 'HiFi2', dst: 0, equal: 1, pcc: 0.999999 },
+    { cache: 'bfp8', fidelity: 'HiFi2', dst: 0, equal: 1, pcc: 0.999999 },
+    // These were recorded with a 32-bit Dst, which the graph's attention does not have.
+    { cache: 'bf16', fidelity: 'HiFi4', dst: 1, equal: 0.1, pcc: 0.9999 },
+    { cache: 'bfp8', fidelity: 'HiFi4', dst: 1, equal: 0.1, pcc: 0.9999 },
+  ])('with a $cache cache in $fidelity has $equal of the recorded bits', ({ cache, fidelity, dst, equal, pcc }) => {
     const recording = readRecording(`sdpa-decode-q-bf16-kv-${cache}-${fidelity}-fp32acc${dst}`);
     const [queryHeads, headDim, position] = [8, 64, 100];
     const config = parseDeviceOptions(`tier=exact,recipe=ttnn-0.81,sdpaChunk=64,sdpaFidelity=${fidelity}`);
@@ -89,7 +90,7 @@ describe('SDPA decode', () => {
     for (let head = 0; head < queryHeads; head++)
       attend(query, head * headDim, heads, position, actual, head * headDim);
     const agreement = agreementOf(`SDPA ${cache} ${fidelity}`, actual, recording('out'));
-    // Section I: the kernel itself has PCC 0.9997-0.9998 against float64; two such draws add their noise.
-    expect(agreement.pcc).toBeGreaterThan(0.9996);
+    expect(agreement.equal).toBeGreaterThanOrEqual(equal);
+    expect(agreement.pcc).toBeGreaterThan(pcc);
   });
 });
