@@ -11,10 +11,10 @@ import { describeMisfit, isPassing } from './worst-tokens.ts';
 /**
  * A tap below this PCC is where a fault begins.
  *
- * Measured with the default device on both tiny checkpoints, every 25th of the 4877 tokens: TAP_FIGURES. An error that
- * brings the logits near 0.79 lies far below in the layer that makes it (layer 3 skipped: TAP_SKIPPED).
+ * Measured with the default device on all 3712 prompt positions of both tiny checkpoints: lowest 0.935 (layers.4.self_attn.out),
+ * first percentile of every tap at least 0.979.
  */
-export const TAP_PCC_MINIMUM = 0.99;
+export const TAP_PCC_MINIMUM = 0.9;
 
 const WORST_ENTRIES_SHOWN = 8;
 const CONTEXT_CHARACTERS = 240;
@@ -35,10 +35,11 @@ export interface TokenDetail {
 /** @returns the whole text, ending with a line break. */
 export function tokenDetail(detail: TokenDetail): string {
   const { record, chalk, contextText, again, command } = detail;
-  const shown = [...contextText].slice(-CONTEXT_CHARACTERS).join('');
+  const characters = [...contextText];
+  const shown = `${characters.length > CONTEXT_CHARACTERS ? '…' : ''}${characters.slice(-CONTEXT_CHARACTERS).join('')}`;
   return `${[
     `${chalk.bold(`${record.variant} › ${record.prompt}`)} › ${formatPosition(record.position, record.step)} › ${record.phase}`,
-    `context  ${quoteText(shown, CONTEXT_CHARACTERS)}`,
+    `context  ${quoteText(shown, CONTEXT_CHARACTERS + 1)}`,
     `token    ${record.inputToken.golden} ${quoteText(record.text)}`,
     '',
     ...metricLines(record, chalk),

@@ -8,9 +8,9 @@ import type { RunCase } from './run-validate.ts';
 
 export interface TapComparison {
   readonly tap: TapName;
-  /** null: one side is constant or not finite. */
+  /** null: one side is constant or not finite, or the device has no such tap (a skipped layer). */
   readonly pcc: number | null;
-  /** |actual - golden| / |golden|, Euclidean; null if golden is zero. */
+  /** |actual - golden| / |golden|, Euclidean; null if golden is zero or the device has no such tap. */
   readonly relL2: number | null;
 }
 
@@ -43,7 +43,7 @@ export async function inspectToken(
   }
   return {
     logits: { golden: golden.logits, actual: actual.logits },
-    taps: taps.map((tap) => measureTap(tap, golden.taps.get(tap)!, actual.taps.get(tap)!)),
+    taps: taps.map((tap) => measureTap(tap, golden.taps.get(tap), actual.taps.get(tap))),
   };
 }
 
@@ -81,7 +81,8 @@ function copyTaps({ taps }: LogitsRow): LogitsRow['taps'] {
   return new Map([...taps].map(([name, values]) => [name, values.slice()] as const));
 }
 
-function measureTap(tap: TapName, golden: Float32Array, actual: Float32Array): TapComparison {
+function measureTap(tap: TapName, golden: Float32Array | undefined, actual: Float32Array | undefined): TapComparison {
+  if (golden === undefined || actual === undefined) return { tap, pcc: null, relL2: null };
   const correlation = compareTap(golden, actual);
   let squares = 0;
   let errorSquares = 0;

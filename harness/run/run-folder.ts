@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -185,7 +186,8 @@ export function findRunFolder(given: string | undefined, parent: string): string
   const candidates =
     given === undefined ? [path.join(parent, 'last')] : [given, path.join(parent, given), path.dirname(given)];
   for (const candidate of candidates) {
-    if (existsSync(path.join(candidate, TOKENS_FILE))) return candidate;
+    // `last` is a link that moves on; the run keeps its own name.
+    if (existsSync(path.join(candidate, TOKENS_FILE))) return path.relative('.', realpathSync(candidate)) || '.';
   }
   throw new UsageError(given === undefined ? `there is no run in ${parent}.` : `"${given}" is not a run folder.`, {
     code: 'RUN_NOT_FOUND',
