@@ -4,7 +4,7 @@
 // bfloat16, sums by matmul.
 // Exactness: bit-exact against ttnn 0.81 (`exp_approx_mode` off) in HiFi2 with a 16-bit and HiFi4 with a 32-bit Dst,
 // BF16 and BFP8_B caches.
-import { roundToBf16TiesAway, roundToBf16TiesEven, truncateToBf16 } from '../../../numerics/bf16.ts';
+import { roundToBf16TiesAway, truncateToBf16 } from '../../../numerics/bf16.ts';
 import { packMatrix, packTransposedWeights } from '../host-packing.ts';
 import type { MatmulEngine, MatmulOptions, PackedMatrix } from '../matmul-engine.ts';
 import { addRows, type MultiplyOptions, mulRows, subRows } from '../matrix-unit/eltwise-rows.ts';
@@ -82,7 +82,8 @@ export function attentionDecode2026(
       output = add(chunkOutput, multiply(output, decay));
     }
   }
-  return multiply(output, Float32Array.of(roundToBf16TiesEven(reciprocal2026(sum[0]!, 2))));
+  const inverse = reciprocal2026(sum[0]!, fp32DestAcc ? 2 : 1);
+  return multiply(output, Float32Array.of(roundToBf16TiesAway(inverse)));
 }
 
 /** The values are bfloat16 already (BFP8_B unpacks to bfloat16 exactly): packing does not change them. */

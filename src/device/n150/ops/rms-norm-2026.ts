@@ -19,7 +19,9 @@ export function rmsNorm2026(row: Float32Array, gamma: Float32Array, options: Rms
   const { fp32DestAcc, epsilon } = options;
   const squares = mulRows(row, row, options);
   const mean = sumRowByMatmul(squares, roundToBf16TiesEven(1 / row.length), options);
-  const shifted = addRows(Float32Array.of(mean), Float32Array.of(roundToBf16TiesEven(epsilon)), options)[0]!;
+  // Its buffer has Dst's width; a recorded model's token tells 1e-5 from its bfloat16 neighbour above.
+  const shift = fp32DestAcc ? Math.fround(epsilon) : roundToBf16TiesEven(epsilon);
+  const shifted = addRows(Float32Array.of(mean), Float32Array.of(shift), options)[0]!;
   const inverse = Math.fround(1 / Math.sqrt(shifted));
   const stored = fp32DestAcc ? inverse : roundToBf16TiesEven(inverse);
   const normalised = mulRows(row, Float32Array.of(stored), options);
