@@ -1,5 +1,4 @@
 // qwen-pcc inspect: one token of a run in the terminal, run again with taps.
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { InputError, nearestName, UsageError } from '../../src/errors.ts';
@@ -7,9 +6,10 @@ import { createChalk } from '../report/plain-table.ts';
 import { tokenDetail } from '../report/token-detail.ts';
 import { worstTokens } from '../report/worst-tokens.ts';
 import { inspectToken } from '../run/inspect-token.ts';
+import { validateRunFolder } from '../run/json-schema.ts';
 import { commandWords, repeatableCommand } from '../run/repeatable-command.ts';
-import { findRunFolder, RUN_FILE, readTokenRecords, TOKENS_FILE } from '../run/run-folder.ts';
-import { parseRunRecord, type RunRecord } from '../run/run-record.ts';
+import { findRunFolder } from '../run/run-folder.ts';
+import type { RunRecord } from '../run/run-record.ts';
 import type { RunCase } from '../run/run-validate.ts';
 import { allTaps } from '../run/taps.ts';
 import type { TokenRecord } from '../run/token-record.ts';
@@ -48,8 +48,8 @@ export function inspectCommand(): Command {
 
 async function inspect(given: string | undefined, options: InspectOptions): Promise<void> {
   const folder = findRunFolder(given, options.out);
-  const run = readRun(folder);
-  const record = findToken(readTokenRecords(path.join(folder, TOKENS_FILE)).records, options);
+  const { run, tokens } = validateRunFolder(folder);
+  const record = findToken(tokens, options);
   const prompt = run.variants
     .find(({ name }) => name === record.variant)
     ?.prompts.find(({ name }) => name === record.prompt);
@@ -92,20 +92,6 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
       chalk: createChalk(process.env),
     }),
   );
-}
-
-function readRun(folder: string): RunRecord {
-  const file = path.join(folder, RUN_FILE);
-  try {
-    return parseRunRecord(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new InputError(`${file}: this is no run record.`, {
-      code: 'RUN_RECORD_BROKEN',
-      facts: { found: error instanceof Error ? error.message.slice(0, 200) : String(error) },
-      hint: 'a run that was killed has none; finish it with `qwen-pcc validate --resume`.',
-      cause: error,
-    });
-  }
 }
 
 /** Recordings need not have taps. */
