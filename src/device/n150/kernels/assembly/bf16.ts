@@ -7,7 +7,7 @@ export function roundToBf16TiesEven(value: v128): v128 {
   return v128.and(i32x4.add(i32x4.add(value, i32x4.splat(0x7fff)), lowestKeptBit), i32x4.splat(0xffff0000));
 }
 
-/** As roundToBf16TiesEven of the twin, infinities and NaN included. */
+/** Float32 bits to bfloat16, nearest, ties away; infinity stays, a NaN becomes infinity of its sign. */
 // @ts-ignore: decorator
 @inline
 export function bf16TiesAwayBits(bits: u32): u32 {
