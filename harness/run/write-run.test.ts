@@ -4,57 +4,20 @@ import { homedir, hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES, InputError } from '../../src/errors.ts';
-import { defaultRules } from '../gate/thresholds.ts';
 import { gatePlan } from '../gates/gate-run.ts';
 import { validateRunFolder } from './json-schema.ts';
 import { RunFolder, TOKENS_FILE } from './run-folder.ts';
-import { describePlan, type RunCase, type RunPlan } from './run-validate.ts';
+import { describePlan, type RunPlan } from './run-validate.ts';
 import { formatTokenLine } from './token-record.ts';
+import { TOY_VOCABULARY, toyCase, toyPlan } from './toy-plan.ts';
 import { ToySource } from './toy-source.ts';
 import { type WriteRunOptions, writeRun } from './write-run.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-write-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-const VOCAB = 64;
 const startedAt = new Date('2026-11-24T10:43:10Z');
 const tool = { name: 'qwen-pcc', version: '0.0.0', gitSha: null };
-
-/** A device that errs a little, so that records differ from perfect ones. */
-const noisyDevice = (): ToySource =>
-  new ToySource(VOCAB, (row) => {
-    row.logits[row.position % VOCAB]! += 0.25;
-    return row;
-  });
-
-function toyCase(name: string, openDevice: () => ToySource = noisyDevice): RunCase {
-  return {
-    name,
-    prompts: ['first', 'second', 'third'].map((prompt, i) => ({
-      name: prompt,
-      promptIds: new Int32Array(5 + i).fill(7 + i),
-    })),
-    eosTokenIds: [],
-    tokenizerSha256: '0',
-    layers: 1,
-    textOf: (id) => `t${id}`,
-    decode: (ids) => [...ids].join(' '),
-    openReference: async () => new ToySource(VOCAB),
-    openDevice: async () => openDevice(),
-  };
-}
-
-function toyPlan(
-  cases: readonly RunCase[] = [toyCase('a'), toyCase('b')],
-  mode: RunPlan['mode'] = 'teacherForced',
-): RunPlan {
-  return {
-    cases,
-    mode,
-    limits: { maxNewTokens: 6, maxSeqLen: 4096 },
-    judge: { semantics: 'strict', pccMinimum: 0.79, rules: defaultRules({ pccMinimum: 0.79 }) },
-  };
-}
 
 async function run(plan: RunPlan, options: Partial<WriteRunOptions> = {}) {
   const folder = options.folder ?? RunFolder.create(scratch, startedAt, describePlan(plan));
@@ -103,7 +66,7 @@ describe('writeRun', () => {
 
   it('refuses to resume when the device computes something else', async () => {
     const { folder } = await run(toyPlan([toyCase('a')]));
-    const other = toyPlan([toyCase('a', () => new ToySource(VOCAB))]);
+    const other = toyPlan([toyCase('a', () => new ToySource(TOY_VOCABULARY))]);
     const resumed = await run(other, { folder: RunFolder.resume(folder, describePlan(other)) });
     expect(resumed.failure).toMatchObject({ code: 'RESUME_DIFFERS' });
     expect(resumed.run).toMatchObject({ exitCode: EXIT_CODES.comparisonInvalid, verdict: { status: 'invalid' } });
@@ -141,7 +104,7 @@ describe('writeRun', () => {
 
   it('names the position where free texts part and counts what was left out', async () => {
     const parting = (): ToySource =>
-      new ToySource(VOCAB, (row) => {
+      new ToySource(TOY_VOCABULARY, (row) => {
         if (row.position === 8) row.logits.reverse();
         return row;
       });

@@ -1,0 +1,286 @@
+// Facts about the command line, as a user meets it: a child process, its streams and its exit code.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { validateRunFolder } from '../run/json-schema.ts';
+import { commandWords, repeatableCommand } from '../run/repeatable-command.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const MAIN = path.join(ROOT, 'dist/harness/cli/main.js');
+const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-cli-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** One short prompt: enough to run everything. */
+const SHORT = [
+  '--weights',
+  'fixtures/tiny-qwen2',
+  '--prompt',
+  'senate-and-house',
+  '--max-new-tokens',
+  '4',
+  '--out',
+  scratch,
+];
+
+interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(
+  args: readonly string[],
+  cwd: string,
+): { readonly child: ChildProcess; readonly finished: Promise<Finished> } {
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...process.env, NO_COLOR: '1' } });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const finished = new Promise<Finished>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+  return { child, finished };
+}
+
+const qwenPcc = (...args: string[]): Promise<Finished> => start(args, ROOT).finished;
+const lastRun = (): string => path.join(scratch, 'last');
+
+beforeAll(() => {
+  if (!existsSync(MAIN)) throw new Error('dist is missing: run `npm run build` before these tests');
+});
+
+describe('wrong use ends with 2 and says what would be right', () => {
+  const files = path.join(scratch, 'bad');
+  const write = (name: string, content: unknown): string => {
+    writeFileSync(path.join(scratch, name), JSON.stringify(content));
+    return path.join(scratch, name);
+  };
+
+  it.each([
+    { what: 'an unknown command', args: () => ['validat'], says: /Did you mean validate\?/ },
+    { what: 'an unknown option', args: () => ['validate', '--treshold', '1'], says: /Did you mean --threshold\?/ },
+    {
+      what: 'an unknown semantics',
+      args: () => ['validate', '--semantics', 'tt-legcy'],
+      says: /did you mean tt-legacy\?/,
+    },
+    { what: 'an unknown mode', args: () => ['validate', '--mode', 'teach'], says: /did you mean teacher\?/ },
+    { what: 'an unknown device', args: () => ['validate', '--device', 'n15'], says: /did you mean n150\?/ },
+    { what: 'an unknown knob', args: () => ['validate', '--device', 'n150:tir=exact'], says: /did you mean tier\?/ },
+    { what: 'a knob value', args: () => ['validate', '--device', 'n150:tier=exakt'], says: /did you mean exact\?/ },
+    {
+      what: 'a threshold above 1',
+      args: () => ['validate', '--threshold', '79'],
+      says: /a number from -1 to 1; got "79"/,
+    },
+    { what: 'a missing folder', args: () => ['validate', '--weights', 'nowhere'], says: /nowhere\/config\.json/ },
+    {
+      what: 'an unknown prompt',
+      args: () => ['validate', '--prompt', 'senate-and-hose', '--weights', 'fixtures/tiny-qwen2'],
+      says: /did you mean "senate-and-house"\?/,
+    },
+    {
+      what: 'prompts that are no JSON',
+      args: () => ['validate', '--prompts', 'README.md'],
+      says: /README\.md: the prompt file cannot be read/,
+    },
+    {
+      what: 'an empty prompt',
+      args: () => ['validate', '--prompts', write('empty.json', [{ name: 'a', text: '' }])],
+      says: /prompt "a" is empty/,
+    },
+    {
+      what: 'a prompt that is too long',
+      args: () => ['validate', '--prompts', write('long.json', [{ name: 'a', ids: new Array(4097).fill(5) }])],
+      says: /4097 tokens[\s\S]*raise --max-seq-len/,
+    },
+    {
+      what: 'a token of another tokenizer',
+      args: () => ['validate', '--prompts', write('ids.json', [{ name: 'a', ids: [2048] }])],
+      says: /token id outside the vocabulary/,
+    },
+    {
+      what: 'a recording that runs free',
+      args: () => ['validate', '--mode', 'free', '--device', `capture:${files}`],
+      says: /a recording cannot run free/,
+    },
+    {
+      what: 'no run to inspect',
+      args: () => ['inspect', '--out', path.join(scratch, 'none')],
+      says: /there is no run in/,
+    },
+    { what: 'a run that is none', args: () => ['inspect', 'fixtures'], says: /"fixtures" is not a run folder/ },
+  ])('$what', async ({ args, says }) => {
+    const { code, stderr, stdout } = await qwenPcc(...args());
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(says);
+  });
+});
+
+describe('qwen-pcc --help', () => {
+  it('documents every exit code', async () => {
+    const { code, stdout } = await qwenPcc('--help');
+    expect(code).toBe(0);
+    for (const exitCode of [0, 1, 2, 3, 4, 5, 70, 130])
+      expect(stdout).toMatch(new RegExp(`^ +${exitCode} {2}\\w`, 'm'));
+  });
+
+  it('lists every knob of the device', async () => {
+    const { stdout } = await qwenPcc('validate', '--help');
+    expect(stdout).toMatch(/tier=exact\|fast\|fp32 {2}\[fast\]/);
+  });
+});
+
+describe('qwen-pcc validate', () => {
+  it('passes on the tiny checkpoint, data on stdout, a line for machines at the end', async () => {
+    const { code, stdout, stderr } = await qwenPcc('validate', ...SHORT);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^general_weights-1_batch · tiny-qwen2 · N150 device model/);
+    expect(stdout).toMatch(/\nPASS {2}158 of 158 tokens judged.*\n1 passed, 0 failed\n$/);
+    expect(readdirSync(lastRun()).sort()).toEqual([
+      'junit.xml',
+      'plan.json',
+      'run.json',
+      'sources',
+      'summary.md',
+      'tokens.jsonl',
+    ]);
+    expect(validateRunFolder(lastRun()).run.exitCode).toBe(0);
+  });
+
+  it('prints run.json with --json', async () => {
+    const { stdout } = await qwenPcc('validate', ...SHORT, '--json');
+    expect(stdout).toBe(readFileSync(path.join(lastRun(), 'run.json'), 'utf8'));
+  });
+
+  it('fails with 1 below the threshold, keeps evidence, and can be inspected and resumed', async () => {
+    const args = [...SHORT, '--threshold', '1'];
+    const failed = await qwenPcc('validate', ...args);
+    expect(failed.code).toBe(1);
+    expect(failed.stdout).toMatch(/\nFAIL {2}.*\n0 passed, 1 failed\n$/);
+    expect(readdirSync(path.join(lastRun(), 'evidence')).length).toBeGreaterThan(0);
+
+    const inspected = await qwenPcc('inspect', '--out', scratch, '--token', '40');
+    expect(inspected.code).toBe(0);
+    expect(inspected.stdout).toMatch(
+      /position 40[\s\S]*worst vocabulary entries[\s\S]*layers\.5\.out[\s\S]*again +qwen-pcc inspect/,
+    );
+
+    const before = validateRunFolder(lastRun()).tokens;
+    const resumed = await qwenPcc('validate', ...args, '--resume', 'last');
+    expect(resumed.code).toBe(1);
+    expect(validateRunFolder(lastRun()).tokens).toEqual(before);
+  });
+
+  it('refuses to resume with other options', async () => {
+    await qwenPcc('validate', ...SHORT);
+    const { code, stderr } = await qwenPcc('validate', ...SHORT, '--threshold', '0.5', '--resume', 'last');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/RESUME_DIFFERS[\s\S]*pccMinimum/);
+  });
+
+  it('stops cleanly at Ctrl-C with 130 and keeps what was judged', async () => {
+    const { child, finished } = start(['validate', ...SHORT.slice(0, 2), '--out', scratch], ROOT);
+    const tokens = path.join(scratch, 'last', 'tokens.jsonl');
+    const previous = existsSync(tokens) ? readFileSync(tokens, 'utf8') : undefined;
+    await expect
+      .poll(
+        () =>
+          existsSync(tokens) && readFileSync(tokens, 'utf8') !== previous && readFileSync(tokens, 'utf8').length > 0,
+        { timeout: 30_000 },
+      )
+      .toBe(true);
+    child.kill('SIGINT');
+    const { code, stderr } = await finished;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/stopping after this token/);
+    const { run, tokens: kept } = validateRunFolder(lastRun());
+    expect(run).toMatchObject({ exitCode: 130, verdict: { status: 'error' } });
+    expect(kept.length).toBeGreaterThan(0);
+  });
+
+  it('finds its fixtures from any folder', async () => {
+    const { code } = await start(['validate', '--prompt', 'nobody'], scratch).finished;
+    expect(code).toBe(2);
+  });
+});
+
+describe('qwen-pcc record', () => {
+  it('writes rows that stand in for the reference and bring their own plan', async () => {
+    const file = path.join(scratch, 'golden.safetensors');
+    const recorded = await qwenPcc('record', ...SHORT.slice(0, 6), '--out', file);
+    expect(recorded).toMatchObject({ code: 0, stderr: '' });
+    const { code, stdout } = await qwenPcc('validate', '--reference', `golden:${file}`, '--out', scratch);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/158 of 158 tokens judged/);
+  });
+
+  it('does not replace a file unless told to', async () => {
+    const file = path.join(scratch, 'there.safetensors');
+    writeFileSync(file, 'mine');
+    const { code, stderr } = await qwenPcc('record', ...SHORT.slice(0, 6), '--out', file);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/--force/);
+    expect(readFileSync(file, 'utf8')).toBe('mine');
+  });
+
+  it('is refused as golden of other weights', async () => {
+    const file = path.join(scratch, 'other.safetensors');
+    await qwenPcc('record', ...SHORT.slice(0, 6), '--out', file);
+    const args = [
+      'validate',
+      '--weights',
+      'fixtures/tiny-qwen2-instruct',
+      '--reference',
+      `golden:${file}`,
+      '--out',
+      scratch,
+    ];
+    const { code, stderr } = await qwenPcc(...args);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/GOLDEN_OF_OTHER_WEIGHTS/);
+  });
+});
+
+describe('qwen-pcc doctor', () => {
+  it('describes machine and checkpoints', async () => {
+    const { code, stdout } = await qwenPcc('doctor');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/memory[\s\S]*disk[\s\S]*onnxruntime-node[\s\S]*tiny-qwen2-instruct/);
+  });
+
+  it('finds vectors reproduced, and names a mismatch with exit code 1', async () => {
+    const folder = path.join(scratch, 'vectors');
+    cpSync(path.join(ROOT, 'fixtures/vectors/bfp8-unpack.bin'), path.join(folder, 'bfp8-unpack.bin'));
+    const good = await qwenPcc('doctor', '--vectors', folder);
+    expect(good.code).toBe(0);
+    expect(good.stdout).toMatch(/fpu-steps\.bin +absent[\s\S]*bfp8-unpack\.bin +65536 +0 +pass/);
+    const bytes = readFileSync(path.join(folder, 'bfp8-unpack.bin'));
+    bytes[1000]! ^= 1;
+    writeFileSync(path.join(folder, 'bfp8-unpack.bin'), bytes);
+    const bad = await qwenPcc('doctor', '--vectors', folder);
+    expect(bad.code).toBe(1);
+    expect(bad.stdout).toMatch(/FAIL {2}65536 cases in 1 files, [1-9]/);
+  });
+});
+
+describe('repeatableCommand', () => {
+  it('quotes for a shell, drops folders of this machine, and reads back', () => {
+    const command = repeatableCommand(
+      ['validate', '--device', 'capture:/home/me/a b.safetensors', '--prompt', "it's"],
+      '/home/me',
+    );
+    expect(command).toBe("qwen-pcc validate --device 'capture:a b.safetensors' --prompt 'it'\\''s'");
+    expect(commandWords(command)).toEqual(['validate', '--device', 'capture:a b.safetensors', '--prompt', "it's"]);
+    expect(repeatableCommand(['--weights', '/models/Qwen2-7B'], '/home/me')).toBe('qwen-pcc --weights Qwen2-7B');
+  });
+});
