@@ -14,6 +14,8 @@ export async function openSession(model: Uint8Array, settings: SessionSettings):
   const options: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
     executionMode: 'sequential',
+    // Its errors come as exceptions; its log would write them into the progress on stderr as well.
+    logSeverityLevel: 4,
     intraOpNumThreads: settings.threads,
     interOpNumThreads: 1,
     // Lengths change from pass to pass: a plan made for one does not fit the next.
