@@ -49,16 +49,17 @@ export function createRowProducts(config: N150Config, fidelity: MathFidelity): R
 /** Longest row that attention multiplies: a chunk of keys or a head. */
 const LONGEST_ROW = 4096;
 
+/** Keys that are worked on together, each with its own sum: four independent chains of additions. */
+const KEYS_AT_ONCE = 4;
+
 function floatProducts(config: N150Config, fidelity: MathFidelity): RowProducts {
   const rounds = config.tier !== 'fp32';
   const masks = FAST_OPERAND_MASKS[fidelity];
   const rowMask = rounds ? masks.in0 << 16 : -1;
-  const rowsMask = rounds ? masks.in1 << 16 : -1;
   const cutsRows = rounds && masks.in1 !== 0xffff;
   const cell = new Float32Array(1);
   const cellBits = bitsOf(cell);
   const cutRow = new Float32Array(LONGEST_ROW);
-  const cutRows = new Float32Array(LONGEST_ROW);
   const sums = new Float32Array(LONGEST_ROW);
 
   const addToDst = (dst: number, sum: number): number => {
@@ -66,50 +67,113 @@ function floatProducts(config: N150Config, fidelity: MathFidelity): RowProducts 
     if (rounds) cellBits[0] = bf16FromFloat32Bits(cellBits[0]!) << 16;
     return cell[0]!;
   };
+  /** The operand as SrcA sees it: in LoFi a copy with fewer bits, else itself. */
+  const asSrcA = (rows: StridedRows, count: number, length: number): StridedRows => {
+    if (!cutsRows) return rows;
+    const values = new Float32Array(count * length);
+    for (let i = 0; i < count; i++) {
+      const row = values.subarray(i * length, (i + 1) * length);
+      copyMasked(rows.values, rows.start + i * rows.stride, length, masks.in1 << 16, row);
+    }
+    return { values, start: 0, stride: length };
+  };
 
   return {
-    dotEach(row, rowStart, depth, { values, start, stride }, count, out): void {
+    dotEach(row, rowStart, depth, rows, count, out): void {
       copyMasked(row, rowStart, depth, rowMask, cutRow);
-      for (let j = 0; j < count; j++) {
-        let source = values;
-        let first = start + j * stride;
-        if (cutsRows) {
-          copyMasked(values, first, depth, rowsMask, cutRows);
-          source = cutRows;
-          first = 0;
+      const { values, start, stride } = asSrcA(rows, count, depth);
+      out.fill(0, 0, count);
+      for (let tile = 0; tile < depth; tile += TILE_SIDE) {
+        const end = Math.min(tile + TILE_SIDE, depth);
+        let j = 0;
+        for (; j + KEYS_AT_ONCE <= count; j += KEYS_AT_ONCE) {
+          const first = start + j * stride;
+          sumFourKeys(cutRow, tile, end, values, first, stride, sums);
+          for (let key = 0; key < KEYS_AT_ONCE; key++) out[j + key] = addToDst(out[j + key]!, sums[key]!);
         }
-        let dst = 0;
-        for (let tile = 0; tile < depth; tile += TILE_SIDE) {
-          const end = Math.min(tile + TILE_SIDE, depth);
+        for (; j < count; j++) {
+          const first = start + j * stride;
           let sum = 0;
-          for (let i = tile; i < end; i++) sum = Math.fround(sum + Math.fround(cutRow[i]! * source[first + i]!));
-          dst = addToDst(dst, sum);
+          for (let i = tile; i < end; i++) sum = Math.fround(sum + Math.fround(cutRow[i]! * values[first + i]!));
+          out[j] = addToDst(out[j]!, sum);
         }
-        out[j] = dst;
       }
     },
-    combine(row, depth, { values, start, stride }, width, out): void {
+    combine(row, depth, rows, width, out): void {
       copyMasked(row, 0, depth, rowMask, cutRow);
+      const { values, start, stride } = asSrcA(rows, depth, width);
       out.fill(0, 0, width);
       for (let tile = 0; tile < depth; tile += TILE_SIDE) {
         const end = Math.min(tile + TILE_SIDE, depth);
         sums.fill(0, 0, width);
-        for (let i = tile; i < end; i++) {
+        let i = tile;
+        for (; i + KEYS_AT_ONCE <= end; i += KEYS_AT_ONCE) {
+          addFourRows(cutRow, i, values, start + i * stride, stride, width, sums);
+        }
+        for (; i < end; i++) {
           const weight = cutRow[i]!;
-          if (weight === 0) continue;
-          let source = values;
-          let first = start + i * stride;
-          if (cutsRows) {
-            copyMasked(values, first, width, rowsMask, cutRows);
-            source = cutRows;
-            first = 0;
-          }
-          for (let j = 0; j < width; j++) sums[j] = sums[j]! + Math.fround(weight * source[first + j]!);
+          const first = start + i * stride;
+          for (let j = 0; j < width; j++) sums[j] = sums[j]! + Math.fround(weight * values[first + j]!);
         }
         for (let j = 0; j < width; j++) out[j] = addToDst(out[j]!, sums[j]!);
       }
     },
   };
+}
+
+/** sums[0 … 3] = row[from … to) times each of four rows of `values`, every sum with i ascending. */
+function sumFourKeys(
+  row: Float32Array,
+  from: number,
+  to: number,
+  values: Float32Array,
+  first: number,
+  stride: number,
+  sums: Float32Array,
+): void {
+  const second = first + stride;
+  const third = second + stride;
+  const fourth = third + stride;
+  let sum0 = 0;
+  let sum1 = 0;
+  let sum2 = 0;
+  let sum3 = 0;
+  for (let i = from; i < to; i++) {
+    const factor = row[i]!;
+    sum0 = Math.fround(sum0 + Math.fround(factor * values[first + i]!));
+    sum1 = Math.fround(sum1 + Math.fround(factor * values[second + i]!));
+    sum2 = Math.fround(sum2 + Math.fround(factor * values[third + i]!));
+    sum3 = Math.fround(sum3 + Math.fround(factor * values[fourth + i]!));
+  }
+  sums[0] = sum0;
+  sums[1] = sum1;
+  sums[2] = sum2;
+  sums[3] = sum3;
+}
+
+/** sums[j] += four weighted rows, one after the other, each addition rounded. */
+function addFourRows(
+  weights: Float32Array,
+  i: number,
+  values: Float32Array,
+  first: number,
+  stride: number,
+  width: number,
+  sums: Float32Array,
+): void {
+  const second = first + stride;
+  const third = second + stride;
+  const fourth = third + stride;
+  const weight0 = weights[i]!;
+  const weight1 = weights[i + 1]!;
+  const weight2 = weights[i + 2]!;
+  const weight3 = weights[i + 3]!;
+  for (let j = 0; j < width; j++) {
+    let sum = Math.fround(sums[j]! + Math.fround(weight0 * values[first + j]!));
+    sum = Math.fround(sum + Math.fround(weight1 * values[second + j]!));
+    sum = Math.fround(sum + Math.fround(weight2 * values[third + j]!));
+    sums[j] = Math.fround(sum + Math.fround(weight3 * values[fourth + j]!));
+  }
 }
 
 /** Copies float32 values with only the bits of `mask`. */
