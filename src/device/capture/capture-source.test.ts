@@ -120,7 +120,7 @@ describe('createCaptureSource', () => {
 
   it('says whose rows these are', async () => {
     const source = await createCaptureSource(ttnn, { kind: 'golden-file' });
-    expect(source.info).toMatchObject({ kind: 'golden-file', dtypes: { logits: 'F32' } });
+    expect(source.info).toMatchObject({ kind: 'golden-file', dtypes: { logits: 'BFP8_B' } });
     expect(source.info.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
   });
 });

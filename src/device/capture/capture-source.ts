@@ -3,6 +3,7 @@ import { ComparisonInvalidError } from '../../errors.ts';
 import type { FeedRequest, LogitsRow, LogitsSource, RowSink, SourceInfo, TapName } from '../logits-source.ts';
 import type { Recording } from './recording.ts';
 import { invalid, type RecordedPrompt } from './recording-format.ts';
+import { valuesFormat } from './values-format.ts';
 
 export interface CaptureSource extends LogitsSource {
   readonly recording: Recording;
@@ -137,7 +138,9 @@ function describePositions(positions: Int32Array): string {
 }
 
 function describe(recording: Recording, kind: 'capture' | 'golden-file', sha256: string): SourceInfo {
-  const dtypes = [...new Set(recording.prompts.map((prompt) => prompt.logitsDtype))];
+  const dtypes = [
+    ...new Set(recording.prompts.map((prompt) => valuesFormat(prompt.readLogits(0), prompt.logitsDtype))),
+  ];
   return {
     kind,
     label: recording.metadata['label'] ?? `recording ${recording.name}`,
