@@ -145,7 +145,7 @@ describe('qwen-pcc validate', () => {
     const { code, stdout, stderr } = await qwenPcc('validate', ...SHORT);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^general_weights-1_batch · tiny-qwen2 · N150 device model/);
-    expect(stdout).toMatch(/\nPASS {2}158 of 158 tokens judged.*\n1 passed, 0 failed\n$/);
+    expect(stdout).toMatch(/\nPASS {2}158 of 158 tokens judged.*\n1 prompt and \d+ rules: \d+ passed, 0 failed\n$/);
     expect(readdirSync(lastRun()).sort()).toEqual([
       'junit.xml',
       'plan.json',
@@ -166,7 +166,7 @@ describe('qwen-pcc validate', () => {
     const args = [...SHORT, '--threshold', '1'];
     const failed = await qwenPcc('validate', ...args);
     expect(failed.code).toBe(1);
-    expect(failed.stdout).toMatch(/\nFAIL {2}.*\n0 passed, 1 failed\n$/);
+    expect(failed.stdout).toMatch(/\nFAIL {2}.*\n1 prompt and \d+ rules: \d+ passed, [1-9]\d* failed\n$/);
     expect(readdirSync(path.join(lastRun(), 'evidence')).length).toBeGreaterThan(0);
 
     const inspected = await qwenPcc('inspect', '--out', scratch, '--token', '40');

@@ -7,12 +7,13 @@ import { tokenDetail } from '../report/token-detail.ts';
 import { worstTokens } from '../report/worst-tokens.ts';
 import { inspectToken } from '../run/inspect-token.ts';
 import { validateRunFolder } from '../run/json-schema.ts';
+import { MAX_SEQ_LEN_DEFAULT } from '../run/plan.ts';
 import { commandWords, repeatableCommand } from '../run/repeatable-command.ts';
 import { findRunFolder } from '../run/run-folder.ts';
 import type { RunRecord } from '../run/run-record.ts';
 import type { RunCase } from '../run/run-validate.ts';
 import { allTaps } from '../run/taps.ts';
-import type { TokenRecord } from '../run/token-record.ts';
+import { formatTokenLine, type TokenRecord } from '../run/token-record.ts';
 import { addCaseOptions, type CaseCommandOptions, casesOf } from './case-options.ts';
 import { wholeNumber } from './option-values.ts';
 
@@ -22,6 +23,7 @@ interface InspectOptions {
   readonly variant?: string;
   readonly out: string;
   readonly weights?: string;
+  readonly device?: string;
   readonly stored?: boolean;
   readonly json?: boolean;
 }
@@ -40,9 +42,13 @@ export function inspectCommand(): Command {
     .option('--prompt <name>', 'the prompt')
     .option('--variant <name>', 'the case, e.g. general_weights-1_batch, if several have that prompt')
     .option('--weights <dir>', 'checkpoint of that case, if it lies elsewhere than when the run was made')
+    .option(
+      '--device <spec>',
+      'another device than the run had, e.g. with one knob changed, or a recording that was moved',
+    )
     .option('--stored', 'show what the run has stored, run nothing again')
     .option('--out <dir>', 'where run folders are', 'reports')
-    .option('--json', 'print the record, taps and worst entries as JSON')
+    .option('--json', 'print the token record and the taps as JSON')
     .action(inspect);
 }
 
@@ -65,10 +71,15 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
   const again =
     runCase === undefined
       ? undefined
-      : await inspectToken(runCase, record.prompt, tokenIds, isLive(run) ? allTaps(runCase.layers) : []);
+      : await inspectToken(
+          runCase,
+          record.prompt,
+          tokenIds,
+          isLive(run, options.device) ? allTaps(runCase.layers) : [],
+        );
   if (options.json === true) {
     const { taps = [] } = again ?? {};
-    process.stdout.write(`${JSON.stringify({ record, taps }, null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify({ record: JSON.parse(formatTokenLine(record)), taps }, null, 2)}\n`);
     return;
   }
   const place = path.relative('.', folder) || '.';
@@ -88,6 +99,8 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
         record.prompt,
         '--token',
         String(record.position),
+        ...(options.weights === undefined ? [] : ['--weights', options.weights]),
+        ...(options.device === undefined ? [] : ['--device', options.device]),
       ]),
       chalk: createChalk(process.env),
     }),
@@ -95,8 +108,12 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
 }
 
 /** Recordings need not have taps. */
-function isLive({ variants }: RunRecord): boolean {
-  return variants.every(({ reference, device }) => reference.kind !== 'golden-file' && device.kind !== 'capture');
+function isLive({ variants }: RunRecord, device: string | undefined): boolean {
+  return variants.every(
+    (variant) =>
+      variant.reference.kind !== 'golden-file' &&
+      (device === undefined ? variant.device.kind !== 'capture' : !device.startsWith('capture:')),
+  );
 }
 
 /** @throws UsageError when the run has no such token, or several. */
@@ -144,8 +161,17 @@ function openCase(run: RunRecord, record: TokenRecord, options: InspectOptions):
   // Options of validate that do not choose sources are of no use here.
   const parser = addCaseOptions(new Command('validate').allowUnknownOption().allowExcessArguments());
   parser.parseOptions(words);
-  const recorded = parser.opts<CaseCommandOptions>();
-  const cases = casesOf(options.weights === undefined ? recorded : { ...recorded, weights: [options.weights] }, 'all');
+  // The run's own prompts are not needed, since run.json has the tokens: the file may be gone.
+  const { prompts: _prompts, prompt: _prompt, ...recorded } = parser.opts<CaseCommandOptions>();
+  const cases = casesOf(
+    {
+      ...recorded,
+      maxSeqLen: MAX_SEQ_LEN_DEFAULT,
+      ...(options.weights === undefined ? {} : { weights: [options.weights] }),
+      ...(options.device === undefined ? {} : { device: options.device }),
+    },
+    'all',
+  );
   const found = cases.length === 1 ? cases[0] : cases.find((one) => one.name === record.variant);
   if (found !== undefined) return found;
   throw new UsageError(`the run's command does not lead to ${record.variant} any more.`, {

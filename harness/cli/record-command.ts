@@ -2,10 +2,12 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { TapName } from '../../src/device/logits-source.ts';
-import { UsageError } from '../../src/errors.ts';
+import { nearestName, UsageError } from '../../src/errors.ts';
+import { countOf } from '../report/format.ts';
 import { createProgress } from '../report/progress.ts';
 import { tokensPlannedMax } from '../run/plan.ts';
 import { recordPrompts } from '../run/record-prompts.ts';
+import { allTaps } from '../run/taps.ts';
 import { addCaseOptions, type CaseCommandOptions, casesOf, limitsOf } from './case-options.ts';
 import { onInterrupt } from './interrupt.ts';
 import { oneOf } from './option-values.ts';
@@ -54,6 +56,7 @@ async function record(options: RecordOptions): Promise<void> {
       hint: 'give one folder with --weights.',
     });
   }
+  requireKnownTaps(options.taps ?? [], allTaps(runCase.layers));
   const { prompts, eosTokenIds } = runCase;
   const limits = limitsOf(options);
   const interrupt = onInterrupt('stopping; no file is left');
@@ -73,11 +76,24 @@ async function record(options: RecordOptions): Promise<void> {
     const tokens = await recordPrompts(source, request, options.out);
     progress.close();
     process.stdout.write(
-      `${options.out}: ${prompts.length} prompts, ${tokens} rows of ${source.vocabSize} logits by ${source.info.label}\n`,
+      `${options.out}: ${countOf(prompts.length, 'prompt')}, ${tokens} rows of ${source.vocabSize} logits by ${source.info.label}\n`,
     );
   } finally {
     progress.close();
     interrupt.release();
     await source.close();
+  }
+}
+
+/** The device leaves out a tap that it does not know, so names are checked here. */
+function requireKnownTaps(taps: readonly TapName[], known: readonly TapName[]): void {
+  for (const tap of taps) {
+    if (known.includes(tap)) continue;
+    const nearest = nearestName(tap, known);
+    throw new UsageError(`the checkpoint has no tap "${tap}".`, {
+      code: 'TAP_UNKNOWN',
+      facts: { wanted: known.join(', ') },
+      ...(nearest === undefined ? {} : { hint: `did you mean ${nearest}?` }),
+    });
   }
 }

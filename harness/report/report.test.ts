@@ -55,13 +55,15 @@ const show = ({ run: record, records }: WrittenRun): string =>
 
 describe('terminalSummary', () => {
   it('ends with verdict and counts of a good run', () => {
-    expect(show(good)).toMatch(/72 tokens judged of 72 planned.* · reports\/x\nPASS {2}.*\n6 passed, 0 failed\n$/);
+    expect(show(good)).toMatch(
+      /72 tokens judged of 72 planned.* · reports\/x\nPASS {2}.*\n6 prompts and \d+ rules: \d+ passed, 0 failed\n$/,
+    );
   });
 
-  it('shows the worst tokens first and counts failed prompts of a bad run', () => {
+  it('shows the worst tokens first and counts what failed in a bad run', () => {
     const text = show(bad);
     expect(text).toMatch(/worst 5 tokens\n× b · \w+ · position \d+/);
-    expect(text).toMatch(/FAIL {2}pcc-minimum.*\n3 passed, 3 failed\n$/);
+    expect(text).toMatch(/FAIL {2}pcc-minimum.*\n6 prompts and \d+ rules: \d+ passed, \d+ failed\n$/);
   });
 
   it('has no escape codes without colours and the same words with them', () => {

@@ -25,7 +25,7 @@ export interface TerminalOptions {
   readonly folder: string;
 }
 
-/** @returns the summary as lines; the last one is for machines: `N passed, N failed` over prompts. */
+/** @returns the summary as lines; the last one is for machines: `… N passed, N failed` over prompts and rules. */
 export function terminalSummary(run: RunRecord, records: readonly TokenRecord[], options: TerminalOptions): string {
   const { chalk } = options;
   const lines = [
@@ -112,6 +112,15 @@ function verdictLines(run: RunRecord, records: readonly TokenRecord[], { chalk, 
     ...skipped,
     `${countOf(run.coverage.tokensJudged, 'token')} judged of ${run.coverage.tokensPlanned} planned in ${formatDuration(run.durationMs)} · PCC semantics ${run.config.pccSemantics} · ${folder}`,
     `${colour.bold(run.verdict.status.toUpperCase())}  ${run.verdict.headline}`,
-    `${passed} passed, ${run.coverage.promptsPlanned - passed} failed`,
+    countLine(run, passed),
   ];
+}
+
+/** Rules over whole prompts and runs can break while each token passes, so they are counted beside the prompts. */
+function countLine({ coverage, gate, verdict }: RunRecord, promptsPassed: number): string {
+  const rulesBroken = gate.rules.filter(({ status }) => status === 'fail' || status === 'invalid').length;
+  const failed = coverage.promptsPlanned - promptsPassed + rulesBroken;
+  const passed = promptsPassed + gate.rules.filter(({ status }) => status === 'pass').length;
+  const counted = `${countOf(coverage.promptsPlanned, 'prompt')} and ${countOf(gate.rules.length, 'rule')}`;
+  return `${counted}: ${passed} passed, ${verdict.status === 'pass' ? failed : Math.max(1, failed)} failed`;
 }

@@ -45,7 +45,14 @@ export function tokenDetail(detail: TokenDetail): string {
     ...metricLines(record, chalk),
     '',
     ...topLines(detail),
-    ...(again === undefined ? [] : [...worstEntryLines(again.logits, detail), ...tapLines(again.taps, chalk)]),
+    ...(again === undefined
+      ? []
+      : [
+          `run again: ${again.sides.actual} against ${again.sides.golden}`,
+          '',
+          ...worstEntryLines(again.logits, detail),
+          ...tapLines(again.taps, chalk),
+        ]),
     `again    ${command}`,
   ].join('\n')}\n`;
 }

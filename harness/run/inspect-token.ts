@@ -10,11 +10,13 @@ export interface TapComparison {
   readonly tap: TapName;
   /** null: one side is constant or not finite, or the device has no such tap (a skipped layer). */
   readonly pcc: number | null;
-  /** |actual - golden| / |golden|, Euclidean; null if golden is zero or the device has no such tap. */
+  /** |actual - golden| / |golden|, Euclidean; null where that is no number or the device has no such tap. */
   readonly relL2: number | null;
 }
 
 export interface InspectedToken {
+  /** Labels of the two sides that ran. */
+  readonly sides: Pair<string>;
   /** [V] float32 copies. */
   readonly logits: Pair<Float32Array>;
   /** In the order asked for. */
@@ -42,6 +44,7 @@ export async function inspectToken(
     });
   }
   return {
+    sides: { golden: golden.label, actual: actual.label },
     logits: { golden: golden.logits, actual: actual.logits },
     taps: taps.map((tap) => measureTap(tap, golden.taps.get(tap), actual.taps.get(tap))),
   };
@@ -54,7 +57,7 @@ async function lastRow(
   prompt: string,
   tokenIds: Int32Array,
   taps: readonly TapName[],
-): Promise<LogitsRow> {
+): Promise<LogitsRow & { readonly label: string }> {
   return blame(side === 'golden' ? 'reference' : 'device', async () => {
     const source = await open();
     try {
@@ -70,7 +73,7 @@ async function lastRow(
       const position = tokenIds.length - 1;
       requireRowCount(side, rows.length, 1, prompt);
       requireContext(side, rows[0]!, position, tokenIds[position], prompt);
-      return rows[0]!;
+      return { ...rows[0]!, label: source.info.label };
     } finally {
       await source.close();
     }
@@ -90,9 +93,10 @@ function measureTap(tap: TapName, golden: Float32Array | undefined, actual: Floa
     squares += golden[i]! * golden[i]!;
     errorSquares += (actual[i]! - golden[i]!) * (actual[i]! - golden[i]!);
   }
+  const relL2 = Math.sqrt(errorSquares / squares);
   return {
     tap,
     pcc: correlation.kind === 'defined' ? correlation.pcc : null,
-    relL2: squares > 0 ? Math.sqrt(errorSquares / squares) : null,
+    relL2: Number.isFinite(relL2) ? relL2 : null,
   };
 }
