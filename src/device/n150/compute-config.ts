@@ -19,7 +19,12 @@ const ELTWISE_MULS = ['matrixUnit', 'vectorUnit'] as const;
 const RMS_LAYOUTS = ['sharded', 'interleaved'] as const;
 const SFPU_ERAS = ['2024', 'exact'] as const;
 
-/** A complete setting of the device model. Activations between operations are BF16 unless `tier` is fp32. */
+/**
+ * A complete setting of the device model. Activations between operations are BF16 unless `tier` is fp32.
+ *
+ * Derived from the checkpoint's widths, not set here: cores and tiles of each RMSNorm, attention cores per key/value head
+ * (chip.ts), and the number of K blocks, ceil(K / 32 / in0BlockW). A run's `settings` state them beside the knobs.
+ */
 export interface N150Config {
   readonly recipe: RecipeName;
   readonly tier: MatmulTier;
