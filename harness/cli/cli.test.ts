@@ -208,6 +208,15 @@ describe('qwen-pcc validate', () => {
     expect(kept.length).toBeGreaterThan(0);
   });
 
+  it('calls a recording of other tokens invalid, with 4', async () => {
+    const recording = 'capture:fixtures/golden-ttnn/general-1-accurate-exp.safetensors';
+    const args = ['--prompts', 'fixtures/prompts/general.json', ...SHORT, '--device', recording];
+    const { code, stdout, stderr } = await qwenPcc('validate', ...args);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/the recording is of other tokens than the plan/);
+    expect(stdout).toMatch(/\nINVALID {2}/);
+  });
+
   it('finds its fixtures from any folder', async () => {
     const { code } = await start(['validate', '--prompt', 'nobody'], scratch).finished;
     expect(code).toBe(2);

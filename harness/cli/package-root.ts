@@ -1,5 +1,6 @@
 // What the package brings along: found from the sources and from dist alike.
 import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openRecording } from '../../src/device/capture/recording.ts';
 import { InternalError, UsageError } from '../../src/errors.ts';
@@ -14,6 +15,25 @@ export function packageFile(name: string): string {
 /** Version in package.json. */
 export function packageVersion(): string {
   return (JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }).version;
+}
+
+/** Commit of the checkout that this package is, null for an installed one. */
+export function gitSha(): string | null {
+  const git = packageFile('.git');
+  const read = (name: string): string | undefined => {
+    const file = path.join(git, name);
+    return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
+  };
+  const head = read('HEAD');
+  const branch = head?.startsWith('ref: ') === true ? head.slice('ref: '.length) : undefined;
+  const packed =
+    branch === undefined
+      ? undefined
+      : read('packed-refs')
+          ?.split('\n')
+          .find((line) => line.endsWith(` ${branch}`));
+  const sha = branch === undefined ? head : (read(branch) ?? packed?.split(' ')[0]);
+  return sha !== undefined && /^[0-9a-f]{40,64}$/.test(sha) ? sha : null;
 }
 
 /** Folders of the checkpoints that a run without --weights judges. */

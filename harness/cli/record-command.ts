@@ -61,7 +61,7 @@ async function record(options: RecordOptions): Promise<void> {
   const limits = limitsOf(options);
   const interrupt = onInterrupt('stopping; no file is left');
   const progress = createProgress(process.stderr);
-  progress.total(prompts.reduce((sum, prompt) => sum + tokensPlannedMax(prompt, limits), 0));
+  progress.start(prompts.reduce((sum, prompt) => sum + tokensPlannedMax(prompt, limits), 0));
   const source = await (options.source === 'reference' ? runCase.openReference() : runCase.openDevice());
   try {
     let done = 0;

@@ -17,7 +17,7 @@ import { writeRun } from '../run/write-run.ts';
 import { addCaseOptions, type CaseCommandOptions, casesOf, limitsOf } from './case-options.ts';
 import { onInterrupt } from './interrupt.ts';
 import { correlation, oneOf } from './option-values.ts';
-import { packageVersion } from './package-root.ts';
+import { gitSha, packageVersion } from './package-root.ts';
 
 interface ValidateOptions extends CaseCommandOptions {
   readonly semantics: PccSemantics;
@@ -63,7 +63,7 @@ async function validate(options: ValidateOptions): Promise<void> {
       : RunFolder.resume(findRunFolder(options.resume, options.out), describePlan(plan));
   const interrupt = onInterrupt('stopping after this token; what was judged is kept');
   const progress = createProgress(process.stderr);
-  progress.total(
+  progress.start(
     plan.cases
       .flatMap(({ prompts }) => prompts)
       .reduce((sum, prompt) => sum + tokensPlannedMax(prompt, plan.limits), 0),
@@ -73,7 +73,7 @@ async function validate(options: ValidateOptions): Promise<void> {
     const { run, records, failure } = await writeRun(plan, {
       folder,
       startedAt,
-      tool: { name: 'qwen-pcc', version: packageVersion(), gitSha: null },
+      tool: { name: 'qwen-pcc', version: packageVersion(), gitSha: gitSha() },
       command: repeatableCommand(process.argv.slice(2)),
       signal: interrupt.signal,
       onToken: ({ variant, prompt }) => progress.advance(variant, prompt, ++judged),

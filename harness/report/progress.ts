@@ -3,8 +3,8 @@ import { SingleBar } from 'cli-progress';
 
 /** What a run tells while it goes on. */
 export interface RunProgress {
-  /** Called once the number of tokens is known; it may shrink when texts end early. */
-  total(tokens: number): void;
+  /** Called once, before the first token: the most tokens there can be; texts that end early leave the bar short. */
+  start(tokens: number): void;
   /** A token was judged. */
   advance(caseName: string, promptName: string, judged: number): void;
   close(): void;
@@ -12,7 +12,7 @@ export interface RunProgress {
 
 /** @param stream - where to draw: a terminal, or nothing is drawn. */
 export function createProgress(stream: NodeJS.WriteStream): RunProgress {
-  if (!stream.isTTY) return { total: () => undefined, advance: () => undefined, close: () => undefined };
+  if (!stream.isTTY) return { start: () => undefined, advance: () => undefined, close: () => undefined };
   const bar = new SingleBar({
     stream,
     format: '{bar} {value}/{total} tokens  {eta_formatted} left  {where}',
@@ -22,18 +22,15 @@ export function createProgress(stream: NodeJS.WriteStream): RunProgress {
     stopOnComplete: false,
     etaBuffer: 100,
   });
-  let isStarted = false;
   return {
-    total(tokens) {
-      if (isStarted) bar.setTotal(tokens);
-      else bar.start(tokens, 0, { where: '' });
-      isStarted = true;
+    start(tokens) {
+      bar.start(tokens, 0, { where: '' });
     },
     advance(caseName, promptName, judged) {
       bar.update(judged, { where: `${caseName} · ${promptName}` });
     },
     close() {
-      if (isStarted) bar.stop();
+      bar.stop();
     },
   };
 }
