@@ -6,7 +6,6 @@ import type { Verdict } from '../gate/verdict.ts';
 import { summarizeBy, summarizeControl, summarizeTokens } from '../metrics/aggregate.ts';
 import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
 import { TOP_COUNT } from '../metrics/row-comparer.ts';
-import { isAbort } from './lockstep.ts';
 import { tokensPlannedMax } from './plan.ts';
 import {
   type PromptRecord,
@@ -16,6 +15,7 @@ import {
   type VariantRecord,
 } from './run-record.ts';
 import type { CaseResult, RunPlan, RunResult } from './run-validate.ts';
+import { isAbort } from './sides.ts';
 import type { TokenRecord } from './token-record.ts';
 
 /** What the run itself cannot know. */

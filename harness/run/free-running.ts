@@ -2,18 +2,15 @@
 import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
 import {
   argmax,
-  blame,
   CHUNK_POSITIONS,
   chunkEnd,
   decodeStep,
   type PairSink,
-  requireContext,
-  requireRowCount,
-  requireSameVocabulary,
   type SequenceOutcome,
   type SequenceRequest,
   type StopReason,
 } from './lockstep.ts';
+import { blame, requireContext, requireRowCount, requireSameVocabulary } from './sides.ts';
 
 export interface FreeOutcome extends SequenceOutcome {
   /** First position whose token differs between the two texts; undefined if they never part. */

@@ -3,8 +3,9 @@ import type { LogitsRow, LogitsSource, TapName } from '../../src/device/logits-s
 import { ComparisonInvalidError } from '../../src/errors.ts';
 import { compareTap } from '../metrics/pcc.ts';
 import type { Pair } from '../metrics/row-metrics.ts';
-import { blame, CHUNK_POSITIONS, chunkEnd, requireContext, requireRowCount } from './lockstep.ts';
+import { CHUNK_POSITIONS, chunkEnd } from './lockstep.ts';
 import type { RunCase } from './run-validate.ts';
+import { blame, requireContext, requireRowCount } from './sides.ts';
 
 export interface TapComparison {
   readonly tap: TapName;

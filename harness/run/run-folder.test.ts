@@ -12,14 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  appendLine,
-  EVIDENCE_ROWS_MAX,
-  findRunFolder,
-  RunFolder,
-  readTokenRecords,
-  TOKENS_FILE,
-} from './run-folder.ts';
+import { findRunFolder, readTokenRecords, TOKENS_FILE } from './read-run-folder.ts';
+import { appendLine, EVIDENCE_ROWS_MAX, RunFolder } from './run-folder.ts';
 import { tokenRecordExample } from './token-record.example.ts';
 
 const startedAt = new Date('2026-11-24T10:43:10.500Z');

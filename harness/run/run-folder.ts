@@ -7,21 +7,19 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { InputError, UsageError } from '../../src/errors.ts';
-import { formatTokenLine, parseTokenLine, type TokenRecord } from './token-record.ts';
+import { InputError } from '../../src/errors.ts';
+import { readInput, readTokenRecords, TOKENS_FILE } from './read-run-folder.ts';
+import { formatTokenLine, type TokenRecord } from './token-record.ts';
 
 /** Rows kept as evidence: each is two rows of V float32, 1.2 MB at Qwen2-7B's vocabulary. */
 export const EVIDENCE_ROWS_MAX = 20;
 
-export const TOKENS_FILE = 'tokens.jsonl';
 export const PLAN_FILE = 'plan.json';
 export const RUN_FILE = 'run.json';
 
@@ -156,46 +154,6 @@ export function appendLine(fd: number, line: string, file: string): void {
   }
 }
 
-/** @returns the complete records of a tokens.jsonl and the bytes that they take. */
-export function readTokenRecords(file: string): { records: TokenRecord[]; completeBytes: number } {
-  const bytes = readInput(file);
-  const records: TokenRecord[] = [];
-  let start = 0;
-  for (let end = bytes.indexOf(0x0a, start); end >= 0; end = bytes.indexOf(0x0a, start)) {
-    const line = bytes.toString('utf8', start, end);
-    try {
-      records.push(parseTokenLine(line));
-    } catch (error) {
-      throw new InputError(`${file}: line ${records.length + 1} is not a token record.`, {
-        code: 'TOKEN_RECORD_BROKEN',
-        facts: {
-          found: line.length > 80 ? `${line.slice(0, 80)}…` : line,
-          wanted: 'a line that `qwen-pcc validate` wrote',
-        },
-        hint: 'start a new run without --resume.',
-        cause: error,
-      });
-    }
-    start = end + 1;
-  }
-  return { records, completeBytes: start };
-}
-
-/** Finds the run folder that a user means: a folder, its run.json, an id under `parent`, or the last run. */
-export function findRunFolder(given: string | undefined, parent: string): string {
-  const candidates =
-    given === undefined ? [path.join(parent, 'last')] : [given, path.join(parent, given), path.dirname(given)];
-  for (const candidate of candidates) {
-    // `last` is a link that moves on; the run keeps its own name.
-    if (existsSync(path.join(candidate, TOKENS_FILE))) return path.relative('.', realpathSync(candidate)) || '.';
-  }
-  throw new UsageError(given === undefined ? `there is no run in ${parent}.` : `"${given}" is not a run folder.`, {
-    code: 'RUN_NOT_FOUND',
-    facts: { looked: candidates.join(', '), wanted: `a folder with ${TOKENS_FILE}` },
-    hint: 'make one with `qwen-pcc validate`, or name the folder that it printed.',
-  });
-}
-
 function requireSame(folder: string, name: string, value: unknown): void {
   const recorded: unknown = JSON.parse(readInput(path.join(folder, name)).toString('utf8'));
   const difference = firstDifference(recorded, JSON.parse(JSON.stringify(value)), name);
@@ -226,19 +184,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function shorten(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-}
-
-function readInput(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new InputError(`${file}: cannot be read.`, {
-      code: 'FILE_UNREADABLE',
-      facts: { found: error instanceof Error ? error.message : String(error) },
-      hint: 'name the folder of a run that `qwen-pcc validate` made.',
-      cause: error,
-    });
-  }
 }
 
 /** `last` is a convenience for people; a file system without links goes without it. */

@@ -1,11 +1,12 @@
 // A run's work: every case in lockstep, every token judged and appended at once; what stops it is handed back, not lost.
 import type { LogitsSource, SourceInfo } from '../../src/device/logits-source.ts';
 import { runFree } from './free-running.ts';
-import { blame, type RowPair, runLockstep, type SequenceRequest } from './lockstep.ts';
+import { type RowPair, runLockstep, type SequenceRequest } from './lockstep.ts';
 import { type PlannedCase, type PlannedPrompt, type SequenceLimits, tokensPlannedMax } from './plan.ts';
 import { ResumedRecords } from './resumed-records.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { DecodingMode, PromptRecord } from './run-record.ts';
+import { blame } from './sides.ts';
 import { type JudgeSettings, TokenJudge } from './token-judge.ts';
 import type { TokenRecord } from './token-record.ts';
 
