@@ -27,9 +27,9 @@ export interface DecodeGraph {
    * @param rotaryShift - added to the position that R is made for (0 but for debugging and the demo's first step).
    * @returns [P, H] after the final norm.
    */
-  run(tokenIds: Int32Array, firstPosition: number, rotaryShift: number, onTap: TapSink): Float32Array;
+  run(tokenIds: Int32Array, firstPosition: number, rotaryShift: number, onTap: TapSink): Promise<Float32Array>;
   /** Logits [rows, V] of rows of the final norm. */
-  logits(normed: Float32Array, rows: number): Float32Array;
+  logits(normed: Float32Array, rows: number): Promise<Float32Array>;
 }
 
 export function createDecodeGraph(
@@ -38,7 +38,7 @@ export function createDecodeGraph(
   weights: DeviceWeights,
   engine: MatmulEngine,
 ): DecodeGraph {
-  const { hiddenSize, intermediateSize, queryHeads, keyValueHeads, headDim } = model;
+  const { hiddenSize, intermediateSize, vocabSize, queryHeads, keyValueHeads, headDim } = model;
   const isFloat32 = config.tier === 'fp32';
   const queryWidth = queryHeads * headDim;
   const keyValueWidth = keyValueHeads * headDim;
@@ -56,7 +56,9 @@ export function createDecodeGraph(
   const rotate = createRotate(headDim, config);
   const frequencies = rotaryFrequencies(headDim, model.ropeTheta, yarnOf(model));
   const attend = createAttentionDecode({ headDim, keyValueHeads }, config, vectorUnit);
-  const caches: readonly KvCache[] = weights.layers.map(() => createKvCache(keyValueHeads, headDim, config));
+  const caches: readonly KvCache[] = Array.from({ length: weights.layerCount }, () =>
+    createKvCache(keyValueHeads, headDim, config),
+  );
 
   const options = {
     qkv: matmulOptions(config, config.qkvFidelity, 'BF16'),
@@ -66,15 +68,24 @@ export function createDecodeGraph(
     lmHead: matmulOptions(config, config.lmHeadFidelity, config.logitsFormat),
   };
 
-  function run(tokenIds: Int32Array, firstPosition: number, rotaryShift: number, onTap: TapSink): Float32Array {
+  async function run(
+    tokenIds: Int32Array,
+    firstPosition: number,
+    rotaryShift: number,
+    onTap: TapSink,
+  ): Promise<Float32Array> {
     const rows = tokenIds.length;
     const hidden = new Float32Array(rows * hiddenSize);
     for (let row = 0; row < rows; row++) weights.embed(tokenIds[row]!, hidden, row * hiddenSize);
     onTap('embed_tokens.out', hidden);
 
     const tables = rotaryTables(firstPosition + rotaryShift, rows);
-    for (let layer = 0; layer < weights.layers.length; layer++) {
-      if (layer !== config.skipLayer) runLayer(layer, hidden, rows, firstPosition, tables, onTap);
+    for (let layer = 0; layer < weights.layerCount; layer++) {
+      if (layer !== config.skipLayer) {
+        await weights.withLayer(layer, (layerWeights) =>
+          runLayer(layer, layerWeights, hidden, rows, firstPosition, tables, onTap),
+        );
+      }
       onTap(`layers.${layer}.out`, hidden);
     }
     const normed = normRows(finalNorm, hidden, weights.norm, rows);
@@ -85,13 +96,13 @@ export function createDecodeGraph(
   /** Adds one layer's attention and MLP to `hidden` [P, H] in place. */
   function runLayer(
     layer: number,
+    layerWeights: LayerWeights,
     hidden: Float32Array,
     rows: number,
     firstPosition: number,
     tables: RotaryTables,
     onTap: TapSink,
   ): void {
-    const layerWeights = weights.layers[layer]!;
     const attended = attention(layerWeights, caches[layer]!, hidden, rows, firstPosition, tables);
     onTap(`layers.${layer}.self_attn.out`, attended);
     addInPlace(hidden, attended);
@@ -157,10 +168,18 @@ export function createDecodeGraph(
     return tables;
   }
 
-  return {
-    run,
-    logits: (normed, rows) => engine.matmul(normed, rows, weights.lmHead, options.lmHead),
-  };
+  async function logits(normed: Float32Array, rows: number): Promise<Float32Array> {
+    const whole = new Float32Array(rows * vocabSize);
+    await weights.forHeadSlices((slice, firstColumn) => {
+      const part = engine.matmul(normed, rows, slice, options.lmHead);
+      for (let row = 0; row < rows; row++) {
+        whole.set(part.subarray(row * slice.n, (row + 1) * slice.n), row * vocabSize + firstColumn);
+      }
+    });
+    return whole;
+  }
+
+  return { run, logits };
 }
 
 /** Rows of [D/2] for each position of a batch. */

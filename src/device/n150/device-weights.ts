@@ -1,65 +1,92 @@
-// A checkpoint's weights as the N150 holds them: packed linear layers, unpacked biases and norms.
+// A checkpoint's weights as the N150 holds them: packed linear layers on supply, unpacked biases and norms at hand.
 // Source: n150-numerics A.3, C: q, k and v concatenated along the output features, all linears transposed to [K, N].
+import { layerPrefix } from '../../checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../checkpoint/weights.ts';
+import { UsageError } from '../../errors.ts';
 import { roundAllToBf16TiesEven } from '../../numerics/bf16.ts';
 import type { N150Config } from './compute-config.ts';
-import { packMatrix, packTransposedWeights, unpackMatrix } from './host-packing.ts';
-import type { LoadedMatrix, MatmulEngine, WeightFormat } from './matmul-engine.ts';
+import { packMatrix, unpackMatrix } from './host-packing.ts';
+import type { LoadedMatrix, MatmulEngine } from './matmul-engine.ts';
+import { planWeights } from './weight-cache/memory-plan.ts';
+import { openWeightCache } from './weight-cache/weight-cache.ts';
+import { supplyResident, supplyStreamed, type WeightSupply } from './weight-cache/weight-supply.ts';
+import { concatenate, type LAYER_MATRICES, type WeightUnit, weightUnits } from './weight-cache/weight-units.ts';
 
-export interface LayerWeights {
+/** The vectors of a layer. */
+interface LayerVectors {
   /** [H] BF16. */
   readonly inputLayernorm: Float32Array;
-  /** [H, (Q + 2K) * D]. */
-  readonly qkvProj: LoadedMatrix;
   /** [(Q + 2K) * D], values of `biasFormat`. */
   readonly qkvBias: Float32Array;
-  /** [Q * D, H]. */
-  readonly oProj: LoadedMatrix;
   /** [H] BF16. */
   readonly postAttentionLayernorm: Float32Array;
-  /** [H, F]. */
-  readonly gateProj: LoadedMatrix;
-  /** [H, F]. */
-  readonly upProj: LoadedMatrix;
-  /** [F, H]. */
-  readonly downProj: LoadedMatrix;
 }
 
+/** Vectors and matrices: qkv [H, (Q + 2K) * D], o [Q * D, H], gate and up [H, F], down [F, H]. */
+export type LayerWeights = LayerVectors & Readonly<Record<(typeof LAYER_MATRICES)[number], LoadedMatrix>>;
+
 export interface DeviceWeights {
-  readonly layers: readonly LayerWeights[];
+  readonly layerCount: number;
   /** [H] BF16. */
   readonly norm: Float32Array;
-  /** [H, V]. */
-  readonly lmHead: LoadedMatrix;
+  /** Runs `use` with a layer's weights, which are good during the call only. */
+  withLayer<T>(layer: number, use: (weights: LayerWeights) => T): Promise<T>;
+  /** Runs `use` with each slice [H, columns] of the lm_head in order of columns; good during the call only. */
+  forHeadSlices(use: (slice: LoadedMatrix, firstColumn: number) => void): Promise<void>;
   /** Writes the embedding of one token, [H] BF16, to `out` from `start`. */
   embed(tokenId: number, out: Float32Array, start: number): void;
   /** Gives every matrix back to the engine. */
-  release(engine: MatmulEngine): void;
+  release(): Promise<void>;
 }
 
-/** Told after each packed layer; the last call has packed = total. */
+/** Told after each packed layer or slice of the lm_head; the last call has packed = total. */
 export type PackingProgress = (packed: number, total: number) => void;
 
-/** Packs every weight of the checkpoint and hands it to the engine. */
-export function loadDeviceWeights(
+export interface WeightOptions {
+  readonly onPacking?: PackingProgress;
+  /** Folder of the packed matrices; without it they are packed in memory, each time. */
+  readonly weightCache?: string;
+  /** Packed weights that may stay in memory; 70 % of the free memory without it. */
+  readonly memoryBytes?: number;
+}
+
+/**
+ * Packs the checkpoint's weights, or finds them in the weight cache, and decides whether they stay in the engine.
+ *
+ * @throws UsageError `WEIGHTS_TOO_LARGE` if they must be streamed and there is no cache to stream from.
+ */
+export async function loadDeviceWeights(
   checkpoint: Checkpoint,
   config: N150Config,
   engine: MatmulEngine,
-  onProgress: PackingProgress = () => {},
-): DeviceWeights {
-  const { layers } = checkpoint.config;
-  const loadedLayers: LayerWeights[] = [];
-  for (let layer = 0; layer < layers; layer++) {
-    loadedLayers.push(loadLayer(checkpoint, layer, config, engine));
-    onProgress(layer + 1, layers + 1);
-  }
-  const lmHead = loadLinear(checkpoint, [checkpoint.lmHeadName], config.lmHeadFormat, config, engine);
-  onProgress(layers + 1, layers + 1);
+  options: WeightOptions = {},
+): Promise<DeviceWeights> {
+  const layerCount = checkpoint.config.layers;
+  const units = weightUnits(checkpoint, config);
+  const supply = await openSupply(checkpoint, config, engine, units, options);
+  const vectors = Array.from({ length: layerCount }, (_, layer) => layerVectors(checkpoint, layer, config));
   const embeddings = new Map<number, Float32Array>();
   return {
-    layers: loadedLayers,
+    layerCount,
     norm: readBf16(checkpoint, 'model.norm.weight', config),
-    lmHead,
+    withLayer: (layer, use) =>
+      supply.withUnit(layer, ([qkvProj, oProj, gateProj, upProj, downProj]) =>
+        use({
+          ...vectors[layer]!,
+          qkvProj: qkvProj!,
+          oProj: oProj!,
+          gateProj: gateProj!,
+          upProj: upProj!,
+          downProj: downProj!,
+        }),
+      ),
+    async forHeadSlices(use) {
+      let firstColumn = 0;
+      for (let unit = layerCount; unit < units.length; unit++) {
+        await supply.withUnit(unit, ([slice]) => use(slice!, firstColumn));
+        firstColumn += units[unit]![0]!.n;
+      }
+    },
     embed(tokenId, out, start): void {
       let row = embeddings.get(tokenId);
       if (row === undefined) {
@@ -69,50 +96,46 @@ export function loadDeviceWeights(
       }
       out.set(row, start);
     },
-    release(owner): void {
-      for (const { qkvProj, oProj, gateProj, upProj, downProj } of loadedLayers) {
-        for (const matrix of [qkvProj, oProj, gateProj, upProj, downProj]) owner.release(matrix);
-      }
-      owner.release(lmHead);
-    },
+    release: () => supply.release(),
   };
 }
 
-function loadLayer(checkpoint: Checkpoint, layer: number, config: N150Config, engine: MatmulEngine): LayerWeights {
-  const prefix = `model.layers.${layer}`;
-  const linear = (...names: string[]): LoadedMatrix =>
-    loadLinear(
-      checkpoint,
-      names.map((name) => `${prefix}.${name}.weight`),
-      config.weightFormat,
-      config,
-      engine,
-    );
-  return {
-    inputLayernorm: readBf16(checkpoint, `${prefix}.input_layernorm.weight`, config),
-    qkvProj: linear('self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'),
-    qkvBias: loadBias(checkpoint, prefix, config),
-    oProj: linear('self_attn.o_proj'),
-    postAttentionLayernorm: readBf16(checkpoint, `${prefix}.post_attention_layernorm.weight`, config),
-    gateProj: linear('mlp.gate_proj'),
-    upProj: linear('mlp.up_proj'),
-    downProj: linear('mlp.down_proj'),
-  };
-}
-
-/** Rows of several [N, K] weights, one below the other, packed as one [K, sum of N]. */
-function loadLinear(
+async function openSupply(
   checkpoint: Checkpoint,
-  names: readonly string[],
-  format: WeightFormat,
   config: N150Config,
   engine: MatmulEngine,
-): LoadedMatrix {
-  const weights = concatenate(names.map((name) => checkpoint.readFloat32(name)));
-  const k = checkpoint.tensors.get(names[0]!)!.shape[1]!;
-  return engine.load(
-    packTransposedWeights(weights, weights.length / k, k, { format, rounding: config.hostBfpRounding }),
-  );
+  units: readonly WeightUnit[],
+  { onPacking = () => {}, weightCache, memoryBytes }: WeightOptions,
+): Promise<WeightSupply> {
+  const plan = planWeights(units, memoryBytes);
+  const cache =
+    weightCache === undefined ? undefined : await openWeightCache(weightCache, checkpoint, config.hostBfpRounding);
+  if (plan.mode === 'resident') return supplyResident(units, engine, cache, onPacking);
+  if (cache === undefined) {
+    throw new UsageError(
+      `${checkpoint.name}: the packed weights do not stay in memory, and there is no weight cache.`,
+      {
+        code: 'WEIGHTS_TOO_LARGE',
+        facts: {
+          packed: `${plan.packedBytes} bytes`,
+          budget: `${plan.budgetBytes} bytes, and at most 3.5 GiB`,
+          streamed: `${plan.memoryBytes} bytes at once`,
+        },
+        hint: 'give a folder with --weight-cache DIR (or set QWEN_DIR), from which layers are streamed',
+      },
+    );
+  }
+  cache.prepare(units, onPacking);
+  return supplyStreamed(units, engine, cache);
+}
+
+function layerVectors(checkpoint: Checkpoint, layer: number, config: N150Config): LayerVectors {
+  const prefix = layerPrefix(layer);
+  return {
+    inputLayernorm: readBf16(checkpoint, `${prefix}.input_layernorm.weight`, config),
+    qkvBias: loadBias(checkpoint, prefix, config),
+    postAttentionLayernorm: readBf16(checkpoint, `${prefix}.post_attention_layernorm.weight`, config),
+  };
 }
 
 function loadBias(checkpoint: Checkpoint, prefix: string, config: N150Config): Float32Array {
@@ -127,15 +150,4 @@ function readBf16(checkpoint: Checkpoint, name: string, config: N150Config): Flo
   const values = checkpoint.readFloat32(name);
   if (config.tier !== 'fp32') roundAllToBf16TiesEven(values);
   return values;
-}
-
-function concatenate(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0]!;
-  const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
-  let start = 0;
-  for (const part of parts) {
-    whole.set(part, start);
-    start += part.length;
-  }
-  return whole;
 }

@@ -27,6 +27,13 @@ export interface LoadedMatrix {
   readonly format: WeightFormat;
 }
 
+/** Room for a matrix inside an engine; whoever reserved it fills `tiles` before the first multiplication. */
+export interface ReservedMatrix {
+  readonly matrix: LoadedMatrix;
+  /** The packed stream in place, content unspecified; valid until release. */
+  readonly tiles: Uint8Array;
+}
+
 export interface MatmulOptions {
   readonly tier: MatmulTier;
   readonly mathFidelity: MathFidelity;
@@ -43,6 +50,8 @@ export interface MatmulOptions {
 
 export interface MatmulEngine {
   load(weights: PackedMatrix): LoadedMatrix;
+  /** Like load, for tiles that are still to come: no copy of them exists outside of the engine. */
+  reserve(shape: Omit<PackedMatrix, 'tiles'>): ReservedMatrix;
   release(weights: LoadedMatrix): void;
   /**
    * @param in0 - [rows, K] float32 holding bf16 values (SrcB).

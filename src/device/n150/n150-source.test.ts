@@ -104,9 +104,9 @@ describe('N150 source', () => {
   it('names recipe, tier, formats, every knob and what was derived', async () => {
     const packed: string[] = [];
     const options = parseDeviceOptions('tier=exact,recipe=ttnn-0.81');
-    const source = await createN150Source(checkpoint, options, engine, (done, total) =>
-      packed.push(`${done}/${total}`),
-    );
+    const source = await createN150Source(checkpoint, options, engine, {
+      onPacking: (done, total) => packed.push(`${done}/${total}`),
+    });
     expect(source.info.label).toBe('N150 device model, tier exact, recipe ttnn-0.81');
     expect(source.info.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
     expect(source.info.dtypes).toMatchObject({ weights: 'BFP8_B', kvCache: 'BFP8_B', logits: 'BFP8_B' });

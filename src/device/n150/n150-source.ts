@@ -5,28 +5,28 @@ import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '..
 import { attentionCoresPerHead, finalNormSplit, layerNormSplit } from './chip.ts';
 import { KNOB_NAMES, type N150Config } from './compute-config.ts';
 import { createDecodeGraph } from './decode-graph.ts';
-import { loadDeviceWeights, type PackingProgress } from './device-weights.ts';
+import { loadDeviceWeights, type WeightOptions } from './device-weights.ts';
 import type { MatmulEngine } from './matmul-engine.ts';
 
 /** Rows that pass through the layers together; changes no bit. */
 const ROWS_PER_BATCH = 128;
 
-/** Logits made at once are at most this many values (16 MiB). */
-const LOGITS_PER_BATCH = 1 << 22;
+/** Logits made at once are at most this many values (128 MiB): all rows of a batch for Qwen2's 152,064 tokens. */
+const LOGITS_PER_BATCH = 1 << 25;
 
 /**
  * Packs the checkpoint for the device and opens an empty sequence.
  *
  * @param engine - used, not owned: closing the source leaves it open.
- * @param onPacking - told after each packed layer.
+ * @param options - progress of the packing, weight cache on disk, memory budget; they change no bit.
  */
 export async function createN150Source(
   checkpoint: Checkpoint,
   config: N150Config,
   engine: MatmulEngine,
-  onPacking?: PackingProgress,
+  options: WeightOptions = {},
 ): Promise<LogitsSource> {
-  const weights = loadDeviceWeights(checkpoint, config, engine, onPacking);
+  const weights = await loadDeviceWeights(checkpoint, config, engine, options);
   const graph = createDecodeGraph(checkpoint.config, config, weights, engine);
   const { vocabSize, hiddenSize } = checkpoint.config;
   const info = await sourceInfo(checkpoint, config);
@@ -48,7 +48,7 @@ export async function createN150Source(
     for (let start = 0; start < tokenIds.length; start += ROWS_PER_BATCH) {
       const batch = tokenIds.subarray(start, start + ROWS_PER_BATCH);
       const taps = new Map<TapName, Float32Array>();
-      const normed = graph.run(batch, length, shift, (tap, rows) => {
+      const normed = await graph.run(batch, length, shift, (tap, rows) => {
         if (wantedTaps.has(tap)) taps.set(tap, rows.slice());
       });
       const firstPosition = length;
@@ -57,7 +57,7 @@ export async function createN150Source(
       if (want.rows === 'none' || (want.rows === 'last' && !isLastBatch)) continue;
       for (let row = want.rows === 'last' ? batch.length - 1 : 0; row < batch.length; row += rowsPerLogits) {
         const end = Math.min(row + rowsPerLogits, batch.length);
-        const logits = graph.logits(normed.subarray(row * hiddenSize, end * hiddenSize), end - row);
+        const logits = await graph.logits(normed.subarray(row * hiddenSize, end * hiddenSize), end - row);
         for (let i = row; i < end; i++) {
           await onRow({
             position: firstPosition + i,
@@ -85,8 +85,7 @@ export async function createN150Source(
       return Promise.resolve();
     },
     close(): Promise<void> {
-      weights.release(engine);
-      return Promise.resolve();
+      return weights.release();
     },
   };
 }

@@ -2,7 +2,7 @@
 // Exactness: the bits of the plain twins in matrix-unit/, for any number of threads and any number of rows at once.
 import { DeviceError, ShapeError } from '../../../errors.ts';
 import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
-import { TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
+import { packedBytes, TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
 import type {
   LoadedMatrix,
   MatmulEngine,
@@ -62,14 +62,21 @@ export function createEngineOnPool(pool: KernelPool): MatmulEngine {
     });
   }
 
+  const reserve: MatmulEngine['reserve'] = ({ format, k, n }) => {
+    const bytes = packedBytes(format, k, n);
+    const start = heap.allocate(bytes);
+    const matrix: Resident = { format, k, n, start };
+    residents.add(matrix);
+    return { matrix, tiles: heap.bytes(start, bytes) };
+  };
+
   return {
-    load({ format, k, n, tiles }) {
-      const start = heap.allocate(tiles.length);
-      heap.bytes(start, tiles.length).set(tiles);
-      const resident: Resident = { format, k, n, start };
-      residents.add(resident);
-      return resident;
+    load(weights) {
+      const { matrix, tiles } = reserve(weights);
+      tiles.set(weights.tiles);
+      return matrix;
     },
+    reserve,
     release(weights) {
       const resident = requireResident(weights);
       residents.delete(resident);

@@ -27,7 +27,7 @@ export interface SharedHeap {
   /** @returns start of a region of at least `bytes`, aligned to 64; content unspecified. */
   allocate(bytes: number): number;
   free(start: number): void;
-  /** Views die with the next growth: take a fresh one after every allocate. */
+  /** Views of what is allocated now; growth never moves the memory, so they stay good until it is freed. */
   bytes(start: number, length: number): Uint8Array;
   floats(start: number, length: number): Float32Array;
   ints(start: number, length: number): Int32Array;

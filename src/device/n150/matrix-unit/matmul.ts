@@ -1,5 +1,6 @@
 // The plain TypeScript matmul engine: the definition of every tier, which the WASM kernels reproduce bit for bit.
 import { InternalError, ShapeError } from '../../../errors.ts';
+import { packedBytes } from '../../../tensor/tile-layout.ts';
 import type { LoadedMatrix, MatmulEngine, MatmulTier, PackedMatrix } from '../matmul-engine.ts';
 import { matmulExact } from './matmul-exact.ts';
 import { matmulFast } from './matmul-fast.ts';
@@ -16,11 +17,16 @@ const MATMUL_OF_TIER: Readonly<Record<MatmulTier, Matmul>> = {
 /** @returns an engine that keeps weights packed and unpacks one row of tiles at a time. */
 export function createPlainMatmulEngine(): MatmulEngine {
   const loaded = new Map<LoadedMatrix, PackedMatrix>();
+  const load = (weights: PackedMatrix): LoadedMatrix => {
+    const handle: LoadedMatrix = { k: weights.k, n: weights.n, format: weights.format };
+    loaded.set(handle, weights);
+    return handle;
+  };
   return {
-    load(weights: PackedMatrix): LoadedMatrix {
-      const handle: LoadedMatrix = { k: weights.k, n: weights.n, format: weights.format };
-      loaded.set(handle, weights);
-      return handle;
+    load,
+    reserve({ format, k, n }) {
+      const tiles = new Uint8Array(packedBytes(format, k, n));
+      return { matrix: load({ format, k, n, tiles }), tiles };
     },
     release(weights: LoadedMatrix): void {
       loaded.delete(weights);

@@ -1,0 +1,93 @@
+// Hands packed matrices to the graph, unit by unit: all kept in the engine, or one at a time with the next one read ahead.
+// Exactness: the same bytes reach the engine either way, so no bit of a result depends on it.
+import type { LoadedMatrix, MatmulEngine } from '../matmul-engine.ts';
+import type { CacheProgress, WeightCache } from './weight-cache.ts';
+import type { WeightUnit } from './weight-units.ts';
+
+export interface WeightSupply {
+  /** Runs `use` with the matrices of a unit; they may be gone afterwards. */
+  withUnit<T>(unit: number, use: (matrices: readonly LoadedMatrix[]) => T): Promise<T>;
+  /** Gives everything back to the engine. */
+  release(): Promise<void>;
+}
+
+/** Loads every unit once: from the cache, or packed in memory without one. */
+export async function supplyResident(
+  units: readonly WeightUnit[],
+  engine: MatmulEngine,
+  cache: WeightCache | undefined,
+  onProgress: CacheProgress,
+): Promise<WeightSupply> {
+  cache?.prepare(units, onProgress);
+  const loaded: LoadedMatrix[][] = [];
+  for (const [index, unit] of units.entries()) {
+    if (cache === undefined) {
+      loaded.push(unit.map((recipe) => engine.load(recipe.pack())));
+      onProgress(index + 1, units.length);
+    } else {
+      const reading = startReading(unit, engine, cache);
+      await reading.done;
+      loaded.push(reading.matrices);
+    }
+  }
+  return {
+    withUnit: (unit, use) => Promise.resolve(use(loaded[unit]!)),
+    release() {
+      for (const matrix of loaded.flat()) engine.release(matrix);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Reads a unit when it is needed and the following one while that is used; at most two are in the engine at once. */
+export function supplyStreamed(units: readonly WeightUnit[], engine: MatmulEngine, cache: WeightCache): WeightSupply {
+  let ahead: (Reading & { readonly unit: number }) | undefined;
+
+  const readAhead = (unit: number): void => {
+    ahead = { ...startReading(units[unit]!, engine, cache), unit };
+    // A failure is told by whoever waits for the unit.
+    ahead.done.catch(() => {});
+  };
+
+  async function dropAhead(): Promise<void> {
+    if (ahead === undefined) return;
+    const { done, matrices } = ahead;
+    ahead = undefined;
+    // Memory that a read still writes to must not be handed out again.
+    await done.catch(() => {});
+    for (const matrix of matrices) engine.release(matrix);
+  }
+
+  return {
+    async withUnit(unit, use) {
+      if (ahead?.unit !== unit) {
+        await dropAhead();
+        readAhead(unit);
+      }
+      const { done, matrices } = ahead!;
+      await done;
+      ahead = undefined;
+      if (units.length > 1) readAhead((unit + 1) % units.length);
+      try {
+        return use(matrices);
+      } finally {
+        for (const matrix of matrices) engine.release(matrix);
+      }
+    },
+    release: dropAhead,
+  };
+}
+
+interface Reading {
+  readonly matrices: LoadedMatrix[];
+  readonly done: Promise<void>;
+}
+
+function startReading(unit: WeightUnit, engine: MatmulEngine, cache: WeightCache): Reading {
+  const reserved = unit.map((recipe) => ({ recipe, ...engine.reserve(recipe) }));
+  // All reads end before `done` settles, failed or not.
+  const done = Promise.allSettled(reserved.map(({ recipe, tiles }) => cache.read(recipe, tiles))).then((outcomes) => {
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  });
+  return { matrices: reserved.map(({ matrix }) => matrix), done };
+}

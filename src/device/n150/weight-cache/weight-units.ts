@@ -1,0 +1,94 @@
+// What of a checkpoint is packed, in the order it is used: five matrices a layer, then the lm_head in slices of columns.
+// Source: n150-numerics E: base names, the lm_head's slices of 32,064 outputs.
+import { layerPrefix } from '../../../checkpoint/tensor-names.ts';
+import type { Checkpoint } from '../../../checkpoint/weights.ts';
+import { packedBytes } from '../../../tensor/tile-layout.ts';
+import type { N150Config } from '../compute-config.ts';
+import { packTransposedWeights } from '../host-packing.ts';
+import type { PackedMatrix, WeightFormat } from '../matmul-engine.ts';
+
+/** Outputs of one lm_head slice: a multiple of 32, so that no tile and no group of 16 is cut. */
+const HEAD_SLICE_COLUMNS = 32_064;
+
+/** One packed matrix [K, N] and how to make it. */
+export interface WeightRecipe {
+  /** The original's name of the tensor, without mesh and format. */
+  readonly baseName: string;
+  readonly format: WeightFormat;
+  readonly k: number;
+  readonly n: number;
+  pack(): PackedMatrix;
+}
+
+/** Matrices that are loaded and dropped together. */
+export type WeightUnit = readonly WeightRecipe[];
+
+/** Order of the matrices in a layer's unit. */
+export const LAYER_MATRICES = ['qkvProj', 'oProj', 'gateProj', 'upProj', 'downProj'] as const;
+
+/** Units 0 … layers - 1 are the layers (LAYER_MATRICES each); the rest are slices of the lm_head, one matrix each. */
+export function weightUnits(checkpoint: Checkpoint, config: N150Config): readonly WeightUnit[] {
+  const layers = Array.from({ length: checkpoint.config.layers }, (_, layer) =>
+    layerUnit(checkpoint, layerPrefix(layer), config),
+  );
+  return [...layers, ...headUnits(checkpoint, config)];
+}
+
+export function unitBytes(unit: WeightUnit): number {
+  return unit.reduce((sum, { format, k, n }) => sum + packedBytes(format, k, n), 0);
+}
+
+function layerUnit(checkpoint: Checkpoint, prefix: string, config: N150Config): WeightUnit {
+  const linear = (baseName: string, ...parts: string[]): WeightRecipe => {
+    const names = parts.map((part) => `${prefix}.${part}.weight`);
+    const shapes = names.map((name) => checkpoint.tensors.get(name)!.shape);
+    const k = shapes[0]![1]!;
+    const n = shapes.reduce((sum, shape) => sum + shape[0]!, 0);
+    const options = { format: config.weightFormat, rounding: config.hostBfpRounding };
+    return {
+      baseName: `${prefix}.${baseName}`,
+      format: config.weightFormat,
+      k,
+      n,
+      pack: () => packTransposedWeights(concatenate(names.map((name) => checkpoint.readFloat32(name))), n, k, options),
+    };
+  };
+  return [
+    linear('self_attn.wqkv_sharded', 'self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'),
+    linear('self_attn.wo_height_sharded', 'self_attn.o_proj'),
+    linear('mlp.w1_sharded', 'mlp.gate_proj'),
+    linear('mlp.w3_sharded', 'mlp.up_proj'),
+    linear('mlp.w2_sharded', 'mlp.down_proj'),
+  ];
+}
+
+function headUnits(checkpoint: Checkpoint, config: N150Config): WeightUnit[] {
+  const { vocabSize, hiddenSize: k } = checkpoint.config;
+  const count = Math.ceil(vocabSize / HEAD_SLICE_COLUMNS);
+  const options = { format: config.lmHeadFormat, rounding: config.hostBfpRounding };
+  return Array.from({ length: count }, (_, slice) => {
+    const firstRow = slice * HEAD_SLICE_COLUMNS;
+    const n = Math.min(HEAD_SLICE_COLUMNS, vocabSize - firstRow);
+    return [
+      {
+        baseName: `output_lm_head_${count}_split_shard_${slice}`,
+        format: config.lmHeadFormat,
+        k,
+        n,
+        pack: () => packTransposedWeights(checkpoint.readRows(checkpoint.lmHeadName, firstRow, n), n, k, options),
+      },
+    ];
+  });
+}
+
+/** The parts one after the other. */
+export function concatenate(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
+  let start = 0;
+  for (const part of parts) {
+    whole.set(part, start);
+    start += part.length;
+  }
+  return whole;
+}
