@@ -38,24 +38,17 @@ export interface ExponentialSums {
 }
 
 /**
- * Writes exp(row[i] - shift) and sums it, plain and weighted with the difference from the other row.
+ * Sums exp(row[i] - shift), plain and weighted with the difference from the other row.
  *
  * @param row - [n] float32, finite, none above `shift`.
  * @param other - [n] float32, finite.
- * @param exponentials - at least [n] float64, overwritten.
  */
-export function exponentiate(
-  row: Float32Array,
-  other: Float32Array,
-  shift: number,
-  exponentials: Float64Array,
-): ExponentialSums {
+export function sumExponentials(row: Float32Array, other: Float32Array, shift: number): ExponentialSums {
   let sum = 0;
   let weightedDifference = 0;
   for (let i = 0; i < row.length; i++) {
     const logit = row[i]!;
     const value = expOfNonPositive(logit - shift);
-    exponentials[i] = value;
     sum += value;
     weightedDifference += value * (logit - other[i]!);
   }
@@ -88,18 +81,6 @@ export function naturalLog(x: number): number {
   const odd = z * (0.6666666666666735 + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586)));
   const halfSquare = 0.5 * f * f;
   return exponent * LN2_HIGH - (halfSquare - (s * (halfSquare + even + odd) + exponent * LN2_LOW) - f);
-}
-
-const LOG_STEPS = 128;
-const STEP_LOGS = Float64Array.from({ length: LOG_STEPS + 1 }, (_, j) => naturalLog(1 + j / LOG_STEPS));
-const STEP_RECIPROCALS = Float64Array.from({ length: LOG_STEPS + 1 }, (_, j) => 1 / (1 + j / LOG_STEPS));
-
-/** ln(x) for 1 <= x <= 2 by table and series, for loops over a row; absolute error below 1e-15. */
-export function naturalLogOfOneToTwo(x: number): number {
-  const j = ((x - 1) * LOG_STEPS + 0.5) | 0;
-  const r = x * STEP_RECIPROCALS[j]! - 1;
-  const square = r * r;
-  return STEP_LOGS[j]! + (r - square * (1 / 2 - r * (1 / 3) + square * (1 / 4 - r * (1 / 5) + square * (1 / 6))));
 }
 
 /** 10 log10(ratio): decibels of a ratio of energies. */

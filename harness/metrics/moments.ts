@@ -10,6 +10,14 @@ export interface MomentsAndCorrelation {
   /** Sums of squared distances from the mean. */
   readonly goldenSquares: number;
   readonly actualSquares: number;
+  /** PCC of `actual` with each control row; null where a row is missing or constant. */
+  readonly controlPccs: readonly [number | null, number | null];
+}
+
+/** A golden row kept as a negative control, with its sum of squared distances from the mean. */
+export interface ControlRow {
+  readonly row: Float32Array;
+  readonly squares: number;
 }
 
 /**
@@ -19,6 +27,8 @@ export interface MomentsAndCorrelation {
  * @param actual - [n] float32, same.
  * @param goldenScan - of golden.
  * @param actualScan - of actual.
+ * @param controls - golden rows [n] of other positions; they share this pass because memory is what it waits for. A
+ *   centred row sums to 0, so their means are not needed.
  *
  * Exactness: means first, then centred sums; the residual is summed from centred differences, so that it is right even
  * where the rows agree to the last bits.
@@ -28,8 +38,13 @@ export function measureMoments(
   actual: Float32Array,
   goldenScan: RowScan,
   actualScan: RowScan,
+  controls: readonly [ControlRow | null, ControlRow | null],
 ): MomentsAndCorrelation {
   const n = golden.length;
+  const firstControl = controls[0]?.row ?? actual;
+  const secondControl = controls[1]?.row ?? actual;
+  let firstProducts = 0;
+  let secondProducts = 0;
   const goldenMean = goldenScan.mean;
   const actualMean = actualScan.mean;
   let goldenSquares = 0;
@@ -49,6 +64,8 @@ export function measureMoments(
     goldenSquares += x * x;
     actualSquares += y * y;
     products += x * y;
+    firstProducts += y * firstControl[i]!;
+    secondProducts += y * secondControl[i]!;
     differenceSquares += difference * difference;
     absoluteErrors += error;
     if (error > maxAbs) {
@@ -77,6 +94,10 @@ export function measureMoments(
     correlation,
     goldenSquares,
     actualSquares,
+    controlPccs: [
+      pccWithControl(controls[0], firstProducts, actualSquares),
+      pccWithControl(controls[1], secondProducts, actualSquares),
+    ],
     moments: {
       cosine:
         goldenEnergy === 0 || actualEnergy === 0
@@ -99,35 +120,8 @@ export function measureMoments(
   };
 }
 
-/** A golden row kept as a negative control, with its sum of squared distances from the mean. */
-export interface ControlRow {
-  readonly row: Float32Array;
-  readonly squares: number;
-}
-
-/**
- * PCC of one row with two others in one pass: the centred row needs no second mean, since it sums to 0.
- *
- * @param actual - [n] float32, finite.
- * @param mean - of actual; `squares` its sum of squared distances from it.
- * @returns null where a row is missing or constant.
- */
-export function correlateControls(
-  actual: Float32Array,
-  { mean, squares }: { readonly mean: number; readonly squares: number },
-  first: ControlRow | null,
-  second: ControlRow | null,
-): [number | null, number | null] {
-  const firstRow = first?.row ?? actual;
-  const secondRow = second?.row ?? actual;
-  let firstProducts = 0;
-  let secondProducts = 0;
-  for (let i = 0; i < actual.length; i++) {
-    const centred = actual[i]! - mean;
-    firstProducts += centred * firstRow[i]!;
-    secondProducts += centred * secondRow[i]!;
-  }
-  const pccWith = (control: ControlRow | null, products: number): number | null =>
-    control === null || control.squares === 0 || squares === 0 ? null : pccFromSums(products, control.squares, squares);
-  return [pccWith(first, firstProducts), pccWith(second, secondProducts)];
+function pccWithControl(control: ControlRow | null, products: number, squares: number): number | null {
+  return control === null || control.squares === 0 || squares === 0
+    ? null
+    : pccFromSums(products, control.squares, squares);
 }

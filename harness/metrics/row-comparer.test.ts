@@ -35,12 +35,9 @@ describe('RowComparer', () => {
   it.each([0.02, 0.3, 3])('finds the divergences of their definitions at noise %f', (noiseSd) => {
     const device = noisyRowExample(golden, noiseSd, 5);
     const [p, q] = [softmaxByDefinition(golden), softmaxByDefinition(device)];
-    const middle = p.map((pi, i) => (pi + q[i]!) / 2);
     const { distribution } = compare(golden, device);
     expect(distribution!.klNats).toBeCloseTo(klByDefinition(p, q), 12);
     expect(distribution!.klReverseNats).toBeCloseTo(klByDefinition(q, p), 12);
-    const js = (klByDefinition(p, middle) + klByDefinition(q, middle)) / 2;
-    expect(Math.abs(distribution!.jsNats / js - 1)).toBeLessThan(1e-8);
     expect(distribution!.textToken!.probability.golden).toBeCloseTo(p[14]!, 12);
     expect(distribution!.textToken!.logRatio).toBeCloseTo(Math.log(q[14]! / p[14]!), 12);
   });

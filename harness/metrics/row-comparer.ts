@@ -5,7 +5,7 @@ import { exponential } from './exp-log.ts';
 import { classifyFlip } from './flips.ts';
 import { countForbidden, inspectRows } from './hygiene.ts';
 import type { LogitsFormat } from './logits-format.ts';
-import { type ControlRow, correlateControls, measureMoments } from './moments.ts';
+import { type ControlRow, type MomentsAndCorrelation, measureMoments } from './moments.ts';
 import { correlate } from './pcc.ts';
 import { judgePcc, judgeStrict } from './pcc-semantics.ts';
 import type { PccSemantics, RowChoice, RowControls, RowMetrics, TextToken, TopToken } from './row-metrics.ts';
@@ -34,8 +34,6 @@ export interface RowContext {
 /** Holds scratch memory and the golden rows for the negative controls; one per variant. */
 export class RowComparer {
   readonly options: RowComparerOptions;
-  readonly #goldenScratch: Float64Array;
-  readonly #actualScratch: Float64Array;
   readonly #goldenScan: RowScan;
   readonly #actualScan: RowScan;
   #previous: ControlRow | null = null;
@@ -44,8 +42,6 @@ export class RowComparer {
 
   constructor(options: RowComparerOptions) {
     this.options = options;
-    this.#goldenScratch = new Float64Array(options.vocabSize);
-    this.#actualScratch = new Float64Array(options.vocabSize);
     this.#goldenScan = createRowScan(options.vocabSize);
     this.#actualScan = createRowScan(options.vocabSize);
     this.#spare = new Float32Array(options.vocabSize);
@@ -89,10 +85,12 @@ export class RowComparer {
     const scans = hasMask
       ? { golden: freshScan(rows.golden), actual: freshScan(rows.actual) }
       : { golden: goldenScan, actual: actualScan };
-    const measured = measureMoments(rows.golden, rows.actual, scans.golden, scans.actual);
+    // Control rows hold the whole vocabulary, so they are left out where a part is masked.
+    const controls = hasMask ? ([null, null] as const) : ([this.#previous, this.#unrelated] as const);
+    const measured = measureMoments(rows.golden, rows.actual, scans.golden, scans.actual, controls);
     const { moments, correlation } = measured;
-    const goldenSoftmax = softmax(rows.golden, rows.actual, scans.golden.max, this.#goldenScratch);
-    const actualSoftmax = softmax(rows.actual, rows.golden, scans.actual.max, this.#actualScratch);
+    const goldenSoftmax = softmax(rows.golden, rows.actual, scans.golden.max);
+    const actualSoftmax = softmax(rows.actual, rows.golden, scans.actual.max);
     const logNormalisers = { golden: goldenSoftmax.logNormaliser, actual: actualSoftmax.logNormaliser };
     return {
       hygiene,
@@ -101,11 +99,11 @@ export class RowComparer {
         semantics === 'strict' ? judgeStrict(correlation, pccMinimum) : judgePcc(semantics, golden, actual, pccMinimum),
       moments: rows.ids === null ? moments : { ...moments, maxAbsIndex: rows.ids[moments.maxAbsIndex]! },
       distribution: {
-        ...measureDivergences(rows.golden, rows.actual, goldenSoftmax, actualSoftmax),
+        ...measureDivergences(goldenSoftmax, actualSoftmax),
         textToken: textTokenOf(golden, actual, nextTokenId, logNormalisers),
       },
       choice: this.#choose(golden, actual, goldenSoftmax, actualSoftmax),
-      controls: hasMask ? this.#forgetPrevious() : this.#control(golden, actual, measured),
+      controls: hasMask ? this.#forgetPrevious() : this.#keepAsControl(golden, measured),
     };
   }
 
@@ -135,17 +133,13 @@ export class RowComparer {
     };
   }
 
-  #control(
-    golden: Float32Array,
-    actual: Float32Array,
-    sums: { goldenSquares: number; actualSquares: number },
-  ): RowControls {
-    const device = { mean: this.#actualScan.mean, squares: sums.actualSquares };
-    const [previous, unrelated] = correlateControls(actual, device, this.#previous, this.#unrelated);
-    const kept = this.#previous?.row ?? this.#spare;
-    kept.set(golden);
-    this.#previous = { row: kept, squares: sums.goldenSquares };
-    return { pccPreviousGolden: previous, pccUnrelatedGolden: unrelated };
+  /** Keeps the golden row as the next row's control and hands out what this row's controls showed. */
+  #keepAsControl(golden: Float32Array, { goldenSquares, controlPccs }: MomentsAndCorrelation): RowControls {
+    const [pccPreviousGolden, pccUnrelatedGolden] = controlPccs;
+    const row = this.#previous?.row ?? this.#spare;
+    row.set(golden);
+    this.#previous = { row, squares: goldenSquares };
+    return { pccPreviousGolden, pccUnrelatedGolden };
   }
 
   /** A row that cannot be compared is no control for the next one either. */

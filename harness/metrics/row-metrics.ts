@@ -90,8 +90,6 @@ export interface RowDistribution {
   readonly klNats: number;
   /** KL(actual || golden). */
   readonly klReverseNats: number;
-  /** Jensen-Shannon divergence, 0 … ln 2. */
-  readonly jsNats: number;
   readonly textToken: TextToken | null;
 }
 

@@ -11,12 +11,15 @@ import { BLOCK_SIZE, blockEnd, countBlocks, type RowScan } from './row-scan.ts';
 export function findTopIds(row: Float32Array, scan: RowScan, k: number): Int32Array {
   const ids = new Int32Array(Math.min(k, row.length));
   const values = new Float64Array(ids.length).fill(Number.NEGATIVE_INFINITY);
+  const blocks = countBlocks(row.length);
+  const floor = lowerBoundOfTop(scan.blockMax.subarray(0, blocks), ids.length);
   let filled = 0;
-  for (let block = 0; block < countBlocks(row.length); block++) {
-    if (filled === ids.length && scan.blockMax[block]! <= values[filled - 1]!) continue;
-    for (let id = block * BLOCK_SIZE; id < blockEnd(block, row.length); id++) {
+  for (let block = 0; block < blocks; block++) {
+    if (scan.blockMax[block]! < floor) continue;
+    const end = blockEnd(block, row.length);
+    for (let id = block * BLOCK_SIZE; id < end; id++) {
       const value = row[id]!;
-      if (filled === ids.length && value <= values[filled - 1]!) continue;
+      if (value < floor || (filled === ids.length && value <= values[filled - 1]!)) continue;
       let place = filled === ids.length ? filled - 1 : filled++;
       for (; place > 0 && values[place - 1]! < value; place--) {
         values[place] = values[place - 1]!;
@@ -27,6 +30,11 @@ export function findTopIds(row: Float32Array, scan: RowScan, k: number): Int32Ar
     }
   }
   return ids;
+}
+
+/** The k-th largest block maximum: k values of the row are at least as large, so none below it is among the k best. */
+function lowerBoundOfTop(blockMax: Float64Array, k: number): number {
+  return blockMax.length < k ? Number.NEGATIVE_INFINITY : blockMax.toSorted()[blockMax.length - k]!;
 }
 
 /**
@@ -40,9 +48,11 @@ export function findRanks(row: Float32Array, scan: RowScan, ids: Int32Array): In
   const ranks = new Int32Array(ids.length).fill(1);
   const values = Float64Array.from(ids, (id) => row[id]!);
   const lowest = values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
-  for (let block = 0; block < countBlocks(row.length); block++) {
+  const blocks = countBlocks(row.length);
+  for (let block = 0; block < blocks; block++) {
     if (scan.blockMax[block]! < lowest) continue;
-    for (let id = block * BLOCK_SIZE; id < blockEnd(block, row.length); id++) {
+    const end = blockEnd(block, row.length);
+    for (let id = block * BLOCK_SIZE; id < end; id++) {
       const value = row[id]!;
       if (value < lowest) continue;
       for (let j = 0; j < ids.length; j++) {

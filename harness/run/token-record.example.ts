@@ -31,7 +31,7 @@ export function tokenRecordExample(overrides: Partial<TokenRecord> = {}): TokenR
       constantBlocks: [],
     },
     moments: null,
-    distribution: { klNats: 0.0031, klReverseNats: 0.0032, jsNats: 0.0008, textToken: null },
+    distribution: { klNats: 0.0031, klReverseNats: 0.0032, textToken: null },
     choice: null,
     controls: { pccPreviousGolden: null, pccUnrelatedGolden: null },
     timing: { goldenMs: 1, actualMs: 2, compareMs: 0.5 },

@@ -161,7 +161,6 @@ export const TokenRecordSchema: z.ZodType<TokenRecord, unknown> = z.strictObject
     .strictObject({
       klNats: real,
       klReverseNats: real,
-      jsNats: real,
       textToken: z.strictObject({ id, probability: pairOf(real), logRatio: real }).nullable(),
     })
     .nullable(),
