@@ -48,7 +48,7 @@ const headerSchema: z.ZodType<CacheFileHeader> = z.strictObject({
 /** Why a file cannot be used, in a few words, or its header. */
 export type CacheFileState =
   | { readonly header: CacheFileHeader; readonly problem?: undefined }
-  | { readonly problem: string };
+  | { readonly header?: undefined; readonly problem: string };
 
 const DTYPE_NAMES: Readonly<Record<WeightFormat, string>> = {
   BFP8_B: 'BFLOAT8_B',

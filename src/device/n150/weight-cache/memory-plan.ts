@@ -7,7 +7,7 @@ import { unitBytes, type WeightUnit } from './weight-units.ts';
 const BUDGET_SHARE = 0.7;
 
 /** The kernels address at most 4 GiB; activations and results of 128 rows need their part of it. */
-export const RESIDENT_BYTES_MAX: number = 2 ** 32 - 2 ** 29;
+const RESIDENT_BYTES_MAX = 2 ** 32 - 2 ** 29;
 
 export interface WeightPlan {
   readonly mode: 'resident' | 'streamed';

@@ -1,0 +1,198 @@
+// The weight cache of a whole checkpoint: made once, reused, repaired, shared by processes, the same bits from every path.
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UsageError } from '../../../errors.ts';
+import { parseDeviceOptions } from '../device-options.ts';
+import type { WeightOptions } from '../device-weights.ts';
+import { equalShare, openFixture, readGoldenCase } from '../graph.fixture.ts';
+import { createKernelMatmulEngine } from '../kernels/kernel-matmul-engine.ts';
+import type { MatmulEngine } from '../matmul-engine.ts';
+import { createPlainMatmulEngine } from '../matrix-unit/matmul.ts';
+import { createN150Source } from '../n150-source.ts';
+import { planWeights } from './memory-plan.ts';
+import { cacheFolderName, openWeightCache } from './weight-cache.ts';
+import { supplyStreamed } from './weight-supply.ts';
+import { unitBytes, weightUnits } from './weight-units.ts';
+
+const checkpoint = openFixture('tiny-qwen2');
+const other = openFixture('tiny-qwen2-instruct');
+const config = parseDeviceOptions('');
+const units = weightUnits(checkpoint, config);
+const ids = readGoldenCase('general-0').tokenIds.slice(0, 9);
+/** Nothing fits, so everything is streamed. */
+const STREAMED = 1;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'qwen-pcc-cache-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** Logits of two feeds and a fresh start, by an engine with this many threads. */
+async function logitsOf(options: WeightOptions, engine: MatmulEngine, knobs = ''): Promise<Float32Array> {
+  const rows: number[] = [];
+  const source = await createN150Source(checkpoint, parseDeviceOptions(knobs), engine, options);
+  const keep = ({ logits }: { logits: Float32Array }): void => void rows.push(...logits);
+  await source.feed(ids.subarray(0, 5), { rows: 'all' }, keep);
+  await source.feed(ids.subarray(5, 7), { rows: 'none' }, keep);
+  await source.feed(ids.subarray(7, 9), { rows: 'last' }, keep);
+  await source.truncate(0);
+  await source.feed(ids.subarray(0, 3), { rows: 'last' }, keep);
+  await source.close();
+  return Float32Array.from(rows);
+}
+
+/** Modification times and sizes by file. */
+function snapshot(): Record<string, number> {
+  return Object.fromEntries(readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mtimeMs]));
+}
+
+async function prepare(source = checkpoint): Promise<void> {
+  const cache = await openWeightCache(folder, source, config.hostBfpRounding);
+  cache.prepare(weightUnits(source, config));
+}
+
+describe('streamed weights', () => {
+  it.each([
+    { threads: 1, knobs: 'tier=fast' },
+    { threads: 2, knobs: 'tier=fast' },
+    { threads: 2, knobs: 'tier=exact' },
+    { threads: 2, knobs: 'tier=fast,weightFormat=BFP4_B,lmHeadFormat=BF16,skipLayer=2' },
+  ])('give the bits of resident ones ($threads threads, $knobs)', async ({ threads, knobs }) => {
+    const engine = await createKernelMatmulEngine({ threads });
+    const inMemory = await logitsOf({}, engine, knobs);
+    const resident = await logitsOf({ weightCache: folder }, engine, knobs);
+    const streamed = await logitsOf({ weightCache: folder, memoryBytes: STREAMED }, engine, knobs);
+    await engine.close();
+    expect(new Set(inMemory).size).toBeGreaterThan(200);
+    expect(equalShare(resident, inMemory)).toBe(1);
+    expect(equalShare(streamed, inMemory)).toBe(1);
+  });
+
+  it('are never more than two units in the engine, and none after the release', async () => {
+    await prepare();
+    let held = 0;
+    let most = 0;
+    const plain = createPlainMatmulEngine();
+    const engine: MatmulEngine = {
+      ...plain,
+      reserve(shape) {
+        const reserved = plain.reserve(shape);
+        held += reserved.tiles.length;
+        most = Math.max(most, held);
+        return reserved;
+      },
+      release(matrix) {
+        held -= units
+          .flat()
+          .filter(({ k, n }) => k === matrix.k && n === matrix.n)
+          .map((recipe) => unitBytes([recipe]))[0]!;
+        plain.release(matrix);
+      },
+    };
+    const cache = await openWeightCache(folder, checkpoint, config.hostBfpRounding);
+    const supply = supplyStreamed(units, engine, cache);
+    for (const unit of [0, 1, 2, 5, 6, 0, 3]) await supply.withUnit(unit, () => expect(held).toBeGreaterThan(0));
+    await supply.release();
+    expect(most).toBe(planWeights(units, STREAMED).memoryBytes);
+    expect(held).toBe(0);
+  });
+
+  it('need a cache to stream from', async () => {
+    const engine = createPlainMatmulEngine();
+    const refused = createN150Source(checkpoint, config, engine, { memoryBytes: STREAMED });
+    await expect(refused).rejects.toThrow(UsageError);
+    await expect(refused).rejects.toThrow(/--weight-cache/);
+  });
+});
+
+describe('weight cache', () => {
+  it('is made with progress, then reused as it is', async () => {
+    const seen: string[] = [];
+    const cache = await openWeightCache(folder, checkpoint, config.hostBfpRounding);
+    cache.prepare(units, (ready, total) => seen.push(`${ready}/${total}`));
+    expect(seen).toEqual(['1/7', '2/7', '3/7', '4/7', '5/7', '6/7', '7/7']);
+    const made = snapshot();
+    expect(Object.keys(made)).toHaveLength(6 * 5 + 1);
+    expect(Object.keys(made)).toContain(
+      'output_lm_head_1_split_shard_0_multi_device_1_dtype_BFLOAT8_B_layout_TILE.bin',
+    );
+    await prepare();
+    expect(snapshot()).toEqual(made);
+  });
+
+  it('makes only what is stale, truncated, foreign or missing again', async () => {
+    await prepare();
+    const names = readdirSync(folder).sort();
+    const [stale, truncated, foreign, missing, ...rest] = names.map((name) => join(folder, name));
+    const wanted = names.map((name) => readFileSync(join(folder, name)));
+    const elsewhere = mkdtempSync(join(tmpdir(), 'qwen-pcc-cache-'));
+    const cacheOfOther = await openWeightCache(elsewhere, other, config.hostBfpRounding);
+    cacheOfOther.prepare(weightUnits(other, config).slice(0, 1));
+    copyFileSync(join(elsewhere, names[0]!), stale!);
+    rmSync(elsewhere, { recursive: true });
+    truncateSync(truncated!, 5000);
+    writeFileSync(foreign!, 'something else');
+    rmSync(missing!);
+    const untouched = rest.map((path) => statSync(path).mtimeMs);
+    expect(readFileSync(stale!).equals(wanted[0]!)).toBe(false);
+    await prepare();
+    expect(names.map((name, i) => readFileSync(join(folder, name)).equals(wanted[i]!))).not.toContain(false);
+    expect(rest.map((path) => statSync(path).mtimeMs)).toEqual(untouched);
+  });
+
+  it('makes a file with damaged tiles again when it is first read', async () => {
+    await prepare();
+    const name = readdirSync(folder).sort()[0]!;
+    const good = readFileSync(join(folder, name));
+    const bad = Buffer.from(good);
+    bad[bad.length - 1]! ^= 1;
+    writeFileSync(join(folder, name), bad);
+    const engine = createPlainMatmulEngine();
+    const repaired = await logitsOf({ weightCache: folder, memoryBytes: STREAMED }, engine);
+    expect(equalShare(repaired, await logitsOf({}, engine))).toBe(1);
+    expect(readFileSync(join(folder, name)).equals(good)).toBe(true);
+  });
+
+  it('takes away old temporary files of dead processes, and no others', async () => {
+    const dead = join(folder, 'a.bin.999999999.tmp');
+    const fresh = join(folder, 'b.bin.999999999.tmp');
+    const alive = join(folder, `c.bin.${process.pid}.tmp`);
+    for (const path of [dead, fresh, alive]) appendFileSync(path, 'half');
+    for (const path of [dead, alive]) utimesSync(path, 1, 1);
+    await prepare();
+    expect([dead, fresh, alive].map((path) => existsSync(path))).toEqual([false, true, true]);
+  });
+
+  it("has the original's folders", () => {
+    expect(cacheFolderName('BFP8_B', false)).toBe('tensor_cache_bfp8');
+    expect(cacheFolderName('BFP8_B', true)).toBe('tensor_cache_instruct_bfp8');
+    expect(cacheFolderName('BF16', true)).toBe('tensor_cache_instruct_bf16');
+  });
+});
+
+describe('memory plan', () => {
+  it('keeps weights that fit the budget and the kernels, else two units of them', () => {
+    const packedBytes = units.reduce((sum, unit) => sum + unitBytes(unit), 0);
+    expect(planWeights(units, packedBytes)).toMatchObject({ mode: 'resident', packedBytes, memoryBytes: packedBytes });
+    const streamed = planWeights(units, packedBytes - 1);
+    expect(streamed).toMatchObject({ mode: 'streamed', packedBytes });
+    expect(streamed.memoryBytes).toBeLessThan(packedBytes);
+    const large = Array.from({ length: 28 }, () => [{ ...units[0]![0]!, k: 3584, n: 40_000 }]);
+    expect(planWeights(large, 2 ** 40)).toMatchObject({ mode: 'streamed' });
+  });
+});
