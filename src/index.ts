@@ -1,5 +1,11 @@
 // The public names of the shared ground and the device under test.
 export { type ModelConfig, readModelConfig } from './checkpoint/config.ts';
+export {
+  type DownloadEvent,
+  type DownloadOptions,
+  type DownloadResult,
+  downloadCheckpoint,
+} from './checkpoint/download.ts';
 export { type Checkpoint, openCheckpoint } from './checkpoint/weights.ts';
 export { type CaptureOptions, type CaptureSource, createCaptureSource } from './device/capture/capture-source.ts';
 export { openRecording, type Recording, type RecordingOptions } from './device/capture/recording.ts';

@@ -4,7 +4,7 @@ import { EXIT_CODES } from '../../src/errors.ts';
 const MEANINGS: Readonly<Record<keyof typeof EXIT_CODES, string>> = {
   pass: 'pass',
   accuracyFail: 'accuracy fail: the gate, or a vector, found a difference',
-  usage: 'usage: options or files that cannot be used, or a full disk',
+  usage: 'usage: options or files that cannot be used, a full disk, or a hub out of reach',
   deviceFault: 'device fault: the device side broke down',
   comparisonInvalid: 'comparison invalid: other tokens, positions or vocabulary, not finite, or not all judged',
   referenceFault: 'reference fault: the reference side broke down',

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
+import { getWeightsCommand } from './get-weights-command.ts';
 import { inspectCommand } from './inspect-command.ts';
 import { packageVersion } from './package-root.ts';
 import { recordCommand } from './record-command.ts';
@@ -16,7 +17,7 @@ export function createProgram(): Command {
       'after',
       '\nWith no option, `qwen-pcc validate` judges the N150 device model on both tiny checkpoints of the package.',
     );
-  for (const command of [validateCommand(), inspectCommand(), doctorCommand(), recordCommand()]) {
+  for (const command of [validateCommand(), inspectCommand(), doctorCommand(), recordCommand(), getWeightsCommand()]) {
     program.addCommand(command.addHelpText('after', exitCodesHelp()));
   }
   // Subcommands do not inherit these; an exit inside commander would skip our exit codes.
