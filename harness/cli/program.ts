@@ -6,6 +6,7 @@ import { getWeightsCommand } from './get-weights-command.ts';
 import { inspectCommand } from './inspect-command.ts';
 import { packageVersion } from './package-root.ts';
 import { recordCommand } from './record-command.ts';
+import { synthesizeCommand } from './synthesize-command.ts';
 import { validateCommand } from './validate-command.ts';
 
 export function createProgram(): Command {
@@ -17,7 +18,14 @@ export function createProgram(): Command {
       'after',
       '\nWith no option, `qwen-pcc validate` judges the N150 device model on both tiny checkpoints of the package.',
     );
-  for (const command of [validateCommand(), inspectCommand(), doctorCommand(), recordCommand(), getWeightsCommand()]) {
+  for (const command of [
+    validateCommand(),
+    inspectCommand(),
+    doctorCommand(),
+    recordCommand(),
+    synthesizeCommand(),
+    getWeightsCommand(),
+  ]) {
     program.addCommand(command.addHelpText('after', exitCodesHelp()));
   }
   // Subcommands do not inherit these; an exit inside commander would skip our exit codes.

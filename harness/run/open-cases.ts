@@ -1,11 +1,14 @@
 // From checkpoint folders, prompts and device to cases that can run.
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { createReference, type Precision } from '../../reference/onnx-reference.ts';
 import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
 import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
 import type { RecordedPrompt } from '../../src/device/capture/recording-format.ts';
 import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
+import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
 import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import { createN150Source } from '../../src/device/n150/n150-source.ts';
 import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
@@ -22,6 +25,7 @@ import {
 } from './plan.ts';
 import type { RunCase } from './run-validate.ts';
 import { allTaps } from './taps.ts';
+import { weightCacheFolder } from './weight-cache-folder.ts';
 
 export interface CaseOptions {
   /** Checkpoint folders, a case each. */
@@ -40,12 +44,20 @@ export interface CaseOptions {
   /** Threads of each side; as many as the machine has if absent. */
   readonly threads?: number;
   readonly limits: SequenceLimits;
+  /** Most bytes of packed device weights in memory; 70 % of the free memory if absent. */
+  readonly memoryBytes?: number;
+  /** Folder for packed weights, and $QWEN_DIR (`weightCacheFolder`). */
+  readonly weightCache?: string;
+  readonly qwenDir?: string;
+  readonly onPacking?: PackingProgress;
   /** Taps that the reference prepares for; none without it. */
   readonly taps?: readonly TapName[] | 'all';
 }
 
 /** The token that ends a turn in Qwen2's chat template. */
 const CHAT_END = '<|im_end|>';
+/** In the place of the sha256 of a tokenizer.json that the folder does not have. */
+const NO_TOKENIZER = 'none';
 
 /**
  * Opens checkpoints, tokenizers and recordings (headers only), encodes the prompts and refuses what cannot run.
@@ -75,14 +87,19 @@ export function openCases(options: CaseOptions): RunCase[] {
       name: names[i]!,
       prompts,
       eosTokenIds,
-      tokenizerSha256: tokenizer.sha256,
-      textOf: (tokenId) => tokenizer.tokenText(tokenId),
-      decode: (tokenIds) => tokenizer.decode(tokenIds),
+      tokenizerSha256: tokenizer?.sha256 ?? NO_TOKENIZER,
+      textOf: (tokenId) => tokenizer?.tokenText(tokenId) ?? idText(tokenId),
+      decode: (tokenIds) => tokenizer?.decode(tokenIds) ?? [...tokenIds].map(idText).join(''),
       layers: checkpoint.config.layers,
       openReference: () => openReference(checkpoint, options, recordings.reference),
-      openDevice: () => openDevice(checkpoint, options, recordings.device),
+      openDevice: () => openDevice(model, options, recordings.device),
     };
   });
+}
+
+/** How a token is shown without a tokenizer. */
+function idText(tokenId: number): string {
+  return `<id ${tokenId}>`;
 }
 
 interface Recordings {
@@ -104,15 +121,16 @@ function openRecordings({ device, reference }: CaseOptions): Recordings {
 
 interface Model {
   readonly checkpoint: Checkpoint;
-  readonly tokenizer: Tokenizer;
+  /** Undefined for a folder without tokenizer.json: its prompts have to be ids. */
+  readonly tokenizer: Tokenizer | undefined;
   readonly family: WeightsFamily;
 }
 
 function openModel(folder: string): Model {
   const checkpoint = openCheckpoint(folder);
-  const tokenizer = loadTokenizer(folder);
-  requireVocabulary(tokenizer, checkpoint.config.vocabSize, checkpoint.name);
-  const chatEnd = tokenizer.encode(CHAT_END);
+  const tokenizer = existsSync(join(folder, 'tokenizer.json')) ? loadTokenizer(folder) : undefined;
+  if (tokenizer !== undefined) requireVocabulary(tokenizer, checkpoint.config.vocabSize, checkpoint.name);
+  const chatEnd = tokenizer?.encode(CHAT_END) ?? [];
   const chatEndId = chatEnd.length === 1 ? chatEnd[0] : undefined;
   return { checkpoint, tokenizer, family: weightsFamily(checkpoint.name, checkpoint.config.eosTokenIds, chatEndId) };
 }
@@ -176,7 +194,7 @@ async function requireGoldenOf(checkpoint: Checkpoint, golden: Recording): Promi
 }
 
 async function openDevice(
-  checkpoint: Checkpoint,
+  { checkpoint, family }: Model,
   options: CaseOptions,
   captured: Recording | undefined,
 ): Promise<LogitsSource> {
@@ -186,8 +204,21 @@ async function openDevice(
   const engine = await createKernelMatmulEngine({
     threads: device.config.threads || threads || availableParallelism(),
   });
+  const { weightCache, qwenDir, memoryBytes, onPacking } = options;
+  const folder = weightCacheFolder({
+    checkpointFolder: own.folder,
+    format: device.config.weightFormat,
+    isInstruct: own === checkpoint && family === 'instruct',
+    weightCache,
+    qwenDir,
+  });
+  const weights = {
+    ...(folder === undefined ? {} : { weightCache: folder }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(onPacking === undefined ? {} : { onPacking }),
+  };
   try {
-    return new OwningSource(await createN150Source(own, device.config, engine), () => engine.close());
+    return new OwningSource(await createN150Source(own, device.config, engine, weights), () => engine.close());
   } catch (error) {
     await engine.close();
     throw error;

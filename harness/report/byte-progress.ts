@@ -1,0 +1,34 @@
+// A progress bar on stderr for long writes, counted in gigabytes; silent when stderr is not a terminal.
+import { SingleBar } from 'cli-progress';
+
+export interface ByteProgress {
+  update(done: number, total: number): void;
+  close(): void;
+}
+
+/** @param stream - where to draw: a terminal, or nothing is drawn. */
+export function createByteProgress(stream: NodeJS.WriteStream): ByteProgress {
+  if (!stream.isTTY) return { update: () => undefined, close: () => undefined };
+  const bar = new SingleBar({
+    stream,
+    format: '{bar} {percentage} %  {doneGb}/{totalGb} GB  {eta_formatted} left',
+    barsize: 24,
+    hideCursor: true,
+    clearOnComplete: true,
+    stopOnComplete: false,
+  });
+  const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(2);
+  let isOpen = false;
+  return {
+    update(done, total) {
+      const shown = { doneGb: gigabytes(done), totalGb: gigabytes(total) };
+      if (!isOpen) bar.start(total, 0, shown);
+      isOpen = true;
+      bar.update(done, shown);
+    },
+    close() {
+      if (isOpen) bar.stop();
+      isOpen = false;
+    },
+  };
+}
