@@ -154,6 +154,20 @@ describe('a dropped connection', () => {
     expect(existsSync(path.join(folder, partName()))).toBe(false);
   });
 
+  it('may drop again and again as long as a megabyte comes each time', async () => {
+    const large = Buffer.alloc(10 << 20, 5);
+    await hub.close();
+    hub = await startFakeHub({ 'config.json': Buffer.from('{}'), 'model.safetensors': large });
+    hub.fault = ({ path: asked, range }, response, content) => {
+      if (!asked.endsWith('/model.safetensors')) return false;
+      dropAfter(1.2 * 2 ** 20, content!, range, response);
+      return true;
+    };
+    await download();
+    expect(onDisk('model.safetensors').equals(large)).toBe(true);
+    expect(events.filter(({ kind }) => kind === 'retrying').length).toBeGreaterThan(5);
+  });
+
   it('waits twice as long before each retry', async () => {
     hub.fault = (_, response) => {
       response.writeHead(503).end();

@@ -9,7 +9,7 @@ import { answerError, fileError, PassingFault, reasonOf } from './hub-errors.ts'
 import type { HubFile } from './hub-listing.ts';
 
 /** An attempt that brought this much starts the count of retries anew. */
-const ADVANCE_BYTES = 16 << 20;
+const ADVANCE_BYTES = 1 << 20;
 
 export interface FileDownload {
   readonly folder: string;
