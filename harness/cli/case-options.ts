@@ -5,7 +5,7 @@ import { parseDeviceSpec, parseReferenceSpec } from '../run/device-spec.ts';
 import { type CaseOptions, openCases } from '../run/open-cases.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, type SequenceLimits } from '../run/plan.ts';
 import type { RunCase } from '../run/run-validate.ts';
-import { oneOf, wholeNumber } from './option-values.ts';
+import { byteCount, oneOf, wholeNumber } from './option-values.ts';
 import { packageFile, recordedCheckpoint, tinyCheckpoints } from './package-root.ts';
 
 /** As commander hands them over. */
@@ -20,6 +20,8 @@ export interface CaseCommandOptions {
   readonly reference: string;
   readonly precision: Precision;
   readonly threads?: number;
+  readonly memory?: number;
+  readonly weightCache?: string;
 }
 
 export function addCaseOptions(command: Command): Command {
@@ -51,7 +53,16 @@ export function addCaseOptions(command: Command): Command {
         .argParser(oneOf('--precision', ['fp32', 'bf16']))
         .default('fp32'),
     )
-    .option('--threads <n>', 'threads of each side (default: all)', wholeNumber('--threads', 1));
+    .option('--threads <n>', 'threads of each side (default: all)', wholeNumber('--threads', 1))
+    .option(
+      '--memory <size>',
+      "the N150 model's packed weights that may stay in memory, bytes or with MiB or GiB; more is streamed from the weight cache (default: 70 % of the free memory)",
+      byteCount('--memory'),
+    )
+    .option(
+      '--weight-cache <dir>',
+      "where packed weights are kept, a folder a checkpoint (default: N150 in $QWEN_DIR for QWEN_DIR's checkpoint, else nowhere)",
+    );
 }
 
 /** Limits of every sequence of a run. */
@@ -60,8 +71,13 @@ export function limitsOf({ maxNewTokens, maxSeqLen }: CaseCommandOptions): Seque
 }
 
 /** @throws UsageError, InputError, each naming the option or file. */
-export function casesOf(options: CaseCommandOptions, taps?: CaseOptions['taps']): RunCase[] {
-  const { weights, deviceWeights, prompts, prompt: only, threads, precision } = options;
+export function casesOf(
+  options: CaseCommandOptions,
+  taps?: CaseOptions['taps'],
+  onPacking?: CaseOptions['onPacking'],
+): RunCase[] {
+  const { weights, deviceWeights, prompts, prompt: only, threads, precision, memory, weightCache } = options;
+  const qwenDir = process.env['QWEN_DIR'];
   const device = parseDeviceSpec(options.device);
   const reference = parseReferenceSpec(options.reference);
   const recording = device.kind === 'capture' ? device.file : reference.kind === 'golden' ? reference.file : undefined;
@@ -72,6 +88,10 @@ export function casesOf(options: CaseCommandOptions, taps?: CaseOptions['taps'])
     ...(only === undefined ? {} : { only }),
     ...(threads === undefined ? {} : { threads }),
     ...(taps === undefined ? {} : { taps }),
+    ...(memory === undefined ? {} : { memoryBytes: memory }),
+    ...(weightCache === undefined ? {} : { weightCache }),
+    ...(qwenDir === undefined ? {} : { qwenDir }),
+    ...(onPacking === undefined ? {} : { onPacking }),
     defaultPrompts: defaultPrompts(),
     device,
     reference,

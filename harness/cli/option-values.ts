@@ -25,6 +25,21 @@ export function wholeNumber(option: string, least: number): (text: string) => nu
   };
 }
 
+const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, mib: 2 ** 20, gib: 2 ** 30 };
+
+/** @returns a reader of sizes: bytes, or with a unit MiB or GiB. */
+export function byteCount(option: string): (text: string) => number {
+  return (text) => {
+    const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*(|MiB|GiB)$/i.exec(text) ?? [];
+    const bytes = Math.floor(Number(digits) * BYTE_UNITS[unit?.toLowerCase() ?? '']!);
+    if (digits !== undefined && Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+    throw new UsageError(`${option} must be a number of bytes, or of MiB or GiB; got "${text}".`, {
+      code: 'OPTION_VALUE',
+      hint: `for example ${option} 8GiB.`,
+    });
+  };
+}
+
 /** Reads a correlation to be reached: -1 … 1. */
 export function correlation(option: string): (text: string) => number {
   return (text) => {

@@ -6,7 +6,7 @@ import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { PCC_SEMANTICS, type PccSemantics } from '../metrics/row-metrics.ts';
 import { createChalk } from '../report/plain-table.ts';
-import { createProgress } from '../report/progress.ts';
+import { createProgress, type RunProgress } from '../report/progress.ts';
 import { terminalSummary } from '../report/terminal.ts';
 import { tokensPlannedMax } from '../run/plan.ts';
 import { findRunFolder } from '../run/read-run-folder.ts';
@@ -57,13 +57,13 @@ export function validateCommand(): Command {
 
 async function validate(options: ValidateOptions): Promise<void> {
   const startedAt = new Date();
-  const plan = planOf(options);
+  const progress = createProgress(process.stderr);
+  const plan = planOf(options, progress);
   const folder =
     options.resume === undefined
       ? RunFolder.create(options.out, startedAt, describePlan(plan))
       : RunFolder.resume(findRunFolder(options.resume, options.out), describePlan(plan));
   const interrupt = onInterrupt('stopping after this token; what was judged is kept');
-  const progress = createProgress(process.stderr);
   progress.start(
     plan.cases
       .flatMap(({ prompts }) => prompts)
@@ -90,7 +90,7 @@ async function validate(options: ValidateOptions): Promise<void> {
   }
 }
 
-function planOf(options: ValidateOptions): RunPlan {
+function planOf(options: ValidateOptions, progress: RunProgress): RunPlan {
   const { threshold, semantics, mode, device, reference } = options;
   if (mode === 'free' && (device.startsWith('capture') || reference.startsWith('golden'))) {
     throw new UsageError('a recording cannot run free: it has rows only for the tokens that were recorded.', {
@@ -99,7 +99,7 @@ function planOf(options: ValidateOptions): RunPlan {
     });
   }
   return {
-    cases: casesOf(options),
+    cases: casesOf(options, undefined, (ready, total) => progress.packing(ready, total)),
     limits: limitsOf(options),
     mode: mode === 'free' ? 'freeRunning' : 'teacherForced',
     judge: { semantics, pccMinimum: threshold, rules: defaultRules({ pccMinimum: threshold }) },

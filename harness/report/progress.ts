@@ -5,6 +5,8 @@ import { SingleBar } from 'cli-progress';
 export interface RunProgress {
   /** Called once, before the first token: the most tokens there can be; texts that end early leave the bar short. */
   start(tokens: number): void;
+  /** The device's weights are being packed or looked up: so many layers and slices of the lm_head are ready. */
+  packing(ready: number, total: number): void;
   /** A token was judged. */
   advance(caseName: string, promptName: string, judged: number): void;
   close(): void;
@@ -12,7 +14,8 @@ export interface RunProgress {
 
 /** @param stream - where to draw: a terminal, or nothing is drawn. */
 export function createProgress(stream: NodeJS.WriteStream): RunProgress {
-  if (!stream.isTTY) return { start: () => undefined, advance: () => undefined, close: () => undefined };
+  if (!stream.isTTY)
+    return { start: () => undefined, packing: () => undefined, advance: () => undefined, close: () => undefined };
   const bar = new SingleBar({
     stream,
     format: '{bar} {value}/{total} tokens  {eta_formatted} left  {where}',
@@ -25,6 +28,11 @@ export function createProgress(stream: NodeJS.WriteStream): RunProgress {
   return {
     start(tokens) {
       bar.start(tokens, 0, { where: '' });
+    },
+    packing(ready, total) {
+      bar.update({ where: ready < total ? `packing weights, ${ready} of ${total}` : '' });
+      // Packing never yields to the timer that draws.
+      bar.render();
     },
     advance(caseName, promptName, judged) {
       bar.update(judged, { where: `${caseName} · ${promptName}` });

@@ -8,6 +8,7 @@ import { createCaptureSource } from '../../src/device/capture/capture-source.ts'
 import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
 import type { RecordedPrompt } from '../../src/device/capture/recording-format.ts';
 import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
+import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
 import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import { createN150Source } from '../../src/device/n150/n150-source.ts';
 import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
@@ -24,6 +25,7 @@ import {
 } from './plan.ts';
 import type { RunCase } from './run-validate.ts';
 import { allTaps } from './taps.ts';
+import { weightCacheFolder } from './weight-cache-folder.ts';
 
 export interface CaseOptions {
   /** Checkpoint folders, a case each. */
@@ -42,6 +44,12 @@ export interface CaseOptions {
   /** Threads of each side; as many as the machine has if absent. */
   readonly threads?: number;
   readonly limits: SequenceLimits;
+  /** Most bytes of packed device weights in memory; 70 % of the free memory if absent. */
+  readonly memoryBytes?: number;
+  /** Folder for packed weights, and $QWEN_DIR (`weightCacheFolder`). */
+  readonly weightCache?: string;
+  readonly qwenDir?: string;
+  readonly onPacking?: PackingProgress;
   /** Taps that the reference prepares for; none without it. */
   readonly taps?: readonly TapName[] | 'all';
 }
@@ -84,7 +92,7 @@ export function openCases(options: CaseOptions): RunCase[] {
       decode: (tokenIds) => tokenizer?.decode(tokenIds) ?? [...tokenIds].map(idText).join(''),
       layers: checkpoint.config.layers,
       openReference: () => openReference(checkpoint, options, recordings.reference),
-      openDevice: () => openDevice(checkpoint, options, recordings.device),
+      openDevice: () => openDevice(model, options, recordings.device),
     };
   });
 }
@@ -186,7 +194,7 @@ async function requireGoldenOf(checkpoint: Checkpoint, golden: Recording): Promi
 }
 
 async function openDevice(
-  checkpoint: Checkpoint,
+  { checkpoint, family }: Model,
   options: CaseOptions,
   captured: Recording | undefined,
 ): Promise<LogitsSource> {
@@ -196,8 +204,21 @@ async function openDevice(
   const engine = await createKernelMatmulEngine({
     threads: device.config.threads || threads || availableParallelism(),
   });
+  const { weightCache, qwenDir, memoryBytes, onPacking } = options;
+  const folder = weightCacheFolder({
+    checkpointFolder: own.folder,
+    format: device.config.weightFormat,
+    isInstruct: own === checkpoint && family === 'instruct',
+    weightCache,
+    qwenDir,
+  });
+  const weights = {
+    ...(folder === undefined ? {} : { weightCache: folder }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(onPacking === undefined ? {} : { onPacking }),
+  };
   try {
-    return new OwningSource(await createN150Source(own, device.config, engine), () => engine.close());
+    return new OwningSource(await createN150Source(own, device.config, engine, weights), () => engine.close());
   } catch (error) {
     await engine.close();
     throw error;
