@@ -1,9 +1,10 @@
 // Benchmark of the kernels against the plain TypeScript twins that define them, on one thread.
+
+import { DEMO_MATMUL } from '../../src/device/n150/demo-matmul.fixture.ts';
 import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import { MATMUL_TIERS, type MatmulTier } from '../../src/device/n150/matmul-engine.ts';
 import { createPlainMatmulEngine } from '../../src/device/n150/matrix-unit/matmul.ts';
 import { type Benchmark, type BenchResult, ratios, timeInTurns } from './benchmark.ts';
-import { DEMO_MATMUL } from './matmul-options.ts';
 import { bf16Values, packedWeights } from './random-values.ts';
 
 const SHAPE = { rows: 32, k: 512, n: 512 } as const;

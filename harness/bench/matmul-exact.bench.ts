@@ -1,9 +1,10 @@
 // Benchmark of tier exact: multiplications a second, every fidelity phase counted as one.
+
+import { DEMO_MATMUL } from '../../src/device/n150/demo-matmul.fixture.ts';
 import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import type { MatmulOptions } from '../../src/device/n150/matmul-engine.ts';
 import { PHASE_COUNT } from '../../src/numerics/fidelity.ts';
 import { type Benchmark, timeInTurns } from './benchmark.ts';
-import { DEMO_MATMUL } from './matmul-options.ts';
 import { bf16Values, packedWeights } from './random-values.ts';
 
 const SHAPE = { rows: 128, k: 3584, n: 1024 } as const;

@@ -1,8 +1,9 @@
 // Benchmark of tier fast: an MLP projection of Qwen2-7B on the kernels, beside ONNX Runtime's Gemm of the same shape.
+
+import { DEMO_MATMUL } from '../../src/device/n150/demo-matmul.fixture.ts';
 import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import { createBareGemm } from './bare-gemm.ts';
 import { type Benchmark, ratios, timeInTurns } from './benchmark.ts';
-import { DEMO_MATMUL } from './matmul-options.ts';
 import { bf16Values, packedWeights } from './random-values.ts';
 
 const SHAPE = { rows: 128, k: 3584, n: 18944 } as const;

@@ -1,5 +1,6 @@
 // Kernels against their plain twins: every tail length, format, fidelity and knob, on ordinary and on hostile operands.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEMO_MATMUL } from '../demo-matmul.fixture.ts';
 import { packMatrix } from '../host-packing.ts';
 import {
   MATH_FIDELITIES,
@@ -13,16 +14,6 @@ import { createPlainMatmulEngine } from '../matrix-unit/matmul.ts';
 import { createKernelMatmulEngine } from './kernel-matmul-engine.ts';
 import { bf16Operands, OPERAND_KINDS, type OperandKind } from './operands.fixture.ts';
 
-const DEMO: MatmulOptions = {
-  tier: 'fast',
-  mathFidelity: 'HiFi2',
-  fp32DestAcc: false,
-  packerL1Acc: true,
-  in0BlockW: 1,
-  intermediateFormat: 'BF16',
-  outputFormat: 'BF16',
-  bfp8PackDoubleRound: true,
-};
 const WEIGHT_FORMATS: readonly WeightFormat[] = ['BFP8_B', 'BFP4_B', 'BF16'];
 
 /** Every combination of knobs that a kernel of ttnn runs. */
@@ -92,24 +83,24 @@ function compare(shape: Case, options: MatmulOptions): void {
 describe.each(MATMUL_TIERS)('kernels of tier %s', (tier) => {
   it('equal the twin for 1 to 13 rows', () => {
     for (let rows = 1; rows <= 13; rows++) {
-      compare({ rows, k: 40, n: 35, format: 'BFP8_B', kind: 'plain', seed: rows }, { ...DEMO, tier });
+      compare({ rows, k: 40, n: 35, format: 'BFP8_B', kind: 'plain', seed: rows }, { ...DEMO_MATMUL, tier });
     }
   });
 
   it('equal the twin for 1 to 67 and for 129 columns', () => {
     for (const n of [...Array.from({ length: 67 }, (_, i) => i + 1), 129]) {
-      compare({ rows: 2, k: 33, n, format: 'BFP8_B', kind: 'plain', seed: n }, { ...DEMO, tier });
+      compare({ rows: 2, k: 33, n, format: 'BFP8_B', kind: 'plain', seed: n }, { ...DEMO_MATMUL, tier });
     }
   });
 
   it('equal the twin for K of 1 to 130', () => {
     for (let k = 1; k <= 130; k++) {
-      compare({ rows: 2, k, n: 5, format: 'BFP8_B', kind: 'wide', seed: k }, { ...DEMO, tier });
+      compare({ rows: 2, k, n: 5, format: 'BFP8_B', kind: 'wide', seed: k }, { ...DEMO_MATMUL, tier });
     }
   });
 
   it('equal the twin for more rows than one block takes', () => {
-    compare({ rows: 131, k: 33, n: 70, format: 'BFP8_B', kind: 'plain', seed: 5 }, { ...DEMO, tier });
+    compare({ rows: 131, k: 33, n: 70, format: 'BFP8_B', kind: 'plain', seed: 5 }, { ...DEMO_MATMUL, tier });
   });
 
   // The float tiers say nothing on the sign of a NaN, which the packer turns into a signed infinity.
@@ -121,7 +112,7 @@ describe.each(MATMUL_TIERS)('kernels of tier %s', (tier) => {
       for (const mathFidelity of MATH_FIDELITIES) {
         for (const knobs of KNOBS) {
           seed += 1;
-          compare({ rows: 7, k: 150, n: 45, format, kind, seed }, { ...DEMO, tier, mathFidelity, ...knobs });
+          compare({ rows: 7, k: 150, n: 45, format, kind, seed }, { ...DEMO_MATMUL, tier, mathFidelity, ...knobs });
         }
       }
     });

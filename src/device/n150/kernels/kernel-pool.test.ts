@@ -1,22 +1,12 @@
 // The worker pool: same bits for any number of threads, dead workers are named, and nothing hangs.
 import { describe, expect, it } from 'vitest';
 import { DeviceError, ShapeError } from '../../../errors.ts';
+import { DEMO_MATMUL } from '../demo-matmul.fixture.ts';
 import { packMatrix } from '../host-packing.ts';
-import { MATMUL_TIERS, type MatmulOptions } from '../matmul-engine.ts';
+import { MATMUL_TIERS } from '../matmul-engine.ts';
 import { createEngineOnPool, createKernelMatmulEngine } from './kernel-matmul-engine.ts';
 import { createKernelPool, MAXIMUM_THREADS } from './kernel-pool.ts';
 import { bf16Operands } from './operands.fixture.ts';
-
-const OPTIONS: MatmulOptions = {
-  tier: 'fast',
-  mathFidelity: 'HiFi2',
-  fp32DestAcc: false,
-  packerL1Acc: true,
-  in0BlockW: 1,
-  intermediateFormat: 'BF16',
-  outputFormat: 'BF16',
-  bfp8PackDoubleRound: true,
-};
 
 // Large enough to wake the workers, with a half panel at the end and more rows than one block.
 const [rows, k, n] = [150, 96, 353];
@@ -32,7 +22,7 @@ describe('kernel pool', () => {
     for (const threads of [1, 2, 3, 5]) {
       const engine = await createKernelMatmulEngine({ threads });
       const loaded = engine.load(weights);
-      for (let run = 0; run < 3; run++) results.push(engine.matmul(in0, rows, loaded, { ...OPTIONS, tier }));
+      for (let run = 0; run < 3; run++) results.push(engine.matmul(in0, rows, loaded, { ...DEMO_MATMUL, tier }));
       await engine.close();
     }
     expect(new Set(results[0]).size).toBeGreaterThan(1000);
@@ -42,9 +32,9 @@ describe('kernel pool', () => {
   it.each(MATMUL_TIERS)('gives each row the same bits alone as among others in tier %s', async (tier) => {
     const engine = await createKernelMatmulEngine({ threads: 2 });
     const loaded = engine.load(weights);
-    const together = engine.matmul(in0, rows, loaded, { ...OPTIONS, tier });
+    const together = engine.matmul(in0, rows, loaded, { ...DEMO_MATMUL, tier });
     for (const row of [0, 5, 127, 128, 149]) {
-      const alone = engine.matmul(in0.slice(row * k, (row + 1) * k), 1, loaded, { ...OPTIONS, tier });
+      const alone = engine.matmul(in0.slice(row * k, (row + 1) * k), 1, loaded, { ...DEMO_MATMUL, tier });
       expect(hasSameBits(alone, together.slice(row * n, (row + 1) * n))).toBe(true);
     }
     await engine.close();
@@ -55,7 +45,7 @@ describe('kernel pool', () => {
     const engine = createEngineOnPool(pool);
     const loaded = engine.load(weights);
     await pool.workers[0]!.terminate();
-    expect(() => engine.matmul(in0, rows, loaded, OPTIONS)).toThrow(/worker 1 exited with code 1/);
+    expect(() => engine.matmul(in0, rows, loaded, DEMO_MATMUL)).toThrow(/worker 1 exited with code 1/);
     await engine.close();
   });
 
@@ -66,9 +56,9 @@ describe('kernel pool', () => {
     // Not awaited: the exit is not known yet when the job begins.
     const terminated = pool.workers[0]!.terminate();
     expect(() => {
-      for (let run = 0; run < 1000; run++) engine.matmul(in0, rows, loaded, OPTIONS);
+      for (let run = 0; run < 1000; run++) engine.matmul(in0, rows, loaded, DEMO_MATMUL);
     }).toThrow(DeviceError);
-    expect(() => engine.matmul(in0, rows, loaded, OPTIONS)).toThrow(/KERNEL_WORKER|silent|exited/);
+    expect(() => engine.matmul(in0, rows, loaded, DEMO_MATMUL)).toThrow(/KERNEL_WORKER|silent|exited/);
     await terminated;
     await engine.close();
   });
@@ -85,20 +75,20 @@ describe('kernel matmul engine', () => {
     const engine = await createKernelMatmulEngine({ threads: 1 });
     const other = await createKernelMatmulEngine({ threads: 1 });
     const loaded = engine.load(weights);
-    expect(() => engine.matmul(in0, rows + 1, loaded, OPTIONS)).toThrow(ShapeError);
-    expect(() => other.matmul(in0, rows, loaded, OPTIONS)).toThrow(/not loaded in this engine/);
+    expect(() => engine.matmul(in0, rows + 1, loaded, DEMO_MATMUL)).toThrow(ShapeError);
+    expect(() => other.matmul(in0, rows, loaded, DEMO_MATMUL)).toThrow(/not loaded in this engine/);
     engine.release(loaded);
-    expect(() => engine.matmul(in0, rows, loaded, OPTIONS)).toThrow(/not loaded in this engine/);
+    expect(() => engine.matmul(in0, rows, loaded, DEMO_MATMUL)).toThrow(/not loaded in this engine/);
     expect(() => engine.release(loaded)).toThrow(DeviceError);
     const again = engine.load(weights);
     await engine.close();
-    expect(() => engine.matmul(in0, rows, again, OPTIONS)).toThrow(/closed/);
+    expect(() => engine.matmul(in0, rows, again, DEMO_MATMUL)).toThrow(/closed/);
     await other.close();
   });
 
   it('gives no rows for no rows', async () => {
     const engine = await createKernelMatmulEngine({ threads: 1 });
-    expect(engine.matmul(new Float32Array(0), 0, engine.load(weights), OPTIONS)).toHaveLength(0);
+    expect(engine.matmul(new Float32Array(0), 0, engine.load(weights), DEMO_MATMUL)).toHaveLength(0);
     await engine.close();
   });
 });

@@ -2,21 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { UnsupportedError } from '../../../errors.ts';
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
+import { DEMO_MATMUL } from '../demo-matmul.fixture.ts';
 import { packMatrix, unpackMatrix } from '../host-packing.ts';
 import type { MatmulOptions, WeightFormat } from '../matmul-engine.ts';
 import { matmulFast } from './matmul-fast.ts';
 import { matmulFp32 } from './matmul-fp32.ts';
-
-const DEMO: MatmulOptions = {
-  tier: 'fast',
-  mathFidelity: 'HiFi2',
-  fp32DestAcc: false,
-  packerL1Acc: true,
-  in0BlockW: 1,
-  intermediateFormat: 'BF16',
-  outputFormat: 'BF16',
-  bfp8PackDoubleRound: true,
-};
 
 /** Reproducible numbers of mixed sign and magnitude, rounded to bfloat16. */
 function pseudoRandom(length: number, seed: number): Float32Array {
@@ -38,7 +28,7 @@ describe('matmulFast', () => {
 
   it('adds within a tile in order of k, rounds once per tile and puts the last tile on top', () => {
     const values = unpackMatrix(weights);
-    const actual = matmulFast(in0, rows, weights, DEMO);
+    const actual = matmulFast(in0, rows, weights, DEMO_MATMUL);
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < n; column++) {
         let accumulated = 0;
@@ -58,24 +48,26 @@ describe('matmulFast', () => {
   });
 
   it('gives each row the same bits alone as among others', () => {
-    const together = matmulFast(in0, rows, weights, DEMO);
+    const together = matmulFast(in0, rows, weights, DEMO_MATMUL);
     for (let row = 0; row < rows; row++) {
-      const alone = matmulFast(in0.slice(row * k, (row + 1) * k), 1, weights, DEMO);
+      const alone = matmulFast(in0.slice(row * k, (row + 1) * k), 1, weights, DEMO_MATMUL);
       expect(alone).toEqual(together.slice(row * n, (row + 1) * n));
     }
   });
 
   it('cuts the weights to five significant bits in LoFi', () => {
     const one = packed(Float32Array.of(1 + 1 / 64), 1, 1, 'BF16');
-    expect(matmulFast(Float32Array.of(1), 1, one, { ...DEMO, mathFidelity: 'LoFi' })[0]).toBe(1);
-    expect(matmulFast(Float32Array.of(1), 1, one, DEMO)[0]).toBe(1 + 1 / 64);
-    expect(matmulFast(Float32Array.of(1 + 1 / 128), 1, one, DEMO)[0]).toBe(1 + 1 / 64);
-    expect(matmulFast(Float32Array.of(1 + 1 / 128), 1, one, { ...DEMO, mathFidelity: 'HiFi4' })[0]).toBe(1 + 3 / 128);
+    expect(matmulFast(Float32Array.of(1), 1, one, { ...DEMO_MATMUL, mathFidelity: 'LoFi' })[0]).toBe(1);
+    expect(matmulFast(Float32Array.of(1), 1, one, DEMO_MATMUL)[0]).toBe(1 + 1 / 64);
+    expect(matmulFast(Float32Array.of(1 + 1 / 128), 1, one, DEMO_MATMUL)[0]).toBe(1 + 1 / 64);
+    expect(matmulFast(Float32Array.of(1 + 1 / 128), 1, one, { ...DEMO_MATMUL, mathFidelity: 'HiFi4' })[0]).toBe(
+      1 + 3 / 128,
+    );
   });
 
   it('keeps float32 sums in a 32-bit Dst and equals tier fp32 there when no bit is cut', () => {
     const options: MatmulOptions = {
-      ...DEMO,
+      ...DEMO_MATMUL,
       mathFidelity: 'HiFi4',
       fp32DestAcc: true,
       intermediateFormat: 'FP32',
@@ -83,12 +75,16 @@ describe('matmulFast', () => {
     };
     const plain = matmulFp32(in0, rows, weights, options);
     expect(matmulFast(in0, rows, weights, { ...options, packerL1Acc: false })).toEqual(plain);
-    expect(matmulFast(in0, rows, weights, DEMO)).not.toEqual(plain);
+    expect(matmulFast(in0, rows, weights, DEMO_MATMUL)).not.toEqual(plain);
   });
 
   it('refuses L1 accumulation in BFP8_B and FP32 partial sums of a 16-bit Dst', () => {
-    expect(() => matmulFast(in0, rows, weights, { ...DEMO, intermediateFormat: 'BFP8_B' })).toThrow(UnsupportedError);
-    expect(() => matmulFast(in0, rows, weights, { ...DEMO, intermediateFormat: 'FP32' })).toThrow(UnsupportedError);
-    expect(() => matmulFast(in0, rows, weights, { ...DEMO, in0BlockW: 0 })).toThrow(UnsupportedError);
+    expect(() => matmulFast(in0, rows, weights, { ...DEMO_MATMUL, intermediateFormat: 'BFP8_B' })).toThrow(
+      UnsupportedError,
+    );
+    expect(() => matmulFast(in0, rows, weights, { ...DEMO_MATMUL, intermediateFormat: 'FP32' })).toThrow(
+      UnsupportedError,
+    );
+    expect(() => matmulFast(in0, rows, weights, { ...DEMO_MATMUL, in0BlockW: 0 })).toThrow(UnsupportedError);
   });
 });

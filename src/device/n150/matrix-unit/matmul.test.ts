@@ -4,21 +4,13 @@ import { InternalError, ShapeError } from '../../../errors.ts';
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
 import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
 import { bitsOf, float32FromBits } from '../../../numerics/float-bits.ts';
+import { DEMO_MATMUL } from '../demo-matmul.fixture.ts';
 import { packMatrix, unpackMatrix } from '../host-packing.ts';
 import { MATH_FIDELITIES, type MatmulOptions } from '../matmul-engine.ts';
 import { createPlainMatmulEngine } from './matmul.ts';
 import { mvmul } from './mvmul.ts';
 
-const DEMO: MatmulOptions = {
-  tier: 'exact',
-  mathFidelity: 'HiFi2',
-  fp32DestAcc: false,
-  packerL1Acc: true,
-  in0BlockW: 1,
-  intermediateFormat: 'BF16',
-  outputFormat: 'BF16',
-  bfp8PackDoubleRound: true,
-};
+const DEMO: MatmulOptions = { ...DEMO_MATMUL, tier: 'exact' };
 
 function pseudoRandom(length: number, seed: number): Float32Array {
   let state = seed;

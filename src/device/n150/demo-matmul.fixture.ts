@@ -1,5 +1,6 @@
-// The matmul that the benchmarks run: the demo's knobs.
-import type { MatmulOptions } from '../../src/device/n150/matmul-engine.ts';
+// The matmul that tests and benchmarks start from: the linear layers of the 2024 demo.
+// Source: n150-numerics B.6, C.
+import type { MatmulOptions } from './matmul-engine.ts';
 
 export const DEMO_MATMUL: MatmulOptions = {
   tier: 'fast',
