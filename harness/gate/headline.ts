@@ -16,7 +16,7 @@ export function headlineOf(verdict: Omit<Verdict, 'headline'>): string {
   const room =
     tightest === null
       ? ''
-      : `; least headroom ${(100 * (tightest.headroom ?? 0)).toFixed(0)} % (${tightest.id} ${describeObserved(tightest)})`;
+      : `; least headroom ${(100 * (tightest.headroom ?? 0)).toFixed(0)} % (rule ${tightest.id}: ${describeObserved(tightest)})`;
   return `${tokens}${describePcc(rules)}${room}`;
 }
 
