@@ -39,7 +39,7 @@ describe('a checkpoint without a tokenizer', () => {
       { name: 'ids', promptIds: Int32Array.of(3, 4, 5), continuationIds: Int32Array.of(6) },
     ]);
     expect(only!.textOf(7)).toBe('<id 7>');
-    expect(only!.decode([7, 8])).toBe('<id 7><id 8>');
+    expect(only!.decode(Int32Array.of(7, 8))).toBe('<id 7><id 8>');
     expect(only!.tokenizerSha256).toBe('none');
   });
 
