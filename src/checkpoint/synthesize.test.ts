@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError, UnsupportedError, UsageError } from '../errors.ts';
+import { valuesFromBf16Patterns } from '../numerics/bf16.ts';
 import { parseModelConfig } from './config.ts';
 import { generationConfigJson, MODEL_NAMES, modelConfigJson, parseModelName } from './model-shapes.ts';
 import { planShards, shardIndexJson } from './shard-plan.ts';
 import { type SynthesizeOptions, synthesizeCheckpoint } from './synthesize.ts';
-import { massiveChannels } from './synthetic-weights.ts';
+import { createTensorFill, massiveChannels } from './synthetic-weights.ts';
 import { type Checkpoint, openCheckpoint } from './weights.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-synthesize-'));
@@ -86,7 +87,7 @@ describe('model names', () => {
 describe('synthesizeCheckpoint', () => {
   it('makes the same bytes for the same seed, on every machine', async () => {
     const { files } = await synthesize('same');
-    expect(files.map(sha256)).toEqual(['72a456927240f761e96b6e14beceacabe838f42a7f90afa8a2bc72d3df84fb95']);
+    expect(files.map(sha256)).toEqual(['8ac5eed2920bd2e7e84d4c36034f83c495f9252ab2f22cbb69cefcd65449cd68']);
   });
 
   it('makes other values for another seed', async () => {
@@ -112,9 +113,14 @@ describe('synthesizeCheckpoint', () => {
     const config = { ...TINY, vocab_size: 40_000, num_hidden_layers: 1, tie_word_embeddings: true };
     const checkpoint = await synthesize('seam', { config });
     const seam = (1 << 22) / 128;
+    const pieces = new Uint16Array(2 * 128);
+    createTensorFill('model.embed_tokens.weight', [40_000, 128], { config: checkpoint.config, seed: 1 })(
+      pieces,
+      (seam - 1) * 128,
+    );
     const around = checkpoint.readRows('model.embed_tokens.weight', seam - 1, 2);
-    expect(deviation(around)).toBeCloseTo(0.015, 2);
-    expect(around.subarray(128)).not.toEqual(checkpoint.readRows('model.embed_tokens.weight', 0, 1));
+    expect(around).toEqual(valuesFromBf16Patterns(pieces));
+    expect(deviation(around.filter((value) => value !== 0.5))).toBeCloseTo(0.015, 2);
   });
 
   it('stops at a signal and leaves nothing', async () => {
@@ -188,12 +194,12 @@ describe('synthetic weights', () => {
       up_proj: measured('model.layers.1.mlp.up_proj.weight', 128),
       down_proj: measured('model.layers.1.mlp.down_proj.weight', 320),
       lm_head: measured('lm_head.weight', 128),
-      embed_tokens: measured('model.embed_tokens.weight', 1),
+      // Without the constant channel.
+      embed_tokens: deviation(checkpoint.readFloat32('model.embed_tokens.weight').filter((value) => value !== 0.5)),
     };
-    const wanted = { q_proj: 1.2, v_proj: 0.9, up_proj: 1.2, down_proj: 1, lm_head: 1, embed_tokens: 0.015 };
+    const wanted = { q_proj: 0.7, v_proj: 0.9, up_proj: 1.2, down_proj: 1, lm_head: 1, embed_tokens: 0.015 };
     for (const [role, scale] of Object.entries(scales)) {
       // Six standard errors of a deviation over 8192 elements, the smallest of these tensors.
-      expect(scale / wanted[role as keyof typeof wanted], role).toBeCloseTo(1, 1);
       expect(Math.abs(scale / wanted[role as keyof typeof wanted] - 1), role).toBeLessThan(6 / Math.sqrt(2 * 8192));
     }
   });
@@ -202,14 +208,20 @@ describe('synthetic weights', () => {
     const checkpoint = await synthesize('massive');
     const channels = massiveChannels({ config: checkpoint.config, seed: 1 });
     expect(new Set(channels).size).toBe(4);
-    const down = checkpoint.readFloat32('model.layers.0.mlp.down_proj.weight');
-    const large = [...down.keys()].filter((i) => Math.abs(down[i]!) > 1);
-    expect(large.map((i) => Math.floor(i / 320))).toEqual(channels);
-    const units = large.map((i) => i % 320);
-    const gate = checkpoint.readFloat32('model.layers.0.mlp.gate_proj.weight');
-    const rows = Array.from({ length: 320 }, (_, row) => deviation(gate.subarray(row * 128, (row + 1) * 128)));
-    const median = rows.toSorted((a, b) => a - b)[160]!;
-    expect([...rows.keys()].filter((row) => rows[row]! > 4 * median)).toEqual(units);
+    const large = (name: string): number[] => {
+      const values = checkpoint.readFloat32(name);
+      return [...values.keys()].filter((i) => Math.abs(values[i]!) > 1);
+    };
+    const down = large('model.layers.0.mlp.down_proj.weight');
+    expect(down.map((i) => Math.floor(i / 320))).toEqual(channels);
+    const gate = large('model.layers.0.mlp.gate_proj.weight');
+    expect(gate.map((i) => Math.floor(i / 128))).toEqual(down.map((i) => i % 320));
+    expect(large('model.layers.0.mlp.up_proj.weight')).toEqual(gate);
+    const [constant, ...others] = new Set(gate.map((i) => i % 128));
+    expect(others).toEqual([]);
+    const embedding = checkpoint.readFloat32('model.embed_tokens.weight');
+    for (let token = 0; token < 512; token++) expect(embedding[token * 128 + constant!]).toBe(0.5);
+    expect(large('model.layers.1.mlp.down_proj.weight')).toEqual([]);
     const first = checkpoint.readFloat32('model.layers.0.input_layernorm.weight');
     const later = checkpoint.readFloat32('model.layers.1.input_layernorm.weight');
     for (const channel of channels) {

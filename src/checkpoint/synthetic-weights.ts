@@ -3,10 +3,11 @@
 // weights of an early down_proj, as known of language models of this size.
 // Exactness: IEEE additions, products, quotients and square roots only; the same bytes on every machine.
 import { InternalError } from '../errors.ts';
-import { bf16PatternsFromValues, valueFromBf16 } from '../numerics/bf16.ts';
+import { bf16PatternsFromValues } from '../numerics/bf16.ts';
 import { elementCount } from '../tensor/dtypes.ts';
 import type { ModelConfig } from './config.ts';
 import { fillPairs, scaledTable, standardValues, streamKey } from './synthetic-values.ts';
+import { EMBED_TOKENS } from './tensor-names.ts';
 
 /** Writes BF16 patterns of a tensor from element `firstElement` (even) on; `out` starts at a multiple of 4 bytes. */
 export type TensorFill = (out: Uint16Array, firstElement: number) => void;
@@ -15,8 +16,9 @@ export type TensorFill = (out: Uint16Array, firstElement: number) => void;
 export const KEY_BIAS_NORMS = { firstLayer: 605, lastLayer: 921, between: 22, channels: 512 } as const;
 /** Channels of the residual stream that become massive in layer 0. */
 const MASSIVE_CHANNELS = 4;
-/** Gate and up rows of the units that feed them are so much larger: their product reaches about 100. */
-const MASSIVE_UNIT_GAIN = 8;
+/** One channel of the embedding has this value for every token; gate and up of the massive units read it. */
+const CONSTANT_CHANNEL_VALUE = 0.5;
+const MASSIVE_UNIT_WEIGHT = 4;
 /** The one large weight of down_proj from such a unit to its channel. */
 const MASSIVE_WEIGHT = 2;
 /** Norms after layer 0 turn the massive channels down, as trained ones do. */
@@ -24,10 +26,10 @@ const MASSIVE_NORM_GAIN = 0.1;
 
 /** Standard deviation of a matrix times the square root of its inputs: what it does to a normalised row. */
 const GAINS: Readonly<Record<string, number>> = {
-  q_proj: 1.2,
+  q_proj: 0.7,
   k_proj: 1.2,
   v_proj: 0.9,
-  o_proj: 1,
+  o_proj: 0.7,
   gate_proj: 1.2,
   up_proj: 1.2,
   down_proj: 1,
@@ -37,7 +39,7 @@ const EMBEDDING_DEVIATION = 0.015;
 /** Spread of norm weights around their mean. */
 const NORM_SPREAD = 0.2;
 const FINAL_NORM_MEAN = 3;
-const QUERY_BIAS_DEVIATION = 0.5;
+const QUERY_BIAS_DEVIATION = 0.3;
 const VALUE_BIAS_DEVIATION = 0.05;
 
 export interface SyntheticModel {
@@ -62,40 +64,48 @@ function matrixFill(name: string, shape: readonly number[], model: SyntheticMode
   if (gain === undefined && role !== 'embed_tokens') throw unknownRole(name);
   const table = scaledTable(gain === undefined ? EMBEDDING_DEVIATION : gain / Math.sqrt(columns));
   const key = streamKey(model.seed, name);
-  const outliers = layerOf(name) === 0 ? matrixOutliers(role, columns, model) : [];
+  const outliers = outliersOf(name, shape, model);
   return (out, firstElement) => {
     fillPairs(new Uint32Array(out.buffer, out.byteOffset, (out.length + 1) >> 1), table, key, firstElement / 2);
-    for (const { start, end, change } of outliers) {
-      const last = Math.min(end, firstElement + out.length);
-      for (let i = Math.max(start, firstElement); i < last; i++) {
-        out[i - firstElement] = bf16(change(valueFromBf16(out[i - firstElement]!)));
-      }
+    for (const { start, step, pattern } of outliers) {
+      const skipped = Math.max(0, Math.ceil((firstElement - start) / step));
+      for (let i = start + skipped * step - firstElement; i < out.length; i += step) out[i] = pattern;
     }
   };
 }
 
+/** Every `step`-th element from `start` on, counted in the flattened matrix. */
 interface Outlier {
-  /** Flat indices, half open. */
   readonly start: number;
-  readonly end: number;
-  readonly change: (value: number) => number;
+  readonly step: number;
+  readonly pattern: number;
 }
 
-/** Layer 0: unit i fires high (gate and up), and one weight of down_proj carries it into massive channel i. */
-function matrixOutliers(role: string, columns: number, model: SyntheticModel): Outlier[] {
-  const units = distinctNumbers(model.config.intermediateSize, streamKey(model.seed, 'massive units').first);
-  if (role === 'gate_proj' || role === 'up_proj') {
-    return units.map((unit) => ({
-      start: unit * columns,
-      end: (unit + 1) * columns,
-      change: (value) => value * MASSIVE_UNIT_GAIN,
-    }));
-  }
-  if (role !== 'down_proj') return [];
-  return massiveChannels(model).map((channel, i) => {
-    const start = channel * columns + units[i]!;
-    return { start, end: start + 1, change: () => MASSIVE_WEIGHT };
+/**
+ * The constant channel opens a few units of layer 0, and one weight of down_proj carries each into its massive channel: as in
+ * trained models the massive values are nearly constant, and neighbours in a block float sit beside single large weights.
+ */
+function outliersOf(name: string, [rows = 0, columns = 0]: readonly number[], model: SyntheticModel): Outlier[] {
+  const { hiddenSize, intermediateSize } = model.config;
+  const constant = (streamKey(model.seed, 'constant channel').first >>> 0) % hiddenSize;
+  const single = (row: number, column: number, value: number): Outlier => ({
+    start: row * columns + column,
+    step: rows * columns,
+    pattern: bf16(value),
   });
+  if (name === EMBED_TOKENS) return [{ start: constant, step: columns, pattern: bf16(CONSTANT_CHANNEL_VALUE) }];
+  const units = distinctNumbers(intermediateSize, streamKey(model.seed, 'massive units').first);
+  switch (layerOf(name) === 0 ? roleOf(name) : '') {
+    case 'gate_proj':
+      return units.map((unit) => single(unit, constant, MASSIVE_UNIT_WEIGHT));
+    case 'up_proj':
+      // Massive values of both signs.
+      return units.map((unit, i) => single(unit, constant, i % 2 === 0 ? MASSIVE_UNIT_WEIGHT : -MASSIVE_UNIT_WEIGHT));
+    case 'down_proj':
+      return massiveChannels(model).map((channel, i) => single(channel, units[i]!, MASSIVE_WEIGHT));
+    default:
+      return [];
+  }
 }
 
 function vectorFill(values: Float64Array): TensorFill {
@@ -129,13 +139,14 @@ function normWeights(values: Float64Array, mean: number, damped: readonly number
 }
 
 /**
- * The norm sits in the pairs that rotate slowest (the last three eighths of each half of a head), where a bias is nearly
- * common to all keys: faster pairs would fix attention to a few distances, which no trained model does.
+ * Nearly all of the norm sits in the pairs that rotate slowest (the last sixteenth of each half of a head): single channels
+ * reach 200, the 16 neighbours of a block float share their exponent, and yet the bias is nearly common to all keys.
+ * Faster pairs would fix attention to a few distances, which no trained model does.
  */
 function keyBias(values: Float64Array, layer: number, { headDim, layers }: ModelConfig): Float64Array {
   const half = headDim / 2;
-  const firstSlow = Math.ceil((half * 5) / 8);
-  const shaped = values.map((value, i) => (i % half >= firstSlow ? value : value / 16));
+  const firstSlow = half - Math.ceil(half / 16);
+  const shaped = values.map((value, i) => (i % half >= firstSlow ? value : value / 64));
   const { firstLayer, lastLayer, between, channels } = KEY_BIAS_NORMS;
   const wanted = layer === 0 ? firstLayer : layer === layers - 1 ? lastLayer : between;
   let squares = 0;
