@@ -3,16 +3,18 @@ import { existsSync, statfsSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
-import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
 import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
+import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
 import { checkVectors, type VectorReport } from '../../src/device/n150/vector-check/check-vectors.ts';
 import { EXIT_CODES } from '../../src/errors.ts';
-import { loadTokenizer } from '../../src/text/tokenizer.ts';
-import { formatBytes } from '../report/format.ts';
+import { formatBytes, formatDuration } from '../report/format.ts';
 import { createChalk, plainTable } from '../report/plain-table.ts';
+import { type DevicePlan, ESTIMATED_POSITIONS, planDevice } from '../run/device-plan.ts';
 import { describeEnvironment } from '../run/environment.ts';
+import { openModel } from '../run/open-cases.ts';
 import { MAX_SEQ_LEN_DEFAULT } from '../run/plan.ts';
-import { wholeNumber } from './option-values.ts';
+import { weightCacheFolder } from '../run/weight-cache-folder.ts';
+import { byteCount, wholeNumber } from './option-values.ts';
 import { packageVersion, tinyCheckpoints } from './package-root.ts';
 
 interface DoctorOptions {
@@ -20,6 +22,8 @@ interface DoctorOptions {
   readonly vectors?: string;
   readonly out: string;
   readonly threads?: number;
+  readonly memory?: number;
+  readonly weightCache?: string;
   readonly json?: boolean;
 }
 
@@ -32,6 +36,12 @@ export function doctorCommand(): Command {
     .option('--vectors <dir>', 'check every vector file of this folder; exit code 1 on any mismatch')
     .option('--out <dir>', 'where run folders would go', 'reports')
     .option('--threads <n>', 'threads of the kernels (default: all)', wholeNumber('--threads', 1))
+    .option(
+      '--memory <size>',
+      'as for validate: packed weights that may stay in memory (default: 70 % of the free memory)',
+      byteCount('--memory'),
+    )
+    .option('--weight-cache <dir>', 'as for validate: where packed weights are kept')
     .option('--json', 'print JSON')
     .action(doctor);
 }
@@ -39,7 +49,7 @@ export function doctorCommand(): Command {
 async function doctor(options: DoctorOptions): Promise<void> {
   if (options.vectors !== undefined) return doctorVectors(options.vectors, options);
   const machine = describeMachine(options.out);
-  const checkpoints = (options.weights ?? tinyCheckpoints()).map(describeCheckpoint);
+  const checkpoints = (options.weights ?? tinyCheckpoints()).map((folder) => describeCheckpoint(folder, options));
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify({ version: packageVersion(), ...machine, checkpoints }, null, 2)}\n`);
     return;
@@ -59,14 +69,29 @@ async function doctor(options: DoctorOptions): Promise<void> {
     checkpoint.name,
     `${checkpoint.layers} layers, H ${checkpoint.hiddenSize}, V ${checkpoint.vocabSize}`,
     formatBytes(checkpoint.weightBytes),
-    formatBytes(checkpoint.deviceBytes),
+    formatBytes(checkpoint.devicePlan.packedBytes),
+    checkpoint.devicePlan.cachedBytes === 0 ? 'none' : formatBytes(checkpoint.devicePlan.cachedBytes),
+    checkpoint.devicePlan.mode,
+    formatBytes(checkpoint.devicePlan.memoryBytes),
     formatBytes(checkpoint.keyValueBytes),
-    checkpoint.deviceBytes + checkpoint.keyValueBytes < machine.freeMemoryBytes
+    `≥ ${formatDuration(checkpoint.devicePlan.estimatedSeconds * 1000)}`,
+    checkpoint.devicePlan.memoryBytes + checkpoint.keyValueBytes < machine.freeMemoryBytes
       ? chalk.green('fits')
       : chalk.red('too large'),
   ]);
   process.stdout.write(`${plainTable(['machine', ''], facts, 2, chalk)}\n\n`);
-  const header = ['checkpoint', 'shape', 'weights', 'N150 model', `KV at ${MAX_SEQ_LEN_DEFAULT}`, 'memory'];
+  const header = [
+    'checkpoint',
+    'shape',
+    'weights',
+    'packed',
+    'cached',
+    'N150 weights',
+    'at once',
+    `KV at ${MAX_SEQ_LEN_DEFAULT}`,
+    `${ESTIMATED_POSITIONS} positions`,
+    'memory',
+  ];
   process.stdout.write(`${plainTable(header, rows, 2, chalk)}\n`);
 }
 
@@ -90,27 +115,31 @@ interface CheckpointFacts {
   readonly vocabSize: number;
   /** Of the weight files' tensors, as stored. */
   readonly weightBytes: number;
-  /** Linear layers as BFP8_B (17 bytes for 16 values), the embedding as bfloat16. */
-  readonly deviceBytes: number;
+  /** Of the device alone, with the default knobs; the reference maps its weights. */
+  readonly devicePlan: DevicePlan;
   /** float32 keys and values of both sides. */
   readonly keyValueBytes: number;
 }
 
 /** @throws InputError, UnsupportedError of the checkpoint or its tokenizer. */
-function describeCheckpoint(folder: string): CheckpointFacts {
-  const checkpoint: Checkpoint = openCheckpoint(folder);
-  loadTokenizer(folder);
+function describeCheckpoint(folder: string, { memory, weightCache, threads }: DoctorOptions): CheckpointFacts {
+  const { checkpoint, family } = openModel(folder);
+  const cacheFolder = weightCacheFolder({
+    checkpointFolder: checkpoint.folder,
+    format: DEFAULT_N150_CONFIG.weightFormat,
+    isInstruct: family === 'instruct',
+    weightCache,
+    qwenDir: process.env['QWEN_DIR'],
+  });
   const { layers, hiddenSize, vocabSize, keyValueHeads, headDim } = checkpoint.config;
   const tensors = [...checkpoint.tensors.values()];
-  const elements = tensors.reduce((sum, { shape }) => sum + shape.reduce((all, side) => all * side, 1), 0);
-  const embedding = vocabSize * hiddenSize;
   return {
     name: checkpoint.name,
     layers,
     hiddenSize,
     vocabSize,
     weightBytes: tensors.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
-    deviceBytes: Math.round(((elements - embedding) * 17) / 16) + embedding * 2,
+    devicePlan: planDevice(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
     keyValueBytes: 2 * 2 * 4 * layers * keyValueHeads * headDim * MAX_SEQ_LEN_DEFAULT,
   };
 }

@@ -119,14 +119,15 @@ function openRecordings({ device, reference }: CaseOptions): Recordings {
   };
 }
 
-interface Model {
+export interface Model {
   readonly checkpoint: Checkpoint;
   /** Undefined for a folder without tokenizer.json: its prompts have to be ids. */
   readonly tokenizer: Tokenizer | undefined;
   readonly family: WeightsFamily;
 }
 
-function openModel(folder: string): Model {
+/** Headers and tokenizer only. @throws InputError, UnsupportedError of the checkpoint or its tokenizer. */
+export function openModel(folder: string): Model {
   const checkpoint = openCheckpoint(folder);
   const tokenizer = existsSync(join(folder, 'tokenizer.json')) ? loadTokenizer(folder) : undefined;
   if (tokenizer !== undefined) requireVocabulary(tokenizer, checkpoint.config.vocabSize, checkpoint.name);
