@@ -22,7 +22,7 @@ it('counts packed weights, what is cached of them, and threads', async () => {
   expect(plan(undefined, 1).estimatedSeconds).toBe(2 * before.estimatedSeconds);
 
   const cache = await openWeightCache(cacheFolder, checkpoint, DEFAULT_N150_CONFIG.hostBfpRounding);
-  cache.prepare(weightUnits(checkpoint, DEFAULT_N150_CONFIG));
+  await cache.prepare(weightUnits(checkpoint, DEFAULT_N150_CONFIG));
   const after = plan(before.packedBytes - 1);
   expect(after.mode).toBe('streamed');
   expect(after.memoryBytes).toBeLessThan(before.packedBytes);

@@ -125,7 +125,7 @@ async function openSupply(
       },
     );
   }
-  cache.prepare(units, onPacking);
+  await cache.prepare(units, onPacking);
   return supplyStreamed(units, engine, cache);
 }
 

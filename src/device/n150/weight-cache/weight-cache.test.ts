@@ -63,7 +63,7 @@ function snapshot(): Record<string, number> {
 
 async function prepare(source = checkpoint): Promise<void> {
   const cache = await openWeightCache(folder, source, config.hostBfpRounding);
-  cache.prepare(weightUnits(source, config));
+  await cache.prepare(weightUnits(source, config));
 }
 
 describe('streamed weights', () => {
@@ -124,7 +124,7 @@ describe('weight cache', () => {
   it('is made with progress, then reused as it is', async () => {
     const seen: string[] = [];
     const cache = await openWeightCache(folder, checkpoint, config.hostBfpRounding);
-    cache.prepare(units, (ready, total) => seen.push(`${ready}/${total}`));
+    await cache.prepare(units, (ready, total) => seen.push(`${ready}/${total}`));
     expect(seen).toEqual(['1/7', '2/7', '3/7', '4/7', '5/7', '6/7', '7/7']);
     const made = snapshot();
     expect(Object.keys(made)).toHaveLength(6 * 5 + 1);
@@ -142,7 +142,7 @@ describe('weight cache', () => {
     const wanted = names.map((name) => readFileSync(join(folder, name)));
     const elsewhere = mkdtempSync(join(tmpdir(), 'qwen-pcc-cache-'));
     const cacheOfOther = await openWeightCache(elsewhere, other, config.hostBfpRounding);
-    cacheOfOther.prepare(weightUnits(other, config).slice(0, 1));
+    await cacheOfOther.prepare(weightUnits(other, config).slice(0, 1));
     copyFileSync(join(elsewhere, names[0]!), stale!);
     rmSync(elsewhere, { recursive: true });
     truncateSync(truncated!, 5000);

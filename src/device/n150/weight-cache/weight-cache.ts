@@ -2,6 +2,7 @@
 // Source: n150-numerics E: folder and file names of the original.
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { Checkpoint } from '../../../checkpoint/weights.ts';
 import { InputError } from '../../../errors.ts';
@@ -21,8 +22,8 @@ export type CacheProgress = (ready: number, total: number) => void;
 
 export interface WeightCache {
   readonly folder: string;
-  /** Makes every file that is missing, stale, truncated or foreign, one matrix in memory at a time. */
-  prepare(units: readonly WeightUnit[], onProgress?: CacheProgress): void;
+  /** Makes every file that is missing, stale, truncated or foreign, one matrix in memory at a time; Ctrl-C is heard in between. */
+  prepare(units: readonly WeightUnit[], onProgress?: CacheProgress): Promise<void>;
   /**
    * Reads a matrix into `tiles`. The first read of each file checks its checksum; a damaged file is made again.
    *
@@ -70,9 +71,12 @@ export async function openWeightCache(
 
   return {
     folder,
-    prepare(units, onProgress = () => {}) {
+    async prepare(units, onProgress = () => {}) {
       for (const [index, unit] of units.entries()) {
-        for (const recipe of unit) ensure(recipe, false);
+        for (const recipe of unit) {
+          ensure(recipe, false);
+          await setImmediate();
+        }
         onProgress(index + 1, units.length);
       }
     },

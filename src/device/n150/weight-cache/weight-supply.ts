@@ -18,7 +18,7 @@ export async function supplyResident(
   cache: WeightCache | undefined,
   onProgress: CacheProgress,
 ): Promise<WeightSupply> {
-  cache?.prepare(units, onProgress);
+  await cache?.prepare(units, onProgress);
   const loaded: LoadedMatrix[][] = [];
   for (const [index, unit] of units.entries()) {
     if (cache === undefined) {
