@@ -425,6 +425,42 @@ describe('a redirect', () => {
     expect(error.code).toBe('HUB_REDIRECT');
     expect(error.facts['found']).toBe(location);
   });
+
+  describe('of an https hub', () => {
+    const endpoint = 'https://hub.example';
+    const asked: { url: string; authorization: string | null }[] = [];
+    beforeEach(() => {
+      asked.length = 0;
+    });
+
+    /** The hub on 127.0.0.1 under an https name; requests for weights are sent on to `location`, other hosts serve them. */
+    const behindHttps =
+      (location: string): typeof fetch =>
+      async (input, init) => {
+        const url = new URL(input instanceof Request ? input.url : input);
+        asked.push({ url: url.href, authorization: new Headers(init?.headers).get('authorization') });
+        if (url.origin !== endpoint) return new Response(new Uint8Array(WEIGHT_BYTES));
+        if (isWeights(url.pathname)) return new Response(null, { status: 302, headers: { location } });
+        return fetch(`${hub.endpoint}${url.pathname}${url.search}`, init);
+      };
+
+    it.each(['http://hub.example/plain', 'http://cdn.example/signed'])('to %s is not followed', async (location) => {
+      const error = await failure({ endpoint, token: TOKEN, fetch: behindHttps(location) });
+      expect(error).toMatchObject({ code: 'HUB_REDIRECT', exitCode: EXIT_CODES.usage });
+      expect(error.facts).toEqual({ found: location, wanted: 'an https address' });
+      expect(asked.filter(({ url }) => !url.startsWith(`${endpoint}/`))).toEqual([]);
+      expect(existsSync(path.join(folder, WEIGHTS))).toBe(false);
+    });
+
+    it('to another https host is followed, and that host never sees the token', async () => {
+      await download({ endpoint, token: TOKEN, fetch: behindHttps('https://cdn.example/signed') });
+      expect(onDisk(WEIGHTS).equals(WEIGHT_BYTES)).toBe(true);
+      const elsewhere = asked.filter(({ url }) => !url.startsWith(`${endpoint}/`));
+      expect(elsewhere).toEqual([{ url: 'https://cdn.example/signed', authorization: null }]);
+      const atHub = asked.filter(({ url }) => url.startsWith(`${endpoint}/`));
+      expect(new Set(atHub.map(({ authorization }) => authorization))).toEqual(new Set([`Bearer ${TOKEN}`]));
+    });
+  });
 });
 
 describe('a full disk', () => {
