@@ -75,6 +75,7 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
           runCase,
           record.prompt,
           tokenIds,
+          record.step === null ? tokenIds.length : record.position - record.step,
           isLive(run, options.device) ? allTaps(runCase.layers) : [],
         );
   if (options.json === true) {

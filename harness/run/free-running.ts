@@ -3,8 +3,8 @@ import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts'
 import {
   argmax,
   CHUNK_POSITIONS,
-  chunkEnd,
   decodeStep,
+  feedRequest,
   type PairSink,
   type SequenceOutcome,
   type SequenceRequest,
@@ -54,7 +54,7 @@ export async function runFree(
   let actualNext: Choice = goldenNext;
   for (let from = 0; from < promptIds.length; ) {
     request.signal?.throwIfAborted();
-    const ids = promptIds.subarray(from, chunkEnd(from, promptIds.length, chunkPositions));
+    const ids = promptIds.subarray(from, from + chunkPositions);
     const goldenRows = await rowsOf(reference, 'golden', ids, from, request);
     const actualRows = await rowsOf(device, 'actual', ids, from, request);
     if (from + ids.length === promptIds.length) {
@@ -143,7 +143,7 @@ async function rowsOf(
   const rows: TimedRow[] = [];
   let since = performance.now();
   await blame(side === 'golden' ? 'reference' : 'device', () =>
-    source.feed(ids, { rows: 'all' }, (row) => {
+    source.feed(ids, feedRequest(request), (row) => {
       requireContext(side, row, firstPosition + rows.length, ids[rows.length], request.prompt);
       rows.push({ row: { ...row, logits: row.logits.slice() }, ms: performance.now() - since });
       since = performance.now();

@@ -3,7 +3,7 @@ import type { LogitsRow, LogitsSource, TapName } from '../../src/device/logits-s
 import { ComparisonInvalidError } from '../../src/errors.ts';
 import { compareTap } from '../metrics/pcc.ts';
 import type { Pair } from '../metrics/row-metrics.ts';
-import { CHUNK_POSITIONS, chunkEnd } from './lockstep.ts';
+import { CHUNK_POSITIONS } from './lockstep.ts';
 import type { RunCase } from './run-validate.ts';
 import { blame, requireContext, requireRowCount } from './sides.ts';
 
@@ -27,6 +27,7 @@ export interface InspectedToken {
 /**
  * @param prompt - its name, for messages.
  * @param tokenIds - the context up to and with the token, [position + 1].
+ * @param promptLength - how many of them are the prompt.
  * @param taps - those to compare; a source that cannot deliver one of them refuses.
  * @throws ComparisonInvalidError, DeviceError, ReferenceFaultError as a run does.
  */
@@ -34,10 +35,11 @@ export async function inspectToken(
   runCase: Pick<RunCase, 'openReference' | 'openDevice'>,
   prompt: string,
   tokenIds: Int32Array,
+  promptLength: number,
   taps: readonly TapName[],
 ): Promise<InspectedToken> {
-  const golden = await lastRow('golden', runCase.openReference, prompt, tokenIds, taps);
-  const actual = await lastRow('actual', runCase.openDevice, prompt, tokenIds, taps);
+  const golden = await lastRow('golden', runCase.openReference, prompt, tokenIds, promptLength, taps);
+  const actual = await lastRow('actual', runCase.openDevice, prompt, tokenIds, promptLength, taps);
   if (golden.logits.length !== actual.logits.length) {
     throw new ComparisonInvalidError('reference and device score vocabularies of different size.', {
       code: 'VOCABULARY_DIFFERS',
@@ -57,6 +59,7 @@ async function lastRow(
   open: () => Promise<LogitsSource>,
   prompt: string,
   tokenIds: Int32Array,
+  promptLength: number,
   taps: readonly TapName[],
 ): Promise<LogitsRow & { readonly label: string }> {
   return blame(side === 'golden' ? 'reference' : 'device', async () => {
@@ -64,9 +67,9 @@ async function lastRow(
     try {
       const rows: LogitsRow[] = [];
       for (let from = 0; from < tokenIds.length; ) {
-        const end = chunkEnd(from, tokenIds.length, CHUNK_POSITIONS);
+        const end = Math.min(from + CHUNK_POSITIONS, tokenIds.length);
         const want = end === tokenIds.length ? ({ rows: 'last', taps } as const) : ({ rows: 'none' } as const);
-        await source.feed(tokenIds.subarray(from, end), want, (row) => {
+        await source.feed(tokenIds.subarray(from, end), { ...want, promptLength }, (row) => {
           rows.push({ ...row, logits: row.logits.slice(), taps: copyTaps(row) });
         });
         from = end;

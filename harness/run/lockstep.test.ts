@@ -47,7 +47,7 @@ describe('runLockstep', () => {
     const device = new ToySource(50);
     const { outcome } = await pairsOf(reference, device);
     expect(reference.feeds).toEqual([4, 4, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
-    expect(device.feeds).toEqual([4, 4, 2, 1, 4, 4]);
+    expect(device.feeds).toEqual([4, 4, 2, 4, 4, 1]);
     const replay = new ToySource(50);
     const greedy: number[] = [];
     await replay.feed(outcome.tokenIds, { rows: 'all' }, (row) => {
@@ -56,11 +56,19 @@ describe('runLockstep', () => {
     expect([...outcome.tokenIds.subarray(10)]).toEqual(greedy.slice(9, -1));
   });
 
-  it('feeds no single position of the prompt but a prompt of one token', async () => {
-    const device = new ToySource(50);
-    await pairsOf(new ToySource(50), device, { promptIds: new Int32Array(9).fill(3), maxNewTokens: 0 });
-    await pairsOf(new ToySource(50), device, { promptIds: Int32Array.of(3), maxNewTokens: 0 });
-    expect(device.feeds).toEqual([4, 3, 2, 1]);
+  it('tells both sides with every feed where the prompt ends', async () => {
+    const told: (number | undefined)[] = [];
+    const listening = (): ToySource => {
+      const source = new ToySource(50);
+      const feed = source.feed.bind(source);
+      source.feed = (ids, want, onRow) => {
+        told.push(want.promptLength);
+        return feed(ids, want, onRow);
+      };
+      return source;
+    };
+    await pairsOf(listening(), listening());
+    expect(told).toEqual(new Array(12 + 6).fill(10));
   });
 
   it('stops before the end-of-text token and does not feed it', async () => {

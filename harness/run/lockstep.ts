@@ -1,6 +1,6 @@
 // Teacher forcing: feeds reference and device the same tokens, chunk by chunk, and hands out each pair of rows at once.
 
-import type { LogitsRow, LogitsSource, TapName } from '../../src/device/logits-source.ts';
+import type { FeedRequest, LogitsRow, LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import { ReferenceFaultError } from '../../src/errors.ts';
 import { blame, requireContext, requireRowCount, requireSameVocabulary } from './sides.ts';
 
@@ -85,10 +85,7 @@ export async function runLockstep(
 
   while (fedIds.length < request.promptIds.length) {
     request.signal?.throwIfAborted();
-    const ids = request.promptIds.subarray(
-      fedIds.length,
-      chunkEnd(fedIds.length, request.promptIds.length, chunk.capacity),
-    );
+    const ids = request.promptIds.subarray(fedIds.length, fedIds.length + chunk.capacity);
     await referenceRows(reference, ids, fedIds.length, chunk, request);
     fedIds.push(...ids);
     if (fedIds.length < request.promptIds.length) await compareChunk(request.promptIds[fedIds.length]);
@@ -105,16 +102,9 @@ export async function runLockstep(
     fedIds.push(next.tokenId);
     newTokens++;
     next = nextToken(chunk, request, newTokens);
-    // The first decode step is fed alone: devices may treat it otherwise than the prefill before it.
-    if (newTokens === 1 || chunk.isFull || next.tokenId === undefined) await compareChunk(next.tokenId);
+    if (chunk.isFull || next.tokenId === undefined) await compareChunk(next.tokenId);
   }
   return { tokenIds: Int32Array.from(fedIds), newTokens, stopReason: next.stopReason ?? 'max-new-tokens' };
-}
-
-/** End of the prompt chunk from `from` on: never leaves a single position behind, which a device would take for decode. */
-export function chunkEnd(from: number, promptLength: number, capacity: number): number {
-  const end = Math.min(from + capacity, promptLength);
-  return promptLength - end === 1 && end - from > 2 ? end - 1 : end;
 }
 
 /** Index of the largest value, the lowest index among equals; NaN is never the largest. -1 for a row without numbers. */
@@ -133,6 +123,11 @@ export function argmax(row: Float32Array): number {
 /** 0-based count of positions after the prompt; null in the prompt. */
 export function decodeStep(position: number, request: SequenceRequest): number | null {
   return position < request.promptIds.length ? null : position - request.promptIds.length;
+}
+
+/** What every feed of a sequence asks for. */
+export function feedRequest({ promptIds, taps }: Pick<SequenceRequest, 'promptIds' | 'taps'>): FeedRequest {
+  return { rows: 'all', promptLength: promptIds.length, ...(taps === undefined ? {} : { taps }) };
 }
 
 interface NextToken {
@@ -169,9 +164,8 @@ async function referenceRows(
 ): Promise<void> {
   const before = chunk.length;
   let since = performance.now();
-  const want = request.taps === undefined ? { rows: 'all' as const } : { rows: 'all' as const, taps: request.taps };
   await blame('reference', () =>
-    reference.feed(ids, want, (row) => {
+    reference.feed(ids, feedRequest(request), (row) => {
       const i = chunk.length - before;
       requireContext('golden', row, firstPosition + i, ids[i], request.prompt);
       chunk.push(row, performance.now() - since);
@@ -189,14 +183,13 @@ async function deviceChunk(
   onPair: PairSink,
 ): Promise<void> {
   const ids = Int32Array.from(chunk.rows, (row) => row.tokenId);
-  const want = request.taps === undefined ? { rows: 'all' as const } : { rows: 'all' as const, taps: request.taps };
   let i = 0;
   let since = performance.now();
   // What the sink throws is not the device's fault; it is kept aside and thrown as it was.
   let sinkError: { readonly error: unknown } | undefined;
   try {
     await blame('device', () =>
-      device.feed(ids, want, async (actual) => {
+      device.feed(ids, feedRequest(request), async (actual) => {
         const actualMs = performance.now() - since;
         const golden = chunk.rows[i];
         if (golden === undefined) requireRowCount('actual', i + 1, ids.length, request.prompt);

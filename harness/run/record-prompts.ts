@@ -2,7 +2,7 @@
 
 import { createRecordingWriter } from '../../src/device/capture/recording-writer.ts';
 import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
-import { argmax, CHUNK_POSITIONS, chunkEnd } from './lockstep.ts';
+import { argmax, CHUNK_POSITIONS, feedRequest } from './lockstep.ts';
 import type { PlannedPrompt, SequenceLimits } from './plan.ts';
 
 export interface RecordRequest {
@@ -30,20 +30,19 @@ export async function recordPrompts(source: LogitsSource, request: RecordRequest
       writer.beginPrompt(prompt.name);
       const fed: number[] = [];
       let lastChoice = -1;
+      const { promptIds } = prompt;
+      const want = feedRequest({ promptIds, ...(request.taps === undefined ? {} : { taps: request.taps }) });
       const feed = async (ids: Int32Array): Promise<void> => {
         request.signal?.throwIfAborted();
         fed.push(...ids);
-        const want =
-          request.taps === undefined ? { rows: 'all' as const } : { rows: 'all' as const, taps: request.taps };
         await source.feed(ids, want, (row) => {
           writer.addRow(row);
           lastChoice = argmax(row.logits);
           request.onToken?.(prompt.name);
         });
       };
-      const { promptIds } = prompt;
       while (fed.length < promptIds.length) {
-        await feed(promptIds.subarray(fed.length, chunkEnd(fed.length, promptIds.length, CHUNK_POSITIONS)));
+        await feed(promptIds.subarray(fed.length, fed.length + CHUNK_POSITIONS));
       }
       for (let next = nextTokenId(prompt, request, 0, lastChoice); next !== undefined; ) {
         await feed(Int32Array.of(next));

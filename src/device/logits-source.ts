@@ -40,6 +40,8 @@ export type RowSink = (row: LogitsRow) => void | Promise<void>;
 export interface FeedRequest {
   readonly rows: 'all' | 'last' | 'none';
   readonly taps?: readonly TapName[];
+  /** Tokens of the prompt, where known: the next position is the first decode step, which a device may treat otherwise. */
+  readonly promptLength?: number;
 }
 
 export interface LogitsSource {

@@ -158,7 +158,7 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
   sfpuRoots: { value: oneOf(SFPU_ERAS), doc: "square root and reciprocal: 2024's approximations or exact" },
   demoRotOffByOne: {
     value: BOOLEAN,
-    doc: "the demo's first decode step after a prefill rotates by the position before; off in its tests",
+    doc: "the demo's first decode step after the prompt rotates by the position before; on in `demo`, off elsewhere",
   },
   skipLayer: { value: integer(-1, 1023), doc: 'debugging: leaves out this layer (-1: none)' },
   ropePositionOffset: {

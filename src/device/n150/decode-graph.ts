@@ -11,6 +11,7 @@ import { createAttentionDecode } from './ops/attention-decode.ts';
 import { createAdd, createMultiply, multiplyOnVectorUnit } from './ops/eltwise.ts';
 import { createRmsNorm, type RmsNorm } from './ops/rms-norm.ts';
 import { createRotate } from './ops/rotary.ts';
+import { createSteppedTables } from './ops/rotary-step.ts';
 import { rotaryFrequencies, writeRotaryTables, type YarnScaling } from './ops/rotary-tables.ts';
 import { naturalLogarithm } from './ops/sin-cos.ts';
 import { createVectorUnit } from './sfpu/vector-unit.ts';
@@ -24,10 +25,15 @@ export interface DecodeGraph {
    *
    * @param tokenIds - [P].
    * @param firstPosition - position of row 0; positions before it must have been run.
-   * @param rotaryShift - added to the position that R is made for (0 but for debugging and the demo's first step).
+   * @param promptLength - position of the first decode step, where `demoRotOffByOne` acts; undefined for none.
    * @returns [P, H] after the final norm.
    */
-  run(tokenIds: Int32Array, firstPosition: number, rotaryShift: number, onTap: TapSink): Promise<Float32Array>;
+  run(
+    tokenIds: Int32Array,
+    firstPosition: number,
+    promptLength: number | undefined,
+    onTap: TapSink,
+  ): Promise<Float32Array>;
   /** Logits [rows, V] of rows of the final norm. */
   logits(normed: Float32Array, rows: number): Promise<Float32Array>;
 }
@@ -55,6 +61,7 @@ export function createDecodeGraph(
   const finalNorm = createRmsNorm(hiddenSize, finalNormSplit(hiddenSize), config, vectorUnit);
   const rotate = createRotate(headDim, config);
   const frequencies = rotaryFrequencies(headDim, model.ropeTheta, yarnOf(model));
+  const writeSteppedTables = createSteppedTables(headDim, frequencies, config);
   const attend = createAttentionDecode({ headDim, keyValueHeads }, config, vectorUnit);
   const caches: readonly KvCache[] = Array.from({ length: weights.layerCount }, () =>
     createKvCache(keyValueHeads, headDim, config),
@@ -71,7 +78,7 @@ export function createDecodeGraph(
   async function run(
     tokenIds: Int32Array,
     firstPosition: number,
-    rotaryShift: number,
+    promptLength: number | undefined,
     onTap: TapSink,
   ): Promise<Float32Array> {
     const rows = tokenIds.length;
@@ -79,7 +86,7 @@ export function createDecodeGraph(
     for (let row = 0; row < rows; row++) weights.embed(tokenIds[row]!, hidden, row * hiddenSize);
     onTap('embed_tokens.out', hidden);
 
-    const tables = rotaryTables(firstPosition + rotaryShift, rows);
+    const tables = rotaryTables(firstPosition, rows, promptLength);
     for (let layer = 0; layer < weights.layerCount; layer++) {
       if (layer !== config.skipLayer) {
         await weights.withLayer(layer, (layerWeights) =>
@@ -159,11 +166,17 @@ export function createDecodeGraph(
     return normed;
   }
 
-  function rotaryTables(firstPosition: number, rows: number): RotaryTables {
+  function rotaryTables(firstPosition: number, rows: number, promptLength: number | undefined): RotaryTables {
     const table = (): Float32Array[] => Array.from({ length: rows }, () => new Float32Array(headDim / 2));
     const tables = { cosines: table(), sines: table() };
     for (let row = 0; row < rows; row++) {
-      writeRotaryTables(frequencies, firstPosition + row, isFloat32, tables.cosines[row]!, tables.sines[row]!);
+      const position = firstPosition + row;
+      const rotated = position + config.ropePositionOffset;
+      if (config.demoRotOffByOne && position === promptLength) {
+        writeSteppedTables(rotated - 1, tables.cosines[row]!, tables.sines[row]!);
+      } else {
+        writeRotaryTables(frequencies, rotated, isFloat32, tables.cosines[row]!, tables.sines[row]!);
+      }
     }
     return tables;
   }

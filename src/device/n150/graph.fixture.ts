@@ -30,19 +30,26 @@ export function readGoldenCase(name: string, positions: number = Number.POSITIVE
   };
 }
 
-/** Logits [T, V] of a fresh source with these device options; `batches` are the lengths of successive feeds. */
+/**
+ * Logits [T, V] of a fresh source with these device options.
+ *
+ * @param batches - lengths of successive feeds.
+ * @param promptLength - told with each feed, if given.
+ */
 export async function runDevice(
   checkpoint: Checkpoint,
   engine: MatmulEngine,
   options: string,
   tokenIds: Int32Array,
   batches: readonly number[] = [tokenIds.length],
+  promptLength?: number,
 ): Promise<Float32Array> {
   const source = await createN150Source(checkpoint, parseDeviceOptions(options), engine);
   const logits = new Float32Array(tokenIds.length * source.vocabSize);
+  const want = promptLength === undefined ? { rows: 'all' as const } : { rows: 'all' as const, promptLength };
   let start = 0;
   for (const length of batches) {
-    await source.feed(tokenIds.subarray(start, start + length), { rows: 'all' }, (row) => {
+    await source.feed(tokenIds.subarray(start, start + length), want, (row) => {
       logits.set(row.logits, row.position * source.vocabSize);
     });
     start += length;

@@ -128,11 +128,52 @@ describe('debugging knobs', () => {
     expect(distanceOf(golden, changed, vocabSize).pccMinimum).toBeLessThan(pcc);
   });
 
-  it('demoRotOffByOne touches the first decode step after a prefill only in its own rotation', async () => {
-    const few = ids.slice(0, 12);
-    const plain = await runDevice(checkpoint, engine, '', few, [10, 1, 1]);
-    const behind = await runDevice(checkpoint, engine, 'demoRotOffByOne=true', few, [10, 1, 1]);
-    expect(equalShare(behind.subarray(0, 10 * vocabSize), plain.subarray(0, 10 * vocabSize))).toBe(1);
-    expect(equalShare(behind.subarray(10 * vocabSize), plain.subarray(10 * vocabSize))).toBeLessThan(0.9);
+  describe('demoRotOffByOne', () => {
+    const few = ids.slice(0, 14);
+    const promptLength = 10;
+    const singly = Array.from(few, () => 1);
+    const rows = (logits: Float32Array, from: number, to: number): Float32Array =>
+      logits.subarray(from * vocabSize, to * vocabSize);
+
+    it.each(['tier=fast', 'tier=exact'])(
+      'acts on the first position after the prompt, however it is fed (%s)',
+      async (tier) => {
+        const plain = await runDevice(checkpoint, engine, tier, few);
+        const knob = `${tier},demoRotOffByOne=true`;
+        const behind = await runDevice(checkpoint, engine, knob, few, singly, promptLength);
+        expect(equalShare(rows(behind, 0, promptLength), rows(plain, 0, promptLength))).toBe(1);
+        // Later rows differ too: the key of that position stays rotated by one less.
+        expect(equalShare(rows(behind, promptLength, 14), rows(plain, promptLength, 14))).toBeLessThan(0.9);
+        const inChunks = await runDevice(checkpoint, engine, knob, few, [10, 1, 3], promptLength);
+        expect(equalShare(inChunks, behind)).toBe(1);
+        const atOnce = await runDevice(checkpoint, engine, knob, few, [14], promptLength);
+        expect(equalShare(atOnce, behind)).toBe(1);
+      },
+    );
+
+    it('acts once a sequence: feeding the rest again without its prompt length gives the plain bits', async () => {
+      const source = await createN150Source(checkpoint, parseDeviceOptions('demoRotOffByOne=true'), engine);
+      const lastRow = async (want: { promptLength?: number }): Promise<Float32Array> => {
+        let last = new Float32Array();
+        await source.truncate(promptLength);
+        for (const id of few.subarray(source.length)) {
+          await source.feed(Int32Array.of(id), { rows: 'all', ...want }, ({ logits }) => {
+            last = logits.slice();
+          });
+        }
+        return last;
+      };
+      const behind = await lastRow({ promptLength });
+      const plain = rows(await runDevice(checkpoint, engine, '', few), 13, 14);
+      expect(equalShare(behind, plain)).toBeLessThan(0.9);
+      expect(equalShare(await lastRow({}), plain)).toBe(1);
+      expect(equalShare(await lastRow({ promptLength }), behind)).toBe(1);
+      await source.close();
+    });
+
+    it('does nothing where no prompt length is known', async () => {
+      const plain = await runDevice(checkpoint, engine, '', few);
+      expect(equalShare(await runDevice(checkpoint, engine, 'demoRotOffByOne=true', few, singly), plain)).toBe(1);
+    });
   });
 });

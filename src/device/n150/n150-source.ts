@@ -32,23 +32,14 @@ export async function createN150Source(
   const info = await sourceInfo(checkpoint, config);
   const rowsPerLogits = Math.max(1, Math.floor(LOGITS_PER_BATCH / vocabSize));
   let length = 0;
-  let wasPrefilled = false;
-
-  /** The demo's first decode step after a prefill still has the rotation of the position before. */
-  const rotaryShift = (count: number): number => {
-    const isFirstDecodeStep = count === 1 && wasPrefilled;
-    wasPrefilled = count > 1;
-    return config.ropePositionOffset - (config.demoRotOffByOne && isFirstDecodeStep ? 1 : 0);
-  };
 
   async function feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
     requireTokenIds(tokenIds, vocabSize);
-    const shift = rotaryShift(tokenIds.length);
     const wantedTaps = new Set<TapName>(want.taps ?? []);
     for (let start = 0; start < tokenIds.length; start += ROWS_PER_BATCH) {
       const batch = tokenIds.subarray(start, start + ROWS_PER_BATCH);
       const taps = new Map<TapName, Float32Array>();
-      const normed = await graph.run(batch, length, shift, (tap, rows) => {
+      const normed = await graph.run(batch, length, want.promptLength, (tap, rows) => {
         if (wantedTaps.has(tap)) taps.set(tap, rows.slice());
       });
       const firstPosition = length;
@@ -81,7 +72,6 @@ export async function createN150Source(
     feed,
     truncate(newLength: number): Promise<void> {
       length = Math.min(length, newLength);
-      wasPrefilled = false;
       return Promise.resolve();
     },
     close(): Promise<void> {
