@@ -1,6 +1,5 @@
 // From checkpoint folders, prompts and device to cases that can run.
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createReference, type Precision } from '../../reference/onnx-reference.ts';
 import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
@@ -8,13 +7,11 @@ import { createCaptureSource } from '../../src/device/capture/capture-source.ts'
 import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
 import type { RecordedPrompt } from '../../src/device/capture/recording-format.ts';
 import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
-import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
-import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
-import { createN150Source } from '../../src/device/n150/n150-source.ts';
 import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
 import { encodePrompt, readPrompts, selectPrompts } from '../../src/text/prompts.ts';
 import { loadTokenizer, requireVocabulary, type Tokenizer } from '../../src/text/tokenizer.ts';
 import type { DeviceSpec, ReferenceSpec } from './device-spec.ts';
+import { type DeviceResources, openN150 } from './open-n150.ts';
 import {
   caseNames,
   type PlannedPrompt,
@@ -25,9 +22,9 @@ import {
 } from './plan.ts';
 import type { RunCase } from './run-validate.ts';
 import { allTaps } from './taps.ts';
-import { weightCacheFolder } from './weight-cache-folder.ts';
 
-export interface CaseOptions {
+/** `threads` are those of each side. */
+export interface CaseOptions extends DeviceResources {
   /** Checkpoint folders, a case each. */
   readonly weights: readonly string[];
   /** Checkpoint of the device alone, beside every reference. */
@@ -41,15 +38,7 @@ export interface CaseOptions {
   readonly device: DeviceSpec;
   readonly reference: ReferenceSpec;
   readonly precision: Precision;
-  /** Threads of each side; as many as the machine has if absent. */
-  readonly threads?: number;
   readonly limits: SequenceLimits;
-  /** Most bytes of packed device weights in memory; 70 % of the free memory if absent. */
-  readonly memoryBytes?: number;
-  /** Folder for packed weights, and $QWEN_DIR (`weightCacheFolder`). */
-  readonly weightCache?: string;
-  readonly qwenDir?: string;
-  readonly onPacking?: PackingProgress;
   /** Taps that the reference prepares for; none without it. */
   readonly taps?: readonly TapName[] | 'all';
 }
@@ -199,61 +188,8 @@ async function openDevice(
   options: CaseOptions,
   captured: Recording | undefined,
 ): Promise<LogitsSource> {
-  const { device, deviceWeights, threads } = options;
+  const { device, deviceWeights } = options;
   if (captured !== undefined || device.kind === 'capture') return createCaptureSource(captured!);
   const own = deviceWeights === undefined ? checkpoint : openCheckpoint(deviceWeights);
-  const engine = await createKernelMatmulEngine({
-    threads: device.config.threads || threads || availableParallelism(),
-  });
-  const { weightCache, qwenDir, memoryBytes, onPacking } = options;
-  const folder = weightCacheFolder({
-    checkpointFolder: own.folder,
-    format: device.config.weightFormat,
-    isInstruct: own === checkpoint && family === 'instruct',
-    weightCache,
-    qwenDir,
-  });
-  const weights = {
-    ...(folder === undefined ? {} : { weightCache: folder }),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
-    ...(onPacking === undefined ? {} : { onPacking }),
-  };
-  try {
-    return new OwningSource(await createN150Source(own, device.config, engine, weights), () => engine.close());
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
-}
-
-/** A source that closes what it was built on. */
-class OwningSource implements LogitsSource {
-  readonly info: LogitsSource['info'];
-  readonly vocabSize: number;
-  private readonly source: LogitsSource;
-  private readonly closeRest: () => Promise<void>;
-
-  constructor(source: LogitsSource, closeRest: () => Promise<void>) {
-    this.source = source;
-    this.closeRest = closeRest;
-    this.info = source.info;
-    this.vocabSize = source.vocabSize;
-  }
-
-  get length(): number {
-    return this.source.length;
-  }
-
-  feed(...request: Parameters<LogitsSource['feed']>): Promise<void> {
-    return this.source.feed(...request);
-  }
-
-  truncate(length: number): Promise<void> {
-    return this.source.truncate(length);
-  }
-
-  async close(): Promise<void> {
-    await this.source.close();
-    await this.closeRest();
-  }
+  return openN150(own, own === checkpoint && family === 'instruct', device.config, options);
 }

@@ -1,0 +1,82 @@
+// The N150 model of a checkpoint with its kernels and weight cache, as every command opens it.
+import { availableParallelism } from 'node:os';
+import type { Checkpoint } from '../../src/checkpoint/weights.ts';
+import type { LogitsSource } from '../../src/device/logits-source.ts';
+import type { N150Config } from '../../src/device/n150/compute-config.ts';
+import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
+import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
+import { createN150Source } from '../../src/device/n150/n150-source.ts';
+import { weightCacheFolder } from './weight-cache-folder.ts';
+
+/** What the device may use of this machine; changes no bit. */
+export interface DeviceResources {
+  /** As many as the machine has if absent. */
+  readonly threads?: number;
+  /** Most bytes of packed device weights in memory; 70 % of the free memory if absent. */
+  readonly memoryBytes?: number;
+  /** Folder for packed weights, and $QWEN_DIR (`weightCacheFolder`). */
+  readonly weightCache?: string;
+  readonly qwenDir?: string;
+  readonly onPacking?: PackingProgress;
+}
+
+/** @param isInstruct - names the checkpoint's folder in the weight cache. */
+export async function openN150(
+  checkpoint: Checkpoint,
+  isInstruct: boolean,
+  config: N150Config,
+  resources: DeviceResources,
+): Promise<LogitsSource> {
+  const { threads, weightCache, qwenDir, memoryBytes, onPacking } = resources;
+  const engine = await createKernelMatmulEngine({ threads: config.threads || threads || availableParallelism() });
+  const folder = weightCacheFolder({
+    checkpointFolder: checkpoint.folder,
+    format: config.weightFormat,
+    isInstruct,
+    weightCache,
+    qwenDir,
+  });
+  const weights = {
+    ...(folder === undefined ? {} : { weightCache: folder }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(onPacking === undefined ? {} : { onPacking }),
+  };
+  try {
+    return new OwningSource(await createN150Source(checkpoint, config, engine, weights), () => engine.close());
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/** A source that closes what it was built on. */
+class OwningSource implements LogitsSource {
+  readonly info: LogitsSource['info'];
+  readonly vocabSize: number;
+  private readonly source: LogitsSource;
+  private readonly closeRest: () => Promise<void>;
+
+  constructor(source: LogitsSource, closeRest: () => Promise<void>) {
+    this.source = source;
+    this.closeRest = closeRest;
+    this.info = source.info;
+    this.vocabSize = source.vocabSize;
+  }
+
+  get length(): number {
+    return this.source.length;
+  }
+
+  feed(...request: Parameters<LogitsSource['feed']>): Promise<void> {
+    return this.source.feed(...request);
+  }
+
+  truncate(length: number): Promise<void> {
+    return this.source.truncate(length);
+  }
+
+  async close(): Promise<void> {
+    await this.source.close();
+    await this.closeRest();
+  }
+}
