@@ -21,6 +21,17 @@ export interface KernelExports {
   runJob(scratch: number, heartbeat: number): void;
   tileActivations(source: number, target: number, rows: number, k: number, mask: number): void;
   splitActivations(tiled: number, high: number, low: number, exponents: number, ranges: number, groups: number): void;
+  packWeights(
+    source: number,
+    rows: number,
+    k: number,
+    padded: number,
+    tiles: number,
+    firstTile: number,
+    tilesN: number,
+    format: number,
+    tiesToEven: number,
+  ): void;
 }
 
 declare const WebAssembly: {

@@ -3,6 +3,7 @@ import { BLOCK_ROWS, JOB_NEXT_UNIT, JOB_N, JOB_ROWS, JOB_START, JOB_UNITS, PANEL
 import { computeUnit, field } from './blocks';
 
 export { splitActivations } from './exact-operands';
+export { packWeights } from './pack-weights';
 export { tileActivations } from './prepare';
 
 /**
