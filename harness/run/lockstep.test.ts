@@ -86,6 +86,26 @@ describe('runLockstep', () => {
     expect(outcome.stopReason).toBe('continuation-end');
   });
 
+  it('feeds a forced continuation together with the prompt, once a chunk to each side', async () => {
+    const reference = new ToySource(50);
+    const device = new ToySource(50);
+    const continuationIds = Int32Array.of(7, 8, 9, 10, 11);
+    const { outcome, pairs } = await pairsOf(reference, device, { continuationIds });
+    expect(reference.feeds).toEqual([4, 4, 4, 3]);
+    expect(device.feeds).toEqual([4, 4, 4, 3]);
+    expect([...outcome.tokenIds.subarray(10)]).toEqual([...continuationIds]);
+    expect(outcome).toMatchObject({ newTokens: 5, stopReason: 'continuation-end' });
+    expect(pairs.map(({ step }) => step)).toEqual([...new Array(10).fill(null), 0, 1, 2, 3, 4]);
+  });
+
+  it('cuts a forced continuation at the longest sequence', async () => {
+    const { outcome } = await pairsOf(new ToySource(50), new ToySource(50), {
+      continuationIds: Int32Array.of(7, 8, 9),
+      maxSeqLen: 12,
+    });
+    expect(outcome).toMatchObject({ newTokens: 2, stopReason: 'max-seq-len' });
+  });
+
   it('never feeds past the longest sequence', async () => {
     const { outcome } = await pairsOf(new ToySource(50), new ToySource(50), { maxSeqLen: 12 });
     expect(outcome).toMatchObject({ newTokens: 2, stopReason: 'max-seq-len' });

@@ -4,8 +4,11 @@ import type { FeedRequest, LogitsRow, LogitsSource, TapName } from '../../src/de
 import { ReferenceFaultError } from '../../src/errors.ts';
 import { blame, requireContext, requireRowCount, requireSameVocabulary } from './sides.ts';
 
-/** Positions whose golden rows wait for the device: 64 rows of 152,064 float32 are 39 MB. */
-export const CHUNK_POSITIONS = 64;
+/**
+ * Positions whose golden rows wait for the device: 256 rows of 152,064 float32 are 156 MB. Each side that streams its weights
+ * reads them once a chunk, so a longer one saves time where that costs the most.
+ */
+export const CHUNK_POSITIONS = 256;
 
 /** What is to be fed; the same for teacher forcing and free running. */
 export interface SequenceRequest {
@@ -83,19 +86,20 @@ export async function runLockstep(
     chunk.clear();
   };
 
-  while (fedIds.length < request.promptIds.length) {
+  const known = knownIds(request);
+  while (fedIds.length < known.length) {
     request.signal?.throwIfAborted();
-    const ids = request.promptIds.subarray(fedIds.length, fedIds.length + chunk.capacity);
+    const ids = known.subarray(fedIds.length, fedIds.length + chunk.capacity);
     await referenceRows(reference, ids, fedIds.length, chunk, request);
     fedIds.push(...ids);
-    if (fedIds.length < request.promptIds.length) await compareChunk(request.promptIds[fedIds.length]);
+    if (fedIds.length < known.length) await compareChunk(known[fedIds.length]);
   }
 
-  // The last prompt chunk waits for its golden argmax, which is the token that follows it.
-  let next = nextToken(chunk, request, 0);
+  // The last known chunk waits for its golden argmax, which is the token that follows it.
+  let newTokens = known.length - request.promptIds.length;
+  let next = nextToken(chunk, request, newTokens);
   await compareChunk(next.tokenId);
 
-  let newTokens = 0;
   while (next.tokenId !== undefined) {
     request.signal?.throwIfAborted();
     await referenceRows(reference, Int32Array.of(next.tokenId), fedIds.length, chunk, request);
@@ -126,8 +130,30 @@ export function decodeStep(position: number, request: SequenceRequest): number |
 }
 
 /** What every feed of a sequence asks for. */
-export function feedRequest({ promptIds, taps }: Pick<SequenceRequest, 'promptIds' | 'taps'>): FeedRequest {
-  return { rows: 'all', promptLength: promptIds.length, ...(taps === undefined ? {} : { taps }) };
+export function feedRequest({
+  promptIds,
+  taps,
+  signal,
+}: Pick<SequenceRequest, 'promptIds' | 'taps' | 'signal'>): FeedRequest {
+  return {
+    rows: 'all',
+    promptLength: promptIds.length,
+    ...(taps === undefined ? {} : { taps }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/** Tokens that need no choice: the prompt and a forced continuation, as far as the sequence may go. */
+export function knownIds({
+  promptIds,
+  continuationIds,
+  maxSeqLen,
+}: Pick<SequenceRequest, 'promptIds' | 'continuationIds' | 'maxSeqLen'>): Int32Array {
+  if (continuationIds === undefined) return promptIds;
+  const ids = new Int32Array(Math.min(promptIds.length + continuationIds.length, maxSeqLen));
+  ids.set(promptIds);
+  ids.set(continuationIds.subarray(0, ids.length - promptIds.length), promptIds.length);
+  return ids;
 }
 
 interface NextToken {
@@ -137,11 +163,11 @@ interface NextToken {
 
 function nextToken(chunk: GoldenChunk, request: SequenceRequest, newTokens: number): NextToken {
   const stop = (stopReason: StopReason): NextToken => ({ tokenId: undefined, stopReason });
-  const forced = request.continuationIds;
-  if (forced !== undefined && newTokens >= forced.length) return stop('continuation-end');
-  if (forced === undefined && newTokens >= request.maxNewTokens) return stop('max-new-tokens');
+  const forced = request.continuationIds?.length;
+  if (forced !== undefined) return stop(newTokens >= forced ? 'continuation-end' : 'max-seq-len');
+  if (newTokens >= request.maxNewTokens) return stop('max-new-tokens');
   if (request.promptIds.length + newTokens >= request.maxSeqLen) return stop('max-seq-len');
-  const tokenId = forced === undefined ? argmax(chunk.last().logits) : forced[newTokens]!;
+  const tokenId = argmax(chunk.last().logits);
   if (tokenId < 0) {
     throw new ReferenceFaultError(
       `prompt "${request.prompt}": the reference's logits hold no number to continue from.`,
@@ -151,7 +177,7 @@ function nextToken(chunk: GoldenChunk, request: SequenceRequest, newTokens: numb
       },
     );
   }
-  if (forced === undefined && request.eosTokenIds.includes(tokenId)) return stop('eos');
+  if (request.eosTokenIds.includes(tokenId)) return stop('eos');
   return { tokenId, stopReason: undefined };
 }
 

@@ -2,7 +2,7 @@
 
 import { createRecordingWriter } from '../../src/device/capture/recording-writer.ts';
 import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
-import { argmax, CHUNK_POSITIONS, feedRequest } from './lockstep.ts';
+import { argmax, CHUNK_POSITIONS, feedRequest, knownIds } from './lockstep.ts';
 import type { PlannedPrompt, SequenceLimits } from './plan.ts';
 
 export interface RecordRequest {
@@ -31,7 +31,7 @@ export async function recordPrompts(source: LogitsSource, request: RecordRequest
       const fed: number[] = [];
       let lastChoice = -1;
       const { promptIds } = prompt;
-      const want = feedRequest({ promptIds, ...(request.taps === undefined ? {} : { taps: request.taps }) });
+      const want = feedRequest({ ...request, promptIds });
       const feed = async (ids: Int32Array): Promise<void> => {
         request.signal?.throwIfAborted();
         fed.push(...ids);
@@ -41,12 +41,11 @@ export async function recordPrompts(source: LogitsSource, request: RecordRequest
           request.onToken?.(prompt.name);
         });
       };
-      while (fed.length < promptIds.length) {
-        await feed(promptIds.subarray(fed.length, fed.length + CHUNK_POSITIONS));
-      }
-      for (let next = nextTokenId(prompt, request, 0, lastChoice); next !== undefined; ) {
-        await feed(Int32Array.of(next));
-        next = nextTokenId(prompt, request, fed.length - promptIds.length, lastChoice);
+      const known = knownIds({ ...prompt, maxSeqLen: request.limits.maxSeqLen });
+      while (fed.length < known.length) await feed(known.subarray(fed.length, fed.length + CHUNK_POSITIONS));
+      if (prompt.continuationIds === undefined) {
+        while (!isEnd(request, fed.length - promptIds.length, fed.length, lastChoice))
+          await feed(Int32Array.of(lastChoice));
       }
       writer.endPrompt({ inputIds: Int32Array.from(fed), promptLength: promptIds.length });
       tokens += fed.length;
@@ -59,15 +58,7 @@ export async function recordPrompts(source: LogitsSource, request: RecordRequest
   return tokens;
 }
 
-/** The token after `newTokens` ones, undefined at the text's end. */
-function nextTokenId(
-  prompt: PlannedPrompt,
-  request: RecordRequest,
-  newTokens: number,
-  choice: number,
-): number | undefined {
-  const { maxNewTokens, maxSeqLen } = request.limits;
-  if (prompt.promptIds.length + newTokens >= maxSeqLen) return undefined;
-  if (prompt.continuationIds !== undefined) return prompt.continuationIds[newTokens];
-  return newTokens >= maxNewTokens || choice < 0 || request.eosTokenIds.includes(choice) ? undefined : choice;
+/** Whether the text ends before the greedy token `choice`. */
+function isEnd({ limits, eosTokenIds }: RecordRequest, newTokens: number, length: number, choice: number): boolean {
+  return newTokens >= limits.maxNewTokens || length >= limits.maxSeqLen || choice < 0 || eosTokenIds.includes(choice);
 }

@@ -11,7 +11,7 @@ export type TapName =
 /** What produced a side's rows; printed in every report. */
 export interface SourceInfo {
   readonly kind: 'reference' | 'golden-file' | 'n150-model' | 'capture' | 'process';
-  /** One line for people, e.g. `N150 device model, tier fast, recipe demo-2024`. */
+  /** One line for people, e.g. `N150 device model, tier fast, recipe demo-2024, grid 8x8`. */
   readonly label: string;
   /** Folder or file name without its directory. */
   readonly model: string;
@@ -42,6 +42,8 @@ export interface FeedRequest {
   readonly taps?: readonly TapName[];
   /** Tokens of the prompt, where known: the next position is the first decode step, which a device may treat otherwise. */
   readonly promptLength?: number;
+  /** A source that works long may give up between two layers; the sequence is then good for `truncate(0)` only. */
+  readonly signal?: AbortSignal;
 }
 
 export interface LogitsSource {
