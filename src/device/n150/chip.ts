@@ -1,12 +1,21 @@
-// Facts of the N150 and what the demo derives from them for a model's widths: cores and their shares.
-// Source: n150-numerics C; `find_grid` of tt-metal's model_config.py (an even split over about 32 of 64 cores).
+// Facts of the N150 and what the demo derives from its grid of compute cores for a model's widths: cores and their shares.
+// Source: n150-numerics C; `find_grid`, `lm_head_num_rows` and the program configurations of tt-metal's model_config.py.
+import type { ModelConfig } from '../../checkpoint/config.ts';
+import { UsageError } from '../../errors.ts';
 import { TILE_SIDE, tilesAcross } from '../../tensor/tile-layout.ts';
 
-export const CORE_GRID_SIDE = 8;
-export const CORE_COUNT: number = CORE_GRID_SIDE * CORE_GRID_SIDE;
+/** Columns of the compute grid: the demo addresses all eight, so a narrower grid cannot run it. */
+export const GRID_COLUMNS = 8;
+/** Most rows that the demo addresses: those of the 8x8 grid of an N150 whose ninth row dispatches. */
+export const GRID_ROWS_MAX = 8;
 
-/** Cores that a width of whole tiles is split over evenly, as near to this as a grid allows. */
-const TARGET_CORES = 32;
+/** Rows of eight cores that a matrix of whole tiles is split over, at most. */
+const SPLIT_ROWS_MAX = 4;
+
+/** `8x7`: columns x rows. */
+export function gridText(gridRows: number): string {
+  return `${GRID_COLUMNS}x${gridRows}`;
+}
 
 /** Which features of a row one core of a sharded RMSNorm sums, and in which steps the cores are combined. */
 export interface NormSplit {
@@ -18,45 +27,93 @@ export interface NormSplit {
 }
 
 /**
- * Split of the RMSNorms inside the layers: the divisor of the tile count nearest to 32 that fits an 8x8 grid.
- * 3584 features give 28 cores of 4 tiles, 576 give 18 of 1, 128 give 4 of 1. A width that is no multiple of 32 stays on one core.
+ * Split of the RMSNorms inside the layers: 3584 features give 28 cores of 4 tiles, 576 give 18 of 1, 128 give 4 of 1. A width
+ * that is no multiple of 32 stays on one core.
  */
-export function layerNormSplit(hiddenSize: number): NormSplit {
-  const tiles = tilesAcross(hiddenSize);
-  if (hiddenSize % TILE_SIDE !== 0) return { cores: 1, tilesPerCore: tiles, firstStage: 1 };
-  let cores = 1;
-  for (let candidate = 1; candidate <= CORE_COUNT; candidate++) {
-    if (tiles % candidate !== 0 || !fitsGrid(candidate)) continue;
-    if (Math.abs(candidate - TARGET_CORES) < Math.abs(cores - TARGET_CORES)) cores = candidate;
-  }
-  return { cores, tilesPerCore: tiles / cores, firstStage: cores };
+export function layerNormSplit(hiddenSize: number, gridRows: number): NormSplit {
+  const cores = splitCores(hiddenSize, gridRows);
+  return { cores, tilesPerCore: tilesAcross(hiddenSize) / cores, firstStage: cores };
 }
 
 /**
- * Split of the final RMSNorm, which shares the lm_head's grid of eight columns: the most rows (at most 8) that split the
- * width evenly, combined in two stages, rows of 8 first. 3584 features give 56 cores of 2 tiles. Widths that are no
- * multiple of 256 are split as in the layers.
+ * Split of the final RMSNorm, which shares the lm_head's grid of eight columns: the most rows that split the width evenly,
+ * combined in two stages, rows of 8 first. 3584 features give 56 cores of 2 tiles. Widths that are no multiple of 256 are
+ * split as in the layers.
  */
-export function finalNormSplit(hiddenSize: number): NormSplit {
-  for (let rows = CORE_GRID_SIDE; rows > 1; rows--) {
-    const cores = rows * CORE_GRID_SIDE;
+export function finalNormSplit(hiddenSize: number, gridRows: number): NormSplit {
+  for (let rows = gridRows; rows > 1; rows--) {
+    const cores = rows * GRID_COLUMNS;
     if (hiddenSize % (cores * TILE_SIDE) === 0) {
-      return { cores, tilesPerCore: hiddenSize / TILE_SIDE / cores, firstStage: CORE_GRID_SIDE };
+      return { cores, tilesPerCore: hiddenSize / TILE_SIDE / cores, firstStage: GRID_COLUMNS };
     }
   }
-  return layerNormSplit(hiddenSize);
+  return layerNormSplit(hiddenSize, gridRows);
 }
 
-function fitsGrid(cores: number): boolean {
-  for (let rows = 1; rows <= CORE_GRID_SIDE; rows++) {
-    if (cores % rows === 0 && cores / rows <= CORE_GRID_SIDE) return true;
+/** Most cores, at most four rows of eight, that hold the same number of whole tiles of a width each; 1 if it is no whole tiles. */
+function splitCores(width: number, gridRows: number): number {
+  if (width % TILE_SIDE !== 0) return 1;
+  const tiles = width / TILE_SIDE;
+  const rowsMax = Math.min(SPLIT_ROWS_MAX, gridRows);
+  for (let cores = rowsMax * GRID_COLUMNS; cores > 1; cores--) {
+    if (tiles % cores === 0 && fitsRows(cores, rowsMax)) return cores;
+  }
+  return 1;
+}
+
+function fitsRows(cores: number, rowsMax: number): boolean {
+  for (let rows = 1; rows <= rowsMax; rows++) {
+    if (cores % rows === 0 && cores / rows <= GRID_COLUMNS) return true;
   }
   return false;
 }
 
-/** Cores of flash decode for each key/value head: 16 for Qwen2-7B's four. */
-export function attentionCoresPerHead(keyValueHeads: number): number {
-  return Math.max(1, Math.floor(CORE_COUNT / keyValueHeads));
+/** Cores of flash decode for each key/value head: 16 for Qwen2-7B's four on an 8x8 grid. */
+export function attentionCoresPerHead(keyValueHeads: number, gridRows: number): number {
+  return Math.max(1, Math.floor((gridRows * GRID_COLUMNS) / keyValueHeads));
+}
+
+/** Cores of every operation of the decode graph; where two numbers multiply, cores x tiles of K each. */
+export interface CoreCounts {
+  readonly layerNorm: NormSplit;
+  readonly finalNorm: NormSplit;
+  readonly qkv: number;
+  readonly attentionPerHead: number;
+  /** One for each query head. */
+  readonly o: number;
+  readonly gateUp: number;
+  readonly down: number;
+  readonly lmHead: number;
+}
+
+type Widths = Pick<ModelConfig, 'hiddenSize' | 'intermediateSize' | 'queryHeads' | 'keyValueHeads'>;
+
+/** @throws UsageError GRID_TOO_SMALL when the grid has no core for each query head, as the attention output needs. */
+export function coreCounts(model: Widths, gridRows: number): CoreCounts {
+  const { hiddenSize, intermediateSize, queryHeads, keyValueHeads } = model;
+  if (queryHeads > gridRows * GRID_COLUMNS) {
+    throw new UsageError(`a compute grid of ${gridText(gridRows)} is too small for this model's attention.`, {
+      code: 'GRID_TOO_SMALL',
+      facts: { found: `${gridRows * GRID_COLUMNS} cores`, wanted: `${queryHeads}: a core for each query head` },
+      hint: 'take a grid with more rows: WH_ARCH_YAML, or the knob gridRows.',
+    });
+  }
+  const finalNorm = finalNormSplit(hiddenSize, gridRows);
+  return {
+    layerNorm: layerNormSplit(hiddenSize, gridRows),
+    finalNorm,
+    qkv: splitCores(hiddenSize, gridRows),
+    attentionPerHead: attentionCoresPerHead(keyValueHeads, gridRows),
+    o: queryHeads,
+    gateUp: splitCores(hiddenSize, gridRows),
+    down: splitCores(intermediateSize, gridRows),
+    lmHead: finalNorm.cores,
+  };
+}
+
+/** Blocks of K that a linear layer sums one after the other, whatever cores hold them. */
+export function kBlocks(k: number, in0BlockW: number): number {
+  return Math.ceil(tilesAcross(k) / in0BlockW);
 }
 
 /** Chunks [first, end) that a core holds; empty if first = end. */

@@ -1,6 +1,7 @@
 // Every knob of the N150 model in one typed table: its values, its meaning, and where the specification ranks it.
 // Source: n150-numerics G (names are ttnn's), section I for what later releases changed.
 import { HOST_BFP_ROUNDINGS, type HostBfpRounding } from '../../numerics/block-float-host.ts';
+import { GRID_ROWS_MAX } from './chip.ts';
 import { MATH_FIDELITIES, MATMUL_TIERS, type MathFidelity, type MatmulTier } from './matmul-engine.ts';
 
 export const RECIPE_NAMES = ['demo-2024', 'ttnn-0.81'] as const;
@@ -22,8 +23,8 @@ const SFPU_ERAS = ['2024', 'exact'] as const;
 /**
  * A complete setting of the device model. Activations between operations are BF16 unless `tier` is fp32.
  *
- * Derived from the checkpoint's widths, not set here: cores and tiles of each RMSNorm, attention cores per key/value head
- * (chip.ts), and the number of K blocks, ceil(K / 32 / in0BlockW). A run's `settings` state them beside the knobs.
+ * Derived from the checkpoint's widths and `gridRows`, not set here: cores of each operation and the number of K blocks
+ * (chip.ts). A run's `settings` state them beside the knobs.
  */
 export interface N150Config {
   readonly recipe: RecipeName;
@@ -60,6 +61,7 @@ export interface N150Config {
   readonly eltwiseRounding: (typeof ELTWISE_ROUNDINGS)[number];
   readonly eltwiseMul: (typeof ELTWISE_MULS)[number];
   readonly sfpuRoots: (typeof SFPU_ERAS)[number];
+  readonly gridRows: number;
   readonly demoRotOffByOne: boolean;
   readonly skipLayer: number;
   readonly ropePositionOffset: number;
@@ -156,6 +158,10 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
     doc: 'silu(gate) * up: matrixUnit in phases, or vectorUnit rounded once to nearest even',
   },
   sfpuRoots: { value: oneOf(SFPU_ERAS), doc: "square root and reciprocal: 2024's approximations or exact" },
+  gridRows: {
+    value: integer(1, GRID_ROWS_MAX),
+    doc: 'rows of eight cores in the compute grid, which the cores of norms and attention follow from; WH_ARCH_YAML gives the default',
+  },
   demoRotOffByOne: {
     value: BOOLEAN,
     doc: "the demo's first decode step after the prompt rotates by the position before; on in `demo`, off elsewhere",

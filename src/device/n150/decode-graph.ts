@@ -2,7 +2,7 @@
 // Source: n150-numerics C. Every operation is independent per row, so a batch gives the same bits as single positions.
 import type { ModelConfig } from '../../checkpoint/config.ts';
 import type { TapName } from '../logits-source.ts';
-import { finalNormSplit, layerNormSplit } from './chip.ts';
+import { coreCounts } from './chip.ts';
 import type { N150Config } from './compute-config.ts';
 import type { DeviceWeights, LayerWeights } from './device-weights.ts';
 import { createKvCache, type KvCache } from './kv-cache.ts';
@@ -57,8 +57,9 @@ export function createDecodeGraph(
     isFloat32 || config.eltwiseMul === 'matrixUnit'
       ? createMultiply(config, config.multiplyFidelity)
       : multiplyOnVectorUnit;
-  const layerNorm = createRmsNorm(hiddenSize, layerNormSplit(hiddenSize), config, vectorUnit);
-  const finalNorm = createRmsNorm(hiddenSize, finalNormSplit(hiddenSize), config, vectorUnit);
+  const cores = coreCounts(model, config.gridRows);
+  const layerNorm = createRmsNorm(hiddenSize, cores.layerNorm, config, vectorUnit);
+  const finalNorm = createRmsNorm(hiddenSize, cores.finalNorm, config, vectorUnit);
   const rotate = createRotate(headDim, config);
   const frequencies = rotaryFrequencies(headDim, model.ropeTheta, yarnOf(model));
   const writeSteppedTables = createSteppedTables(headDim, frequencies, config);

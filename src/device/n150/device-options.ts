@@ -5,10 +5,11 @@ import { DEFAULT_N150_CONFIG, RECIPES } from './recipes.ts';
 
 /**
  * @param text - comma-separated `knob=value` pairs; empty for the default recipe. A recipe applies first, wherever it stands.
+ * @param gridRows - of the grid that the environment names, if it does; the knob of that name wins over it.
  * @throws UsageError for an unknown knob or value, with the nearest one and all that exist.
  */
-export function parseDeviceOptions(text: string): N150Config {
-  const settings: Partial<Record<KnobName, string | number | boolean>> = {};
+export function parseDeviceOptions(text: string, gridRows?: number): N150Config {
+  const settings: Partial<Record<KnobName, string | number | boolean>> = gridRows === undefined ? {} : { gridRows };
   for (const part of text.split(',').filter((piece) => piece.trim() !== '')) {
     const equals = part.indexOf('=');
     const name = (equals < 0 ? part : part.slice(0, equals)).trim();

@@ -107,7 +107,7 @@ describe('N150 source', () => {
     const source = await createN150Source(checkpoint, options, engine, {
       onPacking: (done, total) => packed.push(`${done}/${total}`),
     });
-    expect(source.info.label).toBe('N150 device model, tier exact, recipe ttnn-0.81');
+    expect(source.info.label).toBe('N150 device model, tier exact, recipe ttnn-0.81, grid 8x8');
     expect(source.info.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
     expect(source.info.dtypes).toMatchObject({ weights: 'BFP8_B', kvCache: 'BFP8_B', logits: 'BFP8_B' });
     for (const name of KNOB_NAMES) expect(source.info.settings[name]).toBe(options[name]);

@@ -2,17 +2,17 @@
 import type { Checkpoint } from '../../checkpoint/weights.ts';
 import { InputError } from '../../errors.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../logits-source.ts';
-import { attentionCoresPerHead, finalNormSplit, layerNormSplit } from './chip.ts';
+import { coreCounts, gridText, kBlocks } from './chip.ts';
 import { KNOB_NAMES, type N150Config } from './compute-config.ts';
 import { createDecodeGraph } from './decode-graph.ts';
 import { loadDeviceWeights, type WeightOptions } from './device-weights.ts';
 import type { MatmulEngine } from './matmul-engine.ts';
 
-/** Rows that pass through the layers together; changes no bit. */
-const ROWS_PER_BATCH = 128;
+/** Rows that pass through the layers together, so that streamed weights are read once for all of them; changes no bit. */
+const ROWS_PER_BATCH = 256;
 
-/** Logits made at once are at most this many values (128 MiB): all rows of a batch for Qwen2's 152,064 tokens. */
-const LOGITS_PER_BATCH = 1 << 25;
+/** Logits made at once are at most this many values (256 MiB): all rows of a batch for Qwen2's 152,064 tokens. */
+const LOGITS_PER_BATCH = 1 << 26;
 
 /**
  * Packs the checkpoint for the device and opens an empty sequence.
@@ -40,6 +40,7 @@ export async function createN150Source(
       const batch = tokenIds.subarray(start, start + ROWS_PER_BATCH);
       const taps = new Map<TapName, Float32Array>();
       const normed = await graph.run(batch, length, want.promptLength, (tap, rows) => {
+        want.signal?.throwIfAborted();
         if (wantedTaps.has(tap)) taps.set(tap, rows.slice());
       });
       const firstPosition = length;
@@ -91,13 +92,13 @@ function requireTokenIds(tokenIds: Int32Array, vocabSize: number): void {
 }
 
 async function sourceInfo(checkpoint: Checkpoint, config: N150Config): Promise<SourceInfo> {
-  const { hiddenSize, keyValueHeads } = checkpoint.config;
+  const { hiddenSize, intermediateSize, queryHeads, headDim } = checkpoint.config;
   const isFloat32 = config.tier === 'fp32';
-  const layerNorm = layerNormSplit(hiddenSize);
-  const finalNorm = finalNormSplit(hiddenSize);
+  const cores = coreCounts(checkpoint.config, config.gridRows);
+  const blocks = (k: number): number => kBlocks(k, config.in0BlockW);
   return {
     kind: 'n150-model',
-    label: `N150 device model, tier ${config.tier}, recipe ${config.recipe}`,
+    label: `N150 device model, tier ${config.tier}, recipe ${config.recipe}, grid ${gridText(config.gridRows)}`,
     model: checkpoint.name,
     weightsSha256: await checkpoint.sha256(),
     dtypes: {
@@ -110,9 +111,11 @@ async function sourceInfo(checkpoint: Checkpoint, config: N150Config): Promise<S
     },
     settings: {
       ...Object.fromEntries(KNOB_NAMES.map((name) => [name, config[name]])),
-      layerNormCores: `${layerNorm.cores} x ${layerNorm.tilesPerCore} tiles`,
-      finalNormCores: `${finalNorm.cores} x ${finalNorm.tilesPerCore} tiles`,
-      attentionCoresPerHead: config.sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads),
+      layerNormCores: `${cores.layerNorm.cores} x ${cores.layerNorm.tilesPerCore} tiles`,
+      finalNormCores: `${cores.finalNorm.cores} x ${cores.finalNorm.tilesPerCore} tiles`,
+      attentionCoresPerHead: config.sdpaMerge === 'oneCore' ? 1 : cores.attentionPerHead,
+      linearCores: `qkv ${cores.qkv}, o ${cores.o}, gate and up ${cores.gateUp}, down ${cores.down}, lm_head ${cores.lmHead}`,
+      kBlocks: `qkv, gate, up, lm_head ${blocks(hiddenSize)}, o ${blocks(queryHeads * headDim)}, down ${blocks(intermediateSize)}`,
     },
   };
 }

@@ -37,6 +37,7 @@ const DEMO_2024: N150Config = {
   eltwiseRounding: 'hw',
   eltwiseMul: 'matrixUnit',
   sfpuRoots: '2024',
+  gridRows: 8,
   demoRotOffByOne: false,
   skipLayer: -1,
   ropePositionOffset: 0,

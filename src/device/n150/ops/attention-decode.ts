@@ -48,7 +48,7 @@ interface PartialAttention {
 export interface AttentionShape {
   /** D. */
   readonly headDim: number;
-  /** K, key/value heads: they share the 64 cores evenly. */
+  /** K, key/value heads: they share the grid's cores evenly. */
   readonly keyValueHeads: number;
 }
 
@@ -58,7 +58,7 @@ export function createAttentionDecode(
   vectorUnit: VectorUnit,
 ): AttentionDecode {
   const chunkLength = config.sdpaChunk;
-  const cores = config.sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads);
+  const cores = config.sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads, config.gridRows);
   const products = createRowProducts(config, config.sdpaFidelity);
   const add = createAdd(config);
   const subtract = createSubtract(config);

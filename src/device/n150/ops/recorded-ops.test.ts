@@ -40,7 +40,7 @@ describe('RMSNorm', () => {
   ])('$layout agrees with the recorded $fidelity kernel in $equal of the bits', ({ fidelity, layout, equal, pcc }) => {
     const recording = readRecording(`rms-norm-bf16-${fidelity}-fp32acc1-l1acc1`);
     const config = parseDeviceOptions(`recipe=ttnn-0.81,rmsLayout=${layout},normFidelity=${fidelity}`);
-    const norm = createRmsNorm(WIDTH, layerNormSplit(WIDTH), config, createVectorUnit(config));
+    const norm = createRmsNorm(WIDTH, layerNormSplit(WIDTH, config.gridRows), config, createVectorUnit(config));
     const rows = recording('x');
     const actual = new Float32Array(rows.length);
     for (let start = 0; start < rows.length; start += WIDTH) {
