@@ -118,7 +118,7 @@ async function openSupply(
         code: 'WEIGHTS_TOO_LARGE',
         facts: {
           packed: `${plan.packedBytes} bytes`,
-          budget: `${plan.budgetBytes} bytes, and at most 3.5 GiB`,
+          budget: `${plan.budgetBytes} bytes`,
           streamed: `${plan.memoryBytes} bytes at once`,
         },
         hint: 'give a folder with --weight-cache DIR (or set QWEN_DIR), from which layers are streamed',

@@ -6,6 +6,7 @@ export const CONTROL_START = 1024;
 export const CONTROL_GENERATION = 0;
 export const CONTROL_DONE = 1;
 export const CONTROL_FAILED = 2;
+export const CONTROL_BANK = 3;
 
 /** Each share's heartbeat is alone on its cache line: a counter that moves while its worker does. */
 export const HEARTBEAT_START = 2048;

@@ -14,7 +14,7 @@ import type {
 import { requireSupportedMatmul } from '../matrix-unit/matmul-blocks.ts';
 import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
 import * as layout from './job-layout.ts';
-import { createKernelPool, type KernelPool } from './kernel-pool.ts';
+import { createKernelPool, type KernelBank, type KernelPool } from './kernel-pool.ts';
 
 const FORMAT_CODE: Readonly<Record<WeightFormat | OutputFormat, number>> = {
   BF16: layout.FORMAT_BF16,
@@ -28,7 +28,11 @@ const SMALL_JOB = 65_536;
 
 const ALL_BITS = -1;
 
+/** Of each bank's memory, for activations and results. */
+const WORKING_BYTES = 2 ** 29;
+
 interface Resident extends LoadedMatrix {
+  readonly bank: KernelBank;
   readonly start: number;
 }
 
@@ -49,7 +53,6 @@ export async function createKernelMatmulEngine(options: KernelEngineOptions): Pr
 
 /** The engine on a pool that the caller made; closing the engine closes the pool. */
 export function createEngineOnPool(pool: KernelPool): MatmulEngine {
-  const { heap } = pool;
   const residents = new Set<Resident>();
 
   function requireResident(weights: LoadedMatrix): Resident {
@@ -64,10 +67,11 @@ export function createEngineOnPool(pool: KernelPool): MatmulEngine {
 
   const reserve: MatmulEngine['reserve'] = ({ format, k, n }) => {
     const bytes = packedBytes(format, k, n);
-    const start = heap.allocate(bytes);
-    const matrix: Resident = { format, k, n, start };
+    const bank = pool.banks.find(({ heap }) => heap.fits(bytes, WORKING_BYTES)) ?? pool.addBank();
+    const start = bank.heap.allocate(bytes);
+    const matrix: Resident = { format, k, n, bank, start };
     residents.add(matrix);
-    return { matrix, tiles: heap.bytes(start, bytes) };
+    return { matrix, tiles: bank.heap.bytes(start, bytes) };
   };
 
   return {
@@ -80,7 +84,7 @@ export function createEngineOnPool(pool: KernelPool): MatmulEngine {
     release(weights) {
       const resident = requireResident(weights);
       residents.delete(resident);
-      heap.free(resident.start);
+      resident.bank.heap.free(resident.start);
     },
     matmul(in0, rows, weights, options) {
       const resident = requireResident(weights);
@@ -105,8 +109,8 @@ function runMatmul(
   weights: Resident,
   options: MatmulOptions,
 ): Float32Array {
-  const { heap, kernels } = pool;
-  const { k, n } = weights;
+  const { k, n, bank } = weights;
+  const { heap, kernels } = bank;
   const effective = effectiveOptions(options, k);
   const regions: number[] = [];
   const allocate = (bytes: number): number => {
@@ -125,7 +129,7 @@ function runMatmul(
       kernels.splitActivations(raw, high, low, exponents, ranges, groups);
     }
     writeJob(heap.ints(layout.JOB_START, 64), { rows, weights, options: effective, activations, out });
-    pool.run(rows * k * n < SMALL_JOB);
+    pool.run(bank, rows * k * n < SMALL_JOB);
     return heap.floats(out, rows * n).slice();
   } finally {
     for (const start of regions) heap.free(start);

@@ -4,7 +4,7 @@ import { packedBytes, TILE_BYTES, TILE_SIDE, tilesAcross } from '../../../tensor
 import type { PackOptions } from '../host-packing.ts';
 import type { PackedMatrix } from '../matmul-engine.ts';
 import { FORMAT_BF16, FORMAT_BFP4, FORMAT_BFP8 } from './job-layout.ts';
-import type { KernelPool } from './kernel-pool.ts';
+import type { KernelBank } from './kernel-pool.ts';
 
 const FORMAT_CODE = { BF16: FORMAT_BF16, BFP8_B: FORMAT_BFP8, BFP4_B: FORMAT_BFP4 } as const;
 
@@ -36,7 +36,7 @@ export interface KernelPacking {
   release(): void;
 }
 
-export function startPacking({ heap, kernels }: KernelPool, shape: PackingShape): KernelPacking {
+export function startPacking({ heap, kernels }: KernelBank, shape: PackingShape): KernelPacking {
   const { format, rounding, k, n } = shape;
   const rowBytes = 2 * k;
   const stripeRows = TILE_SIDE * Math.max(1, Math.floor(STRIPE_BYTES / (rowBytes * TILE_SIDE)));

@@ -40,6 +40,27 @@ describe('kernel pool', () => {
     await engine.close();
   });
 
+  it.each(MATMUL_TIERS)(
+    'gives the same bits in a second memory when the first one is full, in tier %s',
+    async (tier) => {
+      const pool = await createKernelPool({ threads: 3 });
+      const engine = createEngineOnPool(pool);
+      const first = engine.load(weights);
+      // Never touched, hence no real memory.
+      pool.banks[0].heap.allocate(3.6 * 2 ** 30);
+      const second = engine.load(weights);
+      expect(pool.banks).toHaveLength(2);
+      for (let run = 0; run < 3; run++) {
+        const [a, b] = [first, second].map((loaded) => engine.matmul(in0, rows, loaded, { ...DEMO_MATMUL, tier }));
+        expect(hasSameBits(a!, b!)).toBe(true);
+      }
+      engine.release(second);
+      engine.load(weights);
+      expect(pool.banks).toHaveLength(2);
+      await engine.close();
+    },
+  );
+
   it('names a worker that was terminated instead of waiting for it', async () => {
     const pool = await createKernelPool({ threads: 2, workerSilenceMs: 200 });
     const engine = createEngineOnPool(pool);

@@ -1,8 +1,10 @@
-// The worker pool of the kernels: one job at a time, run synchronously by the calling thread and its workers.
+// The worker pool of the kernels: one job at a time, run synchronously by the calling thread and its workers, in one of
+// several memories.
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { DeviceError } from '../../../errors.ts';
 import {
+  CONTROL_BANK,
   CONTROL_DONE,
   CONTROL_FAILED,
   CONTROL_GENERATION,
@@ -55,18 +57,27 @@ export interface KernelPoolOptions {
   readonly workerSilenceMs?: number;
 }
 
-export interface KernelPool {
-  readonly threads: number;
+/** A shared memory of at most 4 GiB and the kernels on it: all operands of a job lie in one bank. */
+export interface KernelBank {
+  readonly index: number;
   readonly heap: SharedHeap;
   readonly kernels: KernelExports;
+}
+
+export interface KernelPool {
+  readonly threads: number;
+  /** At least one. */
+  readonly banks: readonly [KernelBank, ...KernelBank[]];
   readonly workers: readonly Worker[];
+  /** @throws DeviceError `KERNEL_MEMORY` if the machine has no room for another memory. */
+  addBank(): KernelBank;
   /**
-   * Runs the job that lies at JOB_START to its end.
+   * Runs the job that lies at the bank's JOB_START to its end.
    *
    * @param isSmall - the calling thread does it alone: waking the others would cost more.
    * @throws DeviceError if a worker failed, died or fell silent; the pool is unusable then.
    */
-  run(isSmall: boolean): void;
+  run(bank: KernelBank, isSmall: boolean): void;
   close(): Promise<void>;
 }
 
@@ -78,12 +89,15 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
       hint: 'one thread per core is best',
     });
   }
-  const heap = createSharedHeap(SCRATCH_START + threads * SCRATCH_BYTES);
   const module = new WebAssembly.Module(readModule());
-  const { exports: kernels } = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
-  const control = heap.ints(CONTROL_START, 16);
-  const heartbeats = heap.ints(HEARTBEAT_START, (threads * HEARTBEAT_BYTES) / 4);
-  const job = heap.ints(JOB_START, 64);
+  const createBank = (index: number): KernelBank => {
+    const heap = createSharedHeap(SCRATCH_START + threads * SCRATCH_BYTES);
+    const { exports: kernels } = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
+    return { index, heap, kernels };
+  };
+  const banks: [KernelBank, ...KernelBank[]] = [createBank(0)];
+  // Workers wait on the first bank's control block, whichever bank the job lies in.
+  const control = banks[0].heap.ints(CONTROL_START, 16);
   let failure: string | undefined;
   let isClosed = false;
 
@@ -92,9 +106,14 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
     const worker = new Worker(WORKER_URL, {
       workerData: {
         module,
-        memory: heap.memory,
+        memory: banks[0].heap.memory,
         control: CONTROL_START,
-        words: { generation: CONTROL_GENERATION, done: CONTROL_DONE, failed: CONTROL_FAILED },
+        words: {
+          generation: CONTROL_GENERATION,
+          done: CONTROL_DONE,
+          failed: CONTROL_FAILED,
+          bank: CONTROL_BANK,
+        },
         scratch: SCRATCH_START + share * SCRATCH_BYTES,
         heartbeat: HEARTBEAT_START + share * HEARTBEAT_BYTES,
       },
@@ -120,7 +139,8 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
     });
   }
 
-  function waitForWorkers(): void {
+  function waitForWorkers({ heap }: KernelBank): void {
+    const heartbeats = heap.ints(HEARTBEAT_START, (threads * HEARTBEAT_BYTES) / 4);
     const silenceMs = workerSilenceMs ?? WORKER_SILENCE_MS;
     let lastBeat = beats(heartbeats);
     let silentSince = performance.now();
@@ -140,22 +160,29 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
 
   return {
     threads,
-    heap,
-    kernels,
+    banks,
     workers,
-    run(isSmall) {
+    addBank() {
+      const bank = createBank(banks.length);
+      // Workers fetch it from their port when a job first needs it.
+      for (const worker of workers) worker.postMessage(bank.heap.memory);
+      banks.push(bank);
+      return bank;
+    },
+    run(bank, isSmall) {
       if (failure !== undefined) fail(failure);
       if (isClosed) fail('the pool was closed');
-      Atomics.store(job, JOB_NEXT_UNIT / 4, 0);
+      Atomics.store(bank.heap.ints(JOB_START, 64), JOB_NEXT_UNIT / 4, 0);
       const isAlone = isSmall || workers.length === 0;
       if (!isAlone) {
         Atomics.store(control, CONTROL_DONE, 0);
+        Atomics.store(control, CONTROL_BANK, bank.index);
         Atomics.add(control, CONTROL_GENERATION, 1);
         Atomics.notify(control, CONTROL_GENERATION);
       }
-      kernels.runJob(SCRATCH_START, HEARTBEAT_START);
+      bank.kernels.runJob(SCRATCH_START, HEARTBEAT_START);
       if (isAlone) return;
-      waitForWorkers();
+      waitForWorkers(bank);
       if (Atomics.load(control, CONTROL_FAILED) !== 0) fail('a kernel trapped');
     },
     async close() {

@@ -1,13 +1,13 @@
 // A worker thread of the kernels: instantiates the module on the shared memory, then runs its share of every job.
 // Plain JavaScript, since Node starts it as it lies here, in the source tree and in the build alike.
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
 /**
  * @typedef {object} KernelWorkerData
  * @property {WebAssembly.Module} module
- * @property {WebAssembly.Memory} memory - shared
+ * @property {WebAssembly.Memory} memory - shared; the first bank, further ones come through the port
  * @property {number} control - byte offset of the control block
- * @property {{ generation: number, done: number, failed: number }} words - indices in the control block
+ * @property {{ generation: number, done: number, failed: number, bank: number }} words - indices in the control block
  * @property {number} scratch - byte offset of this share's scratch region
  * @property {number} heartbeat - byte offset of this share's counter
  */
@@ -15,7 +15,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 /** @type {KernelWorkerData} */
 const { module, memory, control, words, scratch, heartbeat } = workerData;
 const controlWords = new Int32Array(memory.buffer, control, 16);
-const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+const kernelsOn = (bank) => new WebAssembly.Instance(module, { env: { memory: bank } }).exports;
+const banks = [kernelsOn(memory)];
 
 // Jobs begin only after every worker has said that it is ready, so no generation is missed.
 let generation = Atomics.load(controlWords, words.generation);
@@ -24,7 +25,9 @@ for (;;) {
   Atomics.wait(controlWords, words.generation, generation);
   generation = Atomics.load(controlWords, words.generation);
   try {
-    exports.runJob(scratch, heartbeat);
+    const bank = Atomics.load(controlWords, words.bank);
+    while (banks.length <= bank) banks.push(kernelsOn(receiveMessageOnPort(parentPort).message));
+    banks[bank].runJob(scratch, heartbeat);
   } catch {
     Atomics.store(controlWords, words.failed, 1);
   }

@@ -27,6 +27,8 @@ export interface SharedHeap {
   /** @returns start of a region of at least `bytes`, aligned to 64; content unspecified. */
   allocate(bytes: number): number;
   free(start: number): void;
+  /** Whether a region of `bytes` can be had with `spareBytes` left to grow into. */
+  fits(bytes: number, spareBytes: number): boolean;
   /** Views of what is allocated now; growth never moves the memory, so they stay good until it is freed. */
   bytes(start: number, length: number): Uint8Array;
   floats(start: number, length: number): Float32Array;
@@ -37,7 +39,7 @@ export interface SharedHeap {
  * @param reservedBytes - lower part of the memory that is never handed out.
  */
 export function createSharedHeap(reservedBytes: number): SharedHeap {
-  const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: true });
+  const memory = createMemory();
   const used = new Map<number, number>();
   let free: Region[] = [];
   let end = alignUp(reservedBytes);
@@ -86,10 +88,27 @@ export function createSharedHeap(reservedBytes: number): SharedHeap {
       free.push({ start, bytes });
       free = merged(free);
     },
+    fits(bytes, spareBytes) {
+      const size = alignUp(Math.max(bytes, 1));
+      return free.some((region) => region.bytes >= size) || end + size + spareBytes <= MAXIMUM_PAGES * PAGE_BYTES;
+    },
     bytes: (start, length) => new Uint8Array(memory.buffer, start, length),
     floats: (start, length) => new Float32Array(memory.buffer, start, length),
     ints: (start, length) => new Int32Array(memory.buffer, start, length),
   };
+}
+
+function createMemory(): WasmMemory {
+  try {
+    return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: true });
+  } catch (cause) {
+    throw new DeviceError('The kernels get no shared memory.', {
+      code: 'KERNEL_MEMORY',
+      facts: { found: (cause as Error).message, wanted: '4 GiB of address space' },
+      hint: 'lower --memory, so that fewer weights stay in memory, or raise the limit of `ulimit -v`',
+      cause,
+    });
+  }
 }
 
 function alignUp(bytes: number): number {

@@ -6,9 +6,6 @@ import { unitBytes, type WeightUnit } from './weight-units.ts';
 /** Part of the free memory that weights may take when no budget is given. */
 const BUDGET_SHARE = 0.7;
 
-/** The kernels address at most 4 GiB; activations and results of 128 rows need their part of it. */
-const RESIDENT_BYTES_MAX = 2 ** 32 - 2 ** 29;
-
 export interface WeightPlan {
   readonly mode: 'resident' | 'streamed';
   /** All packed matrices: also the size of the weight cache, headers aside. */
@@ -22,7 +19,7 @@ export interface WeightPlan {
 export function planWeights(units: readonly WeightUnit[], budgetBytes: number = defaultBudget()): WeightPlan {
   const sizes = units.map(unitBytes);
   const packedBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
-  if (packedBytes <= Math.min(budgetBytes, RESIDENT_BYTES_MAX)) {
+  if (packedBytes <= budgetBytes) {
     return { mode: 'resident', packedBytes, memoryBytes: packedBytes, budgetBytes };
   }
   const neighbours = sizes.map((bytes, i) => bytes + (i + 1 < sizes.length ? sizes[i + 1]! : 0));
