@@ -192,13 +192,18 @@ export function writeThenRename(path: string, produce: (write: (data: ArrayBuffe
   } catch (cause) {
     rmSync(temporary, { force: true });
     if (cause instanceof QwenPccError) throw cause;
-    throw new InputError(`${path}: the file could not be written.`, {
-      code: 'FILE_WRITE',
-      facts: { found: (cause as Error).message },
-      hint: 'check the folder, its permissions and the free space',
-      cause,
-    });
+    throw unwritable(path, cause);
   }
+}
+
+/** What is said when the system refuses to write a file. */
+export function unwritable(path: string, cause: unknown): InputError {
+  return new InputError(`${path}: the file could not be written.`, {
+    code: 'FILE_WRITE',
+    facts: { found: (cause as Error).message },
+    hint: 'check the folder, its permissions and the free space',
+    cause,
+  });
 }
 
 /** Writes all bytes of a view; a single write may take fewer. */
@@ -238,13 +243,18 @@ function withFile<T>(path: string, use: (file: number) => T): T {
     return use(file);
   } catch (cause) {
     if (cause instanceof QwenPccError) throw cause;
-    throw new InputError(`${path}: the file cannot be opened or read.`, {
-      code: 'FILE_UNREADABLE',
-      facts: { found: (cause as Error).message },
-      hint: 'check the path',
-      cause,
-    });
+    throw unreadable(path, cause);
   } finally {
     if (file !== undefined) closeSync(file);
   }
+}
+
+/** What is said when the system refuses to read a file. */
+export function unreadable(path: string, cause: unknown): InputError {
+  return new InputError(`${path}: the file cannot be opened or read.`, {
+    code: 'FILE_UNREADABLE',
+    facts: { found: (cause as Error).message },
+    hint: 'check the path',
+    cause,
+  });
 }

@@ -30,10 +30,10 @@ const matrix = packMatrix(
 
 let folder: string;
 let path: string;
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'qwen-pcc-cache-'));
   path = join(folder, cacheFileName('model.layers.0.mlp.w1_sharded', 'BFP8_B'));
-  writeCacheFile(path, identity, matrix);
+  await writeCacheFile(path, identity, matrix);
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 

@@ -4,9 +4,10 @@
 // Bytes 0 … 4095: "QPCCTILE", u32 length of the JSON that follows (little-endian), JSON (CacheFileHeader), spaces.
 // Bytes 4096 … : the tiles. The file ends with them.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { writeThenRename } from '../../../checkpoint/safetensors.ts';
+import { unwritable } from '../../../checkpoint/safetensors.ts';
 import { HOST_BFP_ROUNDINGS, type HostBfpRounding } from '../../../numerics/block-float-host.ts';
 import { packedBytes } from '../../../tensor/tile-layout.ts';
 import type { PackedMatrix, WeightFormat } from '../matmul-engine.ts';
@@ -61,12 +62,49 @@ export function cacheFileName(baseName: string, format: WeightFormat): string {
   return `${baseName}_multi_device_1_dtype_${DTYPE_NAMES[format]}_layout_TILE.bin`;
 }
 
+/** One write call's most: Linux stops at 2^31 - 4096 bytes. */
+const WRITE_BYTES_MAX = 1 << 30;
+
+/** Temporary files so far: a process may write one cache file twice at once. */
+let temporaryFiles = 0;
+
 /**
  * Writes under a temporary name, then renames: no reader and no interrupted writer ever sees half a file.
  *
+ * @param matrix - its tiles must stay as they are until the promise settles.
  * @throws InputError `FILE_WRITE` if the disk refuses.
  */
-export function writeCacheFile(path: string, identity: CacheIdentity, { tiles }: PackedMatrix): void {
+export async function writeCacheFile(path: string, identity: CacheIdentity, matrix: PackedMatrix): Promise<void> {
+  const temporary = `${path}.${temporaryFiles++}.${process.pid}.tmp`;
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      await writeFully(file, encodeHeader(identity, matrix));
+      await writeFully(file, matrix.tiles);
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw unwritable(path, cause);
+  }
+}
+
+/** The process that writes a temporary file of this name, or wrote it; undefined if the name is another one. */
+export function writerOf(fileName: string): number | undefined {
+  const pid = /\.bin\.\d+\.(\d+)\.tmp$/.exec(fileName)?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
+async function writeFully(file: FileHandle, data: Uint8Array): Promise<void> {
+  for (let done = 0; done < data.length; ) {
+    const { bytesWritten } = await file.write(data, done, Math.min(WRITE_BYTES_MAX, data.length - done));
+    done += bytesWritten;
+  }
+}
+
+function encodeHeader(identity: CacheIdentity, { tiles }: PackedMatrix): Uint8Array {
   const { checkpointSha256, rounding, format, k, n } = identity;
   const header: CacheFileHeader = {
     version: FILE_VERSION,
@@ -83,10 +121,7 @@ export function writeCacheFile(path: string, identity: CacheIdentity, { tiles }:
   head.write(MAGIC, 'latin1');
   head.writeUInt32LE(json.length, MAGIC.length);
   json.copy(head, FIXED_BYTES);
-  writeThenRename(path, (write) => {
-    write(head);
-    write(tiles);
-  });
+  return head;
 }
 
 /** Reads the header and checks it and the file's length; the payload is not read. */

@@ -2,18 +2,21 @@
 // Source: n150-numerics E: folder and file names of the original.
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { Checkpoint } from '../../../checkpoint/weights.ts';
 import { InputError } from '../../../errors.ts';
 import type { HostBfpRounding } from '../../../numerics/block-float-host.ts';
 import type { WeightFormat } from '../matmul-engine.ts';
-import { type CacheIdentity, cacheFileName, inspectCacheFile, writeCacheFile } from './cache-file.ts';
+import { type CacheIdentity, cacheFileName, inspectCacheFile, writeCacheFile, writerOf } from './cache-file.ts';
 import { readPayload } from './read-payload.ts';
+import { createWeightPacker, type WeightPacker } from './weight-packer.ts';
 import type { WeightRecipe, WeightUnit } from './weight-units.ts';
 
 /** A temporary file of a dead process is left alone this long: its writer may live on another machine. */
 const LEFTOVER_MS = 600_000;
+
+/** Matrices in the making at once: one is written while another is packed. */
+const LANES = 2;
 
 const FOLDER_SUFFIX: Readonly<Record<WeightFormat, string>> = { BFP8_B: 'bfp8', BFP4_B: 'bfp4', BF16: 'bf16' };
 
@@ -22,7 +25,7 @@ export type CacheProgress = (ready: number, total: number) => void;
 
 export interface WeightCache {
   readonly folder: string;
-  /** Makes every file that is missing, stale, truncated or foreign, one matrix in memory at a time; Ctrl-C is heard in between. */
+  /** Makes every file that is missing, stale, truncated or foreign, two matrices in memory at a time; Ctrl-C is heard meanwhile. */
   prepare(units: readonly WeightUnit[], onProgress?: CacheProgress): Promise<void>;
   /**
    * Reads a matrix into `tiles`. The first read of each file checks its checksum; a damaged file is made again.
@@ -50,13 +53,14 @@ export async function openWeightCache(
   const verified = new Set<string>();
   const pathOf = ({ baseName, format }: WeightRecipe): string => join(folder, cacheFileName(baseName, format));
 
-  function ensure(recipe: WeightRecipe, isDamaged: boolean): void {
+  async function ensure(recipe: WeightRecipe, packer: LazyPacker, isDamaged: boolean): Promise<void> {
     const { format, k, n } = recipe;
     const path = pathOf(recipe);
     const identity: CacheIdentity = { checkpointSha256, rounding, format, k, n };
     let state = inspectCacheFile(path, identity);
     if (isDamaged || state.problem !== undefined) {
-      writeCacheFile(path, identity, recipe.pack());
+      const { pack } = await packer();
+      await pack(recipe, (matrix) => writeCacheFile(path, identity, matrix));
       state = inspectCacheFile(path, identity);
     }
     if (state.problem !== undefined) {
@@ -72,26 +76,56 @@ export async function openWeightCache(
   return {
     folder,
     async prepare(units, onProgress = () => {}) {
-      for (const [index, unit] of units.entries()) {
-        for (const recipe of unit) {
-          ensure(recipe, false);
-          await setImmediate();
-        }
-        onProgress(index + 1, units.length);
-      }
+      const packer = lazyPacker();
+      const missing = units.map((unit) => unit.length);
+      let ready = 0;
+      const steps = units.flatMap((unit, index) => unit.map((recipe) => ({ recipe, index })));
+      await inLanes(steps, async ({ recipe, index }) => {
+        await ensure(recipe, packer, false);
+        missing[index]! -= 1;
+        if (missing[index] === 0) onProgress(++ready, units.length);
+      });
     },
     async read(recipe, tiles) {
       const path = pathOf(recipe);
-      if (!crcOf.has(path)) ensure(recipe, false);
+      if (!crcOf.has(path)) await ensure(recipe, lazyPacker(), false);
       await readPayload(path, tiles);
       if (verified.has(path)) return;
       if (crc32(tiles) !== crcOf.get(path)) {
-        ensure(recipe, true);
+        await ensure(recipe, lazyPacker(), true);
         await readPayload(path, tiles);
       }
       verified.add(path);
     },
   };
+}
+
+/** A packer that is made when it is first asked for: a cache that is there needs none. */
+type LazyPacker = () => Promise<WeightPacker>;
+
+function lazyPacker(): LazyPacker {
+  let packer: Promise<WeightPacker> | undefined;
+  return () => {
+    packer ??= createWeightPacker();
+    return packer;
+  };
+}
+
+/** Works on the items in their order, LANES at once. After a failure no more are begun; those under way end before it is thrown. */
+async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  let hasFailed = false;
+  const lane = async (): Promise<void> => {
+    for (const item of rest) {
+      if (hasFailed) return;
+      await work(item).catch((error) => {
+        hasFailed = true;
+        throw error;
+      });
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: LANES }, lane));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 function makeFolder(folder: string): void {
@@ -107,11 +141,11 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Takes away what killed writers left: `NAME.PID.tmp` of processes that are gone. */
+/** Takes away what killed writers left: temporary files of processes that are gone. */
 function removeLeftovers(folder: string): void {
   for (const name of readdirSync(folder)) {
-    const pid = /\.bin\.(\d+)\.tmp$/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
+    const pid = writerOf(name);
+    if (pid === undefined || isAlive(pid)) continue;
     const path = join(folder, name);
     const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
     if (Date.now() - modified > LEFTOVER_MS) rmSync(path, { force: true });

@@ -2,6 +2,7 @@
 // Exactness: the same bytes reach the engine either way, so no bit of a result depends on it.
 import type { LoadedMatrix, MatmulEngine } from '../matmul-engine.ts';
 import type { CacheProgress, WeightCache } from './weight-cache.ts';
+import { createWeightPacker } from './weight-packer.ts';
 import type { WeightUnit } from './weight-units.ts';
 
 export interface WeightSupply {
@@ -18,13 +19,22 @@ export async function supplyResident(
   cache: WeightCache | undefined,
   onProgress: CacheProgress,
 ): Promise<WeightSupply> {
-  await cache?.prepare(units, onProgress);
   const loaded: LoadedMatrix[][] = [];
-  for (const [index, unit] of units.entries()) {
-    if (cache === undefined) {
-      loaded.push(unit.map((recipe) => engine.load(recipe.pack())));
+  if (cache === undefined) {
+    const packer = await createWeightPacker();
+    for (const [index, unit] of units.entries()) {
+      const matrices: LoadedMatrix[] = [];
+      for (const recipe of unit) {
+        const { matrix, tiles } = engine.reserve(recipe);
+        await packer.pack(recipe, (packed) => tiles.set(packed.tiles));
+        matrices.push(matrix);
+      }
+      loaded.push(matrices);
       onProgress(index + 1, units.length);
-    } else {
+    }
+  } else {
+    await cache.prepare(units, onProgress);
+    for (const unit of units) {
       const reading = startReading(unit, engine, cache);
       await reading.done;
       loaded.push(reading.matrices);

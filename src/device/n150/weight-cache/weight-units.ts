@@ -1,23 +1,23 @@
 // What of a checkpoint is packed, in the order it is used: five matrices a layer, then the lm_head in slices of columns.
 // Source: n150-numerics E: base names, the lm_head's slices of 32,064 outputs.
+import type { TensorRows } from '../../../checkpoint/row-reader.ts';
 import { layerPrefix } from '../../../checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../../checkpoint/weights.ts';
 import { packedBytes } from '../../../tensor/tile-layout.ts';
 import type { N150Config } from '../compute-config.ts';
-import { packTransposedWeights } from '../host-packing.ts';
-import type { PackedMatrix, WeightFormat } from '../matmul-engine.ts';
+import type { PackOptions } from '../host-packing.ts';
 
 /** Outputs of one lm_head slice: a multiple of 32, so that no tile and no group of 16 is cut. */
 const HEAD_SLICE_COLUMNS = 32_064;
 
-/** One packed matrix [K, N] and how to make it. */
-export interface WeightRecipe {
+/** One packed matrix [K, N] and what it is made of. */
+export interface WeightRecipe extends PackOptions {
   /** The original's name of the tensor, without mesh and format. */
   readonly baseName: string;
-  readonly format: WeightFormat;
   readonly k: number;
   readonly n: number;
-  pack(): PackedMatrix;
+  /** Rows of K weights, one after the other: the matrix transposed. */
+  readonly parts: readonly TensorRows[];
 }
 
 /** Matrices that are loaded and dropped together. */
@@ -39,18 +39,18 @@ export function unitBytes(unit: WeightUnit): number {
 }
 
 function layerUnit(checkpoint: Checkpoint, prefix: string, config: N150Config): WeightUnit {
-  const linear = (baseName: string, ...parts: string[]): WeightRecipe => {
-    const names = parts.map((part) => `${prefix}.${part}.weight`);
-    const shapes = names.map((name) => checkpoint.tensors.get(name)!.shape);
-    const k = shapes[0]![1]!;
-    const n = shapes.reduce((sum, shape) => sum + shape[0]!, 0);
-    const options = { format: config.weightFormat, rounding: config.hostBfpRounding };
+  const linear = (baseName: string, ...names: string[]): WeightRecipe => {
+    const parts = names.map((name): TensorRows => {
+      const tensor = checkpoint.tensors.get(`${prefix}.${name}.weight`)!;
+      return { tensor, firstRow: 0, rows: tensor.shape[0]! };
+    });
     return {
       baseName: `${prefix}.${baseName}`,
       format: config.weightFormat,
-      k,
-      n,
-      pack: () => packTransposedWeights(concatenate(names.map((name) => checkpoint.readFloat32(name))), n, k, options),
+      rounding: config.hostBfpRounding,
+      k: parts[0]!.tensor.shape[1]!,
+      n: parts.reduce((sum, { rows }) => sum + rows, 0),
+      parts,
     };
   };
   return [
@@ -65,7 +65,7 @@ function layerUnit(checkpoint: Checkpoint, prefix: string, config: N150Config): 
 function headUnits(checkpoint: Checkpoint, config: N150Config): WeightUnit[] {
   const { vocabSize, hiddenSize: k } = checkpoint.config;
   const count = Math.ceil(vocabSize / HEAD_SLICE_COLUMNS);
-  const options = { format: config.lmHeadFormat, rounding: config.hostBfpRounding };
+  const tensor = checkpoint.tensors.get(checkpoint.lmHeadName)!;
   return Array.from({ length: count }, (_, slice) => {
     const firstRow = slice * HEAD_SLICE_COLUMNS;
     const n = Math.min(HEAD_SLICE_COLUMNS, vocabSize - firstRow);
@@ -73,9 +73,10 @@ function headUnits(checkpoint: Checkpoint, config: N150Config): WeightUnit[] {
       {
         baseName: `output_lm_head_${count}_split_shard_${slice}`,
         format: config.lmHeadFormat,
+        rounding: config.hostBfpRounding,
         k,
         n,
-        pack: () => packTransposedWeights(checkpoint.readRows(checkpoint.lmHeadName, firstRow, n), n, k, options),
+        parts: [{ tensor, firstRow, rows: n }],
       },
     ];
   });

@@ -1,0 +1,65 @@
+// Packs a checkpoint's matrices, reading the next rows from disk while the kernel packs those before.
+// Exactness: the bytes of packTransposedWeights.
+import { openRows } from '../../../checkpoint/row-reader.ts';
+import { readFloat32At } from '../../../checkpoint/safetensors.ts';
+import { packTransposedWeights } from '../host-packing.ts';
+import { type KernelPacking, startPacking } from '../kernels/kernel-packing.ts';
+import { createKernelPool } from '../kernels/kernel-pool.ts';
+import type { PackedMatrix } from '../matmul-engine.ts';
+import { concatenate, type WeightRecipe } from './weight-units.ts';
+
+export interface WeightPacker {
+  /**
+   * Packs one matrix and hands it to `use`; its tiles are good until what `use` returns has settled. Several matrices may be on
+   * their way at once.
+   *
+   * @throws InputError if the checkpoint's file cannot be read.
+   */
+  pack<T>(recipe: WeightRecipe, use: (matrix: PackedMatrix) => T | Promise<T>): Promise<T>;
+}
+
+/** One thread packs faster than disks read, hence no more; the memory goes with the packer. */
+export async function createWeightPacker(): Promise<WeightPacker> {
+  const { banks } = await createKernelPool({ threads: 1 });
+  return {
+    async pack(recipe, use) {
+      if (recipe.parts.some(({ tensor }) => tensor.dtype !== 'BF16')) return use(packWidened(recipe));
+      const packing = startPacking(banks[0], recipe);
+      try {
+        await packRows(recipe, packing);
+        return await use(packing.matrix);
+      } finally {
+        packing.release();
+      }
+    },
+  };
+}
+
+/** Ends when no read is under way any more, failed or not. */
+async function packRows({ parts, k, n }: WeightRecipe, { stripeRows, stripes, pack }: KernelPacking): Promise<void> {
+  const rowBytes = 2 * k;
+  const rowsFrom = (firstRow: number): number => Math.min(stripeRows, n - firstRow);
+  const reader = await openRows(parts, rowBytes);
+  const read = (stripe: number, firstRow: number): Promise<void> =>
+    reader.read(firstRow, stripes[stripe]!.subarray(0, rowsFrom(firstRow) * rowBytes));
+  try {
+    let stripe = 0;
+    await read(stripe, 0);
+    for (let firstRow = 0; firstRow < n; firstRow += stripeRows) {
+      const nextStripe = (stripe + 1) % stripes.length;
+      const nextRow = firstRow + stripeRows;
+      const reading = nextRow < n ? read(nextStripe, nextRow) : undefined;
+      pack(stripe, firstRow, rowsFrom(firstRow));
+      await reading;
+      stripe = nextStripe;
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Weights of another dtype, widened to float32 first. */
+function packWidened({ parts, k, n, format, rounding }: WeightRecipe): PackedMatrix {
+  const widened = parts.map(({ tensor, firstRow, rows }) => readFloat32At(tensor.file, tensor, firstRow * k, rows * k));
+  return packTransposedWeights(concatenate(widened), n, k, { format, rounding });
+}
