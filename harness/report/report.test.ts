@@ -56,7 +56,7 @@ const show = ({ run: record, records }: WrittenRun): string =>
 describe('terminalSummary', () => {
   it('ends with verdict and counts of a good run', () => {
     expect(show(good)).toMatch(
-      /72 tokens judged of 72 planned.* · reports\/x\nPASS {2}.*\n6 prompts and \d+ rules: \d+ passed, 0 failed\n$/,
+      /72 tokens judged of 72 planned.* · reports\/x\nreference .* · device .* · comparison .* · opening both .*\nPASS {2}.*\n6 prompts and \d+ rules: \d+ passed, 0 failed\n$/,
     );
   });
 

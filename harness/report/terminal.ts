@@ -5,6 +5,7 @@ import type { RunRecord, VariantRecord } from '../run/run-record.ts';
 import type { TokenRecord } from '../run/token-record.ts';
 import {
   countOf,
+  formatBytes,
   formatDuration,
   formatPcc,
   formatPosition,
@@ -111,9 +112,26 @@ function verdictLines(run: RunRecord, records: readonly TokenRecord[], { chalk, 
   return [
     ...skipped,
     `${countOf(run.coverage.tokensJudged, 'token')} judged of ${run.coverage.tokensPlanned} planned in ${formatDuration(run.durationMs)} · PCC semantics ${run.config.pccSemantics} · ${folder}`,
+    usageLine(run),
     `${colour.bold(run.verdict.status.toUpperCase())}  ${run.verdict.headline}`,
     countLine(run, passed),
   ];
+}
+
+/** What the run took, in the terms of doctor's estimate. */
+function usageLine({ usage }: RunRecord): string {
+  const { openMs, goldenMs, actualMs, compareMs, peakAnonymousBytes, peakResidentBytes } = usage;
+  const times = [
+    ['reference', goldenMs],
+    ['device', actualMs],
+    ['comparison', compareMs],
+    ['opening both', openMs.golden + openMs.actual],
+  ] as const;
+  const shown = times.map(([name, ms]) => `${name} ${formatDuration(ms)}`);
+  if (peakAnonymousBytes !== null && peakResidentBytes !== null) {
+    shown.push(`memory ${formatBytes(peakAnonymousBytes)}, with mapped files ${formatBytes(peakResidentBytes)}`);
+  }
+  return shown.join(' · ');
 }
 
 /** Rules over whole prompts and runs can break while each token passes, so they are counted beside the prompts. */

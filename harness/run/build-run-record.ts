@@ -52,6 +52,7 @@ export function buildRunRecord(plan: RunPlan, result: RunResult, frame: RunFrame
     startedAt: frame.startedAt.toISOString(),
     finishedAt: frame.finishedAt.toISOString(),
     durationMs,
+    usage: result.usage,
     command: frame.command,
     exitCode: ending?.exitCode ?? EXIT_CODE_OF_VERDICT[verdict.status],
     verdict: ending === undefined ? answer : { ...answer, status: ending.status, headline: ending.headline },

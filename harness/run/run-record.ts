@@ -5,6 +5,7 @@ import { AGGREGATE_METRICS, RULE_ORIGINS, RULE_PHASES, TOKEN_METRICS } from '../
 import type { Coverage, RuleResult, Verdict } from '../gate/verdict.ts';
 import { PCC_SEMANTICS, type PccSemantics } from '../metrics/row-metrics.ts';
 import type { TokenSummary } from '../metrics/summary.ts';
+import { type RunUsage, RunUsageSchema } from './run-usage.ts';
 import { type Phase, RealNumberSchema } from './token-record.ts';
 
 /** Version of run.json and tokens.jsonl together; the major part grows when a reader must change. */
@@ -67,6 +68,7 @@ export interface RunRecord {
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly durationMs: number;
+  readonly usage: RunUsage;
   /** The command line that repeats this run, without absolute paths. */
   readonly command: string;
   readonly exitCode: number;
@@ -206,6 +208,7 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
   durationMs: real,
+  usage: RunUsageSchema,
   command: z.string(),
   exitCode: z.int(),
   verdict: z.strictObject({

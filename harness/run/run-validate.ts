@@ -6,6 +6,7 @@ import { type PlannedCase, type PlannedPrompt, type SequenceLimits, tokensPlanne
 import { ResumedRecords } from './resumed-records.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { DecodingMode, PromptRecord } from './run-record.ts';
+import { type RunUsage, UsageMeter } from './run-usage.ts';
 import { blame } from './sides.ts';
 import { type JudgeSettings, TokenJudge } from './token-judge.ts';
 import type { TokenRecord } from './token-record.ts';
@@ -58,6 +59,7 @@ export interface RunResult {
   readonly records: readonly TokenRecord[];
   /** Tokens after the points where free texts part, which have no common context. */
   readonly tokensAfterDivergence: number;
+  readonly usage: RunUsage;
   /** What ended the run before its plan was done; undefined if it was done. */
   readonly failure: unknown;
 }
@@ -95,13 +97,15 @@ export async function runValidate(plan: RunPlan, options: RunOptions): Promise<R
   } catch (error) {
     failure = error;
   }
-  return { cases: run.cases, records: run.records, tokensAfterDivergence: run.tokensAfterDivergence, failure };
+  const { cases, records, tokensAfterDivergence } = run;
+  return { cases, records, tokensAfterDivergence, usage: run.usage.total(), failure };
 }
 
 class Run {
   readonly cases: (CaseResult & { readonly prompts: PromptRecord[] })[] = [];
   readonly records: TokenRecord[] = [];
   tokensAfterDivergence = 0;
+  readonly usage: UsageMeter = new UsageMeter();
   private readonly plan: RunPlan;
   private readonly options: RunOptions;
   private readonly resumed: ResumedRecords;
@@ -114,9 +118,9 @@ class Run {
 
   async runCase(runCase: RunCase): Promise<void> {
     this.options.signal?.throwIfAborted();
-    const reference = await blame('reference', runCase.openReference);
+    const reference = await blame('reference', () => this.usage.opening('golden', runCase.openReference));
     try {
-      const device = await blame('device', runCase.openDevice);
+      const device = await blame('device', () => this.usage.opening('actual', runCase.openDevice));
       try {
         await this.runPrompts(runCase, { reference, device });
       } finally {
@@ -187,7 +191,9 @@ class Run {
       promptRecord(prompt, { tokenIds: fed, tokensPlanned: tokensPlannedMax(prompt, limits), tokensJudged: 0 }),
     );
     const onPair = (pair: RowPair): void => {
-      const record = this.resumed.settle(judge.judge(pair));
+      const judged = judge.judge(pair);
+      this.usage.addToken(judged);
+      const record = this.resumed.settle(judged);
       if (!this.resumed.has(record)) this.options.folder.append(record);
       fed.push(pair.tokenId);
       prompts[place - 1] = { ...prompts[place - 1]!, tokensJudged: fed.length };

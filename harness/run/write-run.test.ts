@@ -47,6 +47,17 @@ describe('writeRun', () => {
     ]);
   });
 
+  it('states what each side and the comparison took, and the memory', async () => {
+    const { run: record, records } = await run(toyPlan());
+    const sum = (name: 'goldenMs' | 'actualMs' | 'compareMs'): number =>
+      records.reduce((total, { timing }) => total + timing[name], 0);
+    const { usage } = record;
+    for (const name of ['goldenMs', 'actualMs', 'compareMs'] as const) expect(usage[name]).toBeCloseTo(sum(name), 6);
+    expect(usage.compareMs).toBeGreaterThan(0);
+    expect(usage.peakAnonymousBytes).toBeGreaterThan(2 ** 20);
+    expect(usage.peakResidentBytes).toBeGreaterThan(usage.peakAnonymousBytes!);
+  });
+
   it('goes on where a killed run stopped and ends with the same records', async () => {
     const plan = toyPlan();
     const whole = await run(plan);
