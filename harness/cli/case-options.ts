@@ -25,7 +25,7 @@ export interface CaseCommandOptions {
 }
 
 export function addCaseOptions(command: Command): Command {
-  return command
+  const cases = command
     .option(
       '--weights <dir...>',
       'checkpoint folders, a case each (default: both tiny checkpoints of the package; for a recording the one it names, else tiny-qwen2)',
@@ -53,7 +53,13 @@ export function addCaseOptions(command: Command): Command {
         .argParser(oneOf('--precision', ['fp32', 'bf16']))
         .default('fp32'),
     )
-    .option('--threads <n>', 'threads of each side (default: all)', wholeNumber('--threads', 1))
+    .option('--threads <n>', 'threads of each side (default: all)', wholeNumber('--threads', 1));
+  return addWeightOptions(cases);
+}
+
+/** Where the N150 model's packed weights are. */
+export function addWeightOptions(command: Command): Command {
+  return command
     .option(
       '--memory <size>',
       "the N150 model's packed weights that may stay in memory, bytes or with MiB or GiB; more is streamed from the weight cache (default: 70 % of the free memory)",
@@ -78,7 +84,7 @@ export function casesOf(
 ): RunCase[] {
   const { weights, deviceWeights, prompts, prompt: only, threads, precision, memory, weightCache } = options;
   const qwenDir = process.env['QWEN_DIR'];
-  const device = parseDeviceSpec(options.device);
+  const device = parseDeviceSpec(options.device, process.env);
   const reference = parseReferenceSpec(options.reference);
   const recording = device.kind === 'capture' ? device.file : reference.kind === 'golden' ? reference.file : undefined;
   return openCases({

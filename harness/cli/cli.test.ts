@@ -34,8 +34,12 @@ interface Finished {
 function start(
   args: readonly string[],
   cwd: string,
+  environment: Readonly<Record<string, string>> = {},
 ): { readonly child: ChildProcess; readonly finished: Promise<Finished> } {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...process.env, NO_COLOR: '1' } });
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd,
+    env: { ...process.env, NO_COLOR: '1', ...environment },
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => {
@@ -279,6 +283,51 @@ describe('qwen-pcc doctor', () => {
     const bad = await qwenPcc('doctor', '--vectors', folder);
     expect(bad.code).toBe(1);
     expect(bad.stdout).toMatch(/FAIL {2}65536 cases in 1 files, [1-9]/);
+  });
+});
+
+describe("the original system's environment", () => {
+  const withEnvironment = (environment: Readonly<Record<string, string>>, ...args: string[]): Promise<Finished> =>
+    start(args, ROOT, environment).finished;
+  const inspected = ['inspect', '--out', scratch, '--token', '3', '--json'];
+
+  it.each([
+    ['validate', ...SHORT],
+    ['record', ...SHORT.slice(0, 6), '--source', 'n150', '--out', path.join(scratch, 'never.safetensors')],
+    ['doctor'],
+  ])('FAKE_DEVICE=N300 ends %s with 2', async (...args) => {
+    const { code, stdout, stderr } = await withEnvironment({ FAKE_DEVICE: 'N300' }, ...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/FAKE_DEVICE=N300\n.*FAKE_DEVICE=N150, or no such variable\n.*hint/);
+  });
+
+  it('WH_ARCH_YAML that names no descriptor ends with 2', async () => {
+    const { code, stderr } = await withEnvironment({ WH_ARCH_YAML: 'wormhole.yaml' }, 'doctor');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/CORE_DESCRIPTOR_UNKNOWN: WH_ARCH_YAML names no core descriptor/);
+  });
+
+  it('gives doctor its grid', async () => {
+    const environment = { FAKE_DEVICE: 'N150', WH_ARCH_YAML: 'wormhole_b0_80_arch_fabric_mux.yaml' };
+    expect((await withEnvironment(environment, 'doctor')).stdout).toMatch(/\nN150 grid +8x7\n/);
+    expect(JSON.parse((await qwenPcc('doctor', '--json')).stdout)).toMatchObject({ grid: '8x8' });
+  });
+
+  it('gives a run its grid, which its report names, resume checks and inspect keeps', async () => {
+    const environment = { WH_ARCH_YAML: 'wormhole_b0_80_arch_fabric_mux.yaml' };
+    const { code, stdout } = await withEnvironment(environment, 'validate', ...SHORT);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/grid 8x7/);
+    expect(validateRunFolder(lastRun()).run.variants[0]!.device.settings).toMatchObject({ gridRows: 7 });
+
+    const resumed = await qwenPcc('validate', ...SHORT, '--resume', 'last');
+    expect(resumed.code).toBe(2);
+    expect(resumed.stderr).toMatch(/RESUME_DIFFERS[\s\S]*grid 8x7[\s\S]*grid 8x8/);
+
+    expect(await withEnvironment({ FAKE_DEVICE: 'N300' }, ...inspected)).toMatchObject({ code: 2 });
+    const again = await qwenPcc(...inspected.slice(0, -1));
+    expect(again.code).toBe(0);
+    expect(again.stdout).toMatch(/grid 8x7/);
   });
 });
 

@@ -3,6 +3,8 @@ import { existsSync, statfsSync } from 'node:fs';
 import { availableParallelism, freemem } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
+import { type CoreCounts, coreCounts, gridText } from '../../src/device/n150/chip.ts';
+import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
 import { checkVectors, type VectorReport } from '../../src/device/n150/vector-check/check-vectors.ts';
@@ -43,15 +45,21 @@ export function doctorCommand(): Command {
     )
     .option('--weight-cache <dir>', 'as for validate: where packed weights are kept')
     .option('--json', 'print JSON')
+    .addHelpText('after', () => `\n${deviceEnvironmentHelp()}`)
     .action(doctor);
 }
 
 async function doctor(options: DoctorOptions): Promise<void> {
+  const { gridRows = DEFAULT_N150_CONFIG.gridRows } = readDeviceEnvironment(process.env);
   if (options.vectors !== undefined) return doctorVectors(options.vectors, options);
   const machine = describeMachine(options.out);
-  const checkpoints = (options.weights ?? tinyCheckpoints()).map((folder) => describeCheckpoint(folder, options));
+  const checkpoints = (options.weights ?? tinyCheckpoints()).map((folder) =>
+    describeCheckpoint(folder, gridRows, options),
+  );
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify({ version: packageVersion(), ...machine, checkpoints }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ version: packageVersion(), ...machine, grid: gridText(gridRows), checkpoints }, null, 2)}\n`,
+    );
     return;
   }
   const { environment } = machine;
@@ -63,6 +71,7 @@ async function doctor(options: DoctorOptions): Promise<void> {
     ['processor', `${environment.cpu}, ${environment.threads} threads`],
     ['memory', `${formatBytes(machine.freeMemoryBytes)} free of ${formatBytes(environment.memoryBytes)}`],
     ['disk', `${formatBytes(machine.freeDiskBytes)} free for ${options.out}`],
+    ['N150 grid', gridText(gridRows)],
     ...Object.entries(environment.packages),
   ];
   const rows = checkpoints.map((checkpoint) => [
@@ -119,10 +128,16 @@ interface CheckpointFacts {
   readonly devicePlan: DevicePlan;
   /** float32 keys and values of both sides. */
   readonly keyValueBytes: number;
+  /** Of the device on the grid of this environment. */
+  readonly cores: CoreCounts;
 }
 
 /** @throws InputError, UnsupportedError of the checkpoint or its tokenizer. */
-function describeCheckpoint(folder: string, { memory, weightCache, threads }: DoctorOptions): CheckpointFacts {
+function describeCheckpoint(
+  folder: string,
+  gridRows: number,
+  { memory, weightCache, threads }: DoctorOptions,
+): CheckpointFacts {
   const { checkpoint, family } = openModel(folder);
   const cacheFolder = weightCacheFolder({
     checkpointFolder: checkpoint.folder,
@@ -141,6 +156,7 @@ function describeCheckpoint(folder: string, { memory, weightCache, threads }: Do
     weightBytes: tensors.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
     devicePlan: planDevice(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
     keyValueBytes: 2 * 2 * 4 * layers * keyValueHeads * headDim * MAX_SEQ_LEN_DEFAULT,
+    cores: coreCounts(checkpoint.config, gridRows),
   };
 }
 

@@ -1,6 +1,7 @@
 // qwen-pcc inspect: one token of a run in the terminal, run again with taps.
 import path from 'node:path';
 import { Command } from 'commander';
+import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
 import { InputError, nearestName, UsageError } from '../../src/errors.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { tokenDetail } from '../report/token-detail.ts';
@@ -49,6 +50,10 @@ export function inspectCommand(): Command {
     .option('--stored', 'show what the run has stored, run nothing again')
     .option('--out <dir>', 'where run folders are', 'reports')
     .option('--json', 'print the token record and the taps as JSON')
+    .addHelpText(
+      'after',
+      () => `\n${deviceEnvironmentHelp()}\n  Without --device, the grid is the one that the run had.`,
+    )
     .action(inspect);
 }
 
@@ -169,7 +174,7 @@ function openCase(run: RunRecord, record: TokenRecord, options: InspectOptions):
       ...recorded,
       maxSeqLen: MAX_SEQ_LEN_DEFAULT,
       ...(options.weights === undefined ? {} : { weights: [options.weights] }),
-      ...(options.device === undefined ? {} : { device: options.device }),
+      device: options.device ?? onSameGrid(recorded.device, run, record.variant),
     },
     'all',
   );
@@ -180,4 +185,11 @@ function openCase(run: RunRecord, record: TokenRecord, options: InspectOptions):
     facts: { command: run.command, found: cases.map((one) => one.name).join(', ') },
     hint: 'give its checkpoint with --weights, or look at what is stored with --stored.',
   });
+}
+
+/** The run's device on the grid that it had, whatever WH_ARCH_YAML is by now. */
+function onSameGrid(device: string, { variants }: RunRecord, variant: string): string {
+  const gridRows = variants.find(({ name }) => name === variant)?.device.settings['gridRows'];
+  if (gridRows === undefined || !device.startsWith('n150')) return device;
+  return `${device}${device.includes(':') ? ',' : ':'}gridRows=${gridRows}`;
 }

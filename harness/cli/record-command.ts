@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { TapName } from '../../src/device/logits-source.ts';
+import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';
 import { countOf } from '../report/format.ts';
 import { createProgress } from '../report/progress.ts';
@@ -36,6 +37,7 @@ export function recordCommand(): Command {
     .requiredOption('--out <file>', 'the file to write')
     .option('--taps <name...>', 'taps to record too, e.g. layers.0.out norm.out')
     .option('--force', 'replace the file if it exists')
+    .addHelpText('after', () => `\n${deviceEnvironmentHelp()}`)
     .action(record);
 }
 

@@ -1,6 +1,7 @@
 // qwen-pcc validate: the main job.
 import path from 'node:path';
 import { Command } from 'commander';
+import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
@@ -51,7 +52,10 @@ export function validateCommand(): Command {
     .option('--out <dir>', 'where run folders go', 'reports')
     .option('--resume <run>', 'go on in a run folder; needs the same options as that run')
     .option('--json', 'print run.json instead of the summary')
-    .addHelpText('after', () => `\nKnobs of the N150 model, defaults in brackets:\n${describeKnobs()}`)
+    .addHelpText(
+      'after',
+      () => `\nKnobs of the N150 model, defaults in brackets:\n${describeKnobs()}\n\n${deviceEnvironmentHelp()}`,
+    )
     .action(validate);
 }
 

@@ -1,6 +1,7 @@
 // `n150:tier=exact,…` and `capture:FILE`: what --device means; `golden:FILE`: what --reference may be.
 
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
+import { readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { parseDeviceOptions } from '../../src/device/n150/device-options.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';
 
@@ -10,10 +11,15 @@ export type DeviceSpec =
 
 export type ReferenceSpec = { readonly kind: 'onnx' } | { readonly kind: 'golden'; readonly file: string };
 
-/** @throws UsageError for an unknown device, knob or value. */
-export function parseDeviceSpec(text: string): DeviceSpec {
+/**
+ * @param environment - `process.env`, which the N150 model's grid may come from; nothing is read from it for recordings.
+ * @throws UsageError for an unknown device, knob or value; UsageError, InputError as `readDeviceEnvironment`.
+ */
+export function parseDeviceSpec(text: string, environment: NodeJS.ProcessEnv = {}): DeviceSpec {
   const { kind, rest } = split(text);
-  if (kind === 'n150') return { kind, config: parseDeviceOptions(rest) };
+  if (kind === 'n150') {
+    return { kind, config: parseDeviceOptions(rest, readDeviceEnvironment(environment).gridRows) };
+  }
   if (kind === 'capture' && rest !== '') return { kind, file: rest };
   throw unknown(
     '--device',

@@ -7,6 +7,7 @@ import { createCaptureSource } from '../../src/device/capture/capture-source.ts'
 import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
 import type { RecordedPrompt } from '../../src/device/capture/recording-format.ts';
 import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
+import { coreCounts } from '../../src/device/n150/chip.ts';
 import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
 import { encodePrompt, readPrompts, selectPrompts } from '../../src/text/prompts.ts';
 import { loadTokenizer, requireVocabulary, type Tokenizer } from '../../src/text/tokenizer.ts';
@@ -72,6 +73,7 @@ export function openCases(options: CaseOptions): RunCase[] {
     const prompts = planPrompts(model, options, recordings.planned);
     const { maxPositionEmbeddings, vocabSize, eosTokenIds } = checkpoint.config;
     requireRunnable(prompts, { model: checkpoint.name, vocabSize, maxPositionEmbeddings }, options.limits);
+    if (options.device.kind === 'n150') coreCounts(checkpoint.config, options.device.config.gridRows);
     return {
       name: names[i]!,
       prompts,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { InputError } from '../../src/errors.ts';
 import { junitXml } from '../report/junit.ts';
 import { summaryMarkdown } from '../report/markdown.ts';
 import { buildRunRecord } from './build-run-record.ts';
@@ -28,11 +29,15 @@ export interface WrittenRun {
   readonly failure: unknown;
 }
 
-/** @throws InputError if the artefacts themselves cannot be written; tokens.jsonl is kept even then. */
+/**
+ * @throws InputError RESUME_DIFFERS if the folder is of a run of other sources; it stays as it is.
+ * @throws InputError if the artefacts themselves cannot be written; tokens.jsonl is kept even then.
+ */
 export async function writeRun(plan: RunPlan, options: WriteRunOptions): Promise<WrittenRun> {
   const { folder, tool, command, startedAt } = options;
   try {
     const result = await runValidate(plan, options);
+    if (isOfOtherSources(result.failure)) throw result.failure;
     const frame = { runId: folder.runId, tool, command, startedAt, environment: describeEnvironment() };
     const finishedAt = new Date();
     const draft = buildRunRecord(plan, result, { ...frame, finishedAt, artifacts: [] });
@@ -44,6 +49,10 @@ export async function writeRun(plan: RunPlan, options: WriteRunOptions): Promise
   } finally {
     folder.close();
   }
+}
+
+function isOfOtherSources(failure: unknown): boolean {
+  return failure instanceof InputError && failure.code === 'RESUME_DIFFERS';
 }
 
 const KINDS: Readonly<Record<string, string>> = {

@@ -111,7 +111,13 @@ describe('N150 source', () => {
     expect(source.info.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
     expect(source.info.dtypes).toMatchObject({ weights: 'BFP8_B', kvCache: 'BFP8_B', logits: 'BFP8_B' });
     for (const name of KNOB_NAMES) expect(source.info.settings[name]).toBe(options[name]);
-    expect(source.info.settings).toMatchObject({ layerNormCores: '4 x 1 tiles', attentionCoresPerHead: 1 });
+    expect(source.info.settings).toMatchObject({
+      gridRows: 8,
+      layerNormCores: '4 x 1 tiles',
+      attentionCoresPerHead: 1,
+      linearCores: 'qkv 4, o 4, gate and up 4, down 12, lm_head 4',
+      kBlocks: 'qkv, gate, up, lm_head 4, o 4, down 12',
+    });
     expect(packed.at(-1)).toBe('7/7');
     await source.close();
   });

@@ -2,7 +2,7 @@
 import type { Checkpoint } from '../../checkpoint/weights.ts';
 import { InputError } from '../../errors.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../logits-source.ts';
-import { coreCounts, gridText, kBlocks } from './chip.ts';
+import { type CoreCounts, coreCounts, gridText, kBlocks } from './chip.ts';
 import { KNOB_NAMES, type N150Config } from './compute-config.ts';
 import { createDecodeGraph } from './decode-graph.ts';
 import { loadDeviceWeights, type WeightOptions } from './device-weights.ts';
@@ -26,10 +26,11 @@ export async function createN150Source(
   engine: MatmulEngine,
   options: WeightOptions = {},
 ): Promise<LogitsSource> {
+  const cores = coreCounts(checkpoint.config, config.gridRows);
   const weights = await loadDeviceWeights(checkpoint, config, engine, options);
   const graph = createDecodeGraph(checkpoint.config, config, weights, engine);
   const { vocabSize, hiddenSize } = checkpoint.config;
-  const info = await sourceInfo(checkpoint, config);
+  const info = await sourceInfo(checkpoint, config, cores);
   const rowsPerLogits = Math.max(1, Math.floor(LOGITS_PER_BATCH / vocabSize));
   let length = 0;
 
@@ -91,10 +92,9 @@ function requireTokenIds(tokenIds: Int32Array, vocabSize: number): void {
   });
 }
 
-async function sourceInfo(checkpoint: Checkpoint, config: N150Config): Promise<SourceInfo> {
+async function sourceInfo(checkpoint: Checkpoint, config: N150Config, cores: CoreCounts): Promise<SourceInfo> {
   const { hiddenSize, intermediateSize, queryHeads, headDim } = checkpoint.config;
   const isFloat32 = config.tier === 'fp32';
-  const cores = coreCounts(checkpoint.config, config.gridRows);
   const blocks = (k: number): number => kBlocks(k, config.in0BlockW);
   return {
     kind: 'n150-model',

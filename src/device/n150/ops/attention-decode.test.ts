@@ -99,4 +99,9 @@ describe('attention decode', () => {
     expect(attend('tier=exact,sdpaMerge=oneCore', 100)).not.toEqual(attend('tier=exact', 100));
     expect(attend('tier=exact,sdpaChunk=64', 100)).not.toEqual(attend('tier=exact', 100));
   });
+
+  it('follows the compute grid: 2 of 8 cores for each of four heads hold what 16 of 64 do until two chunks are full', () => {
+    expect(attend('tier=exact,gridRows=1', 63)).toEqual(attend('tier=exact', 63));
+    expect(attend('tier=exact,gridRows=1', 64)).not.toEqual(attend('tier=exact', 64));
+  });
 });
