@@ -1,0 +1,75 @@
+// Packing from files: parts of several tensors are one matrix, whatever their dtype, and what cannot be read is named.
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TensorRows } from '../../../checkpoint/row-reader.ts';
+import { readSafetensorsHeader, requireTensor, writeSafetensors } from '../../../checkpoint/safetensors.ts';
+import { InputError } from '../../../errors.ts';
+import { bf16PatternsFromValues } from '../../../numerics/bf16.ts';
+import { packTransposedWeights } from '../host-packing.ts';
+import { createWeightPacker, type WeightPacker } from './weight-packer.ts';
+import type { WeightRecipe } from './weight-units.ts';
+
+/** So long that a stripe is 32 rows; the parts end inside a tile. */
+const K = 131_080;
+const PART_ROWS = [20, 3, 22] as const;
+const FIRST_ROW = 5;
+
+/** Values that BF16 holds exactly. */
+const VALUES = new Float32Array(24 * K);
+for (let i = 0; i < VALUES.length; i++) VALUES[i] = ((i * 37) % 251) - 125;
+const valuesOf = (part: number): Float32Array => VALUES.subarray(part, part + PART_ROWS[part]! * K);
+
+let folder: string;
+let packer: WeightPacker;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'qwen-pcc-packer-'));
+  packer = await createWeightPacker();
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** All rows of three tensors, the last without its first rows; one file each. */
+function writeParts(name: string, dtypes: readonly ('BF16' | 'F32')[]): WeightRecipe {
+  const parts = PART_ROWS.map((rows, part): TensorRows => {
+    const file = join(folder, `${name}-${part}.safetensors`);
+    const dtype = dtypes[part]!;
+    const values = valuesOf(part);
+    const data = dtype === 'F32' ? values : bf16PatternsFromValues(values);
+    writeSafetensors(file, [{ name: 'weight', dtype, shape: [rows, K], data }]);
+    const firstRow = part === 2 ? FIRST_ROW : 0;
+    const tensor = { ...requireTensor(readSafetensorsHeader(file), 'weight'), file };
+    return { tensor, firstRow, rows: rows - firstRow };
+  });
+  const n = parts.reduce((sum, { rows }) => sum + rows, 0);
+  return { baseName: name, format: 'BFP8_B', rounding: 'halfUp', k: K, n, parts };
+}
+
+describe('weight packer', () => {
+  it.each([
+    { name: 'BF16', dtypes: ['BF16', 'BF16', 'BF16'] },
+    { name: 'mixed', dtypes: ['BF16', 'F32', 'BF16'] },
+  ] as const)('packs parts of three files as one matrix, $name, two at once', async ({ name, dtypes }) => {
+    const recipe = writeParts(name, dtypes);
+    const whole = new Float32Array(recipe.n * K);
+    whole.set(valuesOf(0));
+    whole.set(valuesOf(1), PART_ROWS[0] * K);
+    whole.set(valuesOf(2).subarray(FIRST_ROW * K), (PART_ROWS[0] + PART_ROWS[1]) * K);
+    const golden = packTransposedWeights(whole, recipe.n, K, recipe).tiles;
+    const packed = await Promise.all(
+      [recipe, recipe].map((each) => packer.pack(each, ({ tiles }) => Buffer.compare(tiles, golden))),
+    );
+    expect(packed).toEqual([0, 0]);
+  });
+
+  it('names the file that ends early or is gone', async () => {
+    const recipe = writeParts('damaged', ['BF16', 'BF16', 'BF16']);
+    const { file, offsetBytes } = recipe.parts[2]!.tensor;
+    truncateSync(file, offsetBytes + 40 * K);
+    const use = (): void => expect.fail('a matrix with missing rows was handed out');
+    await expect(packer.pack(recipe, use)).rejects.toThrow(/damaged-2\.safetensors.*ends early/s);
+    rmSync(file);
+    await expect(packer.pack(recipe, use)).rejects.toThrow(InputError);
+    await expect(packer.pack(recipe, use)).rejects.toThrow(/damaged-2\.safetensors.*no such file/s);
+  });
+});
