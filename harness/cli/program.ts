@@ -1,5 +1,6 @@
 // The command line's shape: one command per file, shared settings here.
 import { Command } from 'commander';
+import { demoCommand } from './demo-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
 import { getWeightsCommand } from './get-weights-command.ts';
@@ -22,6 +23,7 @@ export function createProgram(): Command {
     validateCommand(),
     inspectCommand(),
     doctorCommand(),
+    demoCommand(),
     recordCommand(),
     synthesizeCommand(),
     getWeightsCommand(),

@@ -79,3 +79,38 @@ export function oneRowLate(): (row: LogitsRow) => LogitsRow {
     return { ...row, logits };
   };
 }
+
+/** Says that it begins a new sequence, but goes on after the old one: the old keys and values stay in sight. */
+export class KeepsItsCache implements LogitsSource {
+  private readonly inner: LogitsSource;
+  private forgotten = 0;
+
+  constructor(inner: LogitsSource) {
+    this.inner = inner;
+  }
+
+  get info(): SourceInfo {
+    return this.inner.info;
+  }
+
+  get vocabSize(): number {
+    return this.inner.vocabSize;
+  }
+
+  get length(): number {
+    return this.inner.length - this.forgotten;
+  }
+
+  feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
+    return this.inner.feed(tokenIds, want, (row) => onRow({ ...row, position: row.position - this.forgotten }));
+  }
+
+  truncate(): Promise<void> {
+    this.forgotten = this.inner.length;
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}

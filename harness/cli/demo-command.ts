@@ -1,0 +1,214 @@
+// qwen-pcc demo: the original demo around the N150 model, text and speed.
+import { accessSync, constants, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command } from 'commander';
+import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
+import { describeKnobs } from '../../src/device/n150/device-options.ts';
+import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
+import { EXIT_CODES, InputError, nearestName, UsageError } from '../../src/errors.ts';
+import { batchFileText, batchText, demoHeader, iterationLines, performanceMetrics } from '../demo/demo-report.ts';
+import { type DemoPlan, type DemoPlanOptions, demoDevice, planDemo } from '../demo/plan-demo.ts';
+import { type DemoBatch, runDemo } from '../demo/run-demo.ts';
+import { createProgress } from '../report/progress.ts';
+import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, WEIGHTS_FAMILIES, type WeightsFamily } from '../run/plan.ts';
+import { addWeightOptions } from './case-options.ts';
+import { onInterrupt } from './interrupt.ts';
+import { oneOf, wholeNumber } from './option-values.ts';
+import { packageFile } from './package-root.ts';
+
+const BATCH_COUNTS = ['1', '2', '3'] as const;
+
+interface DemoOptions {
+  readonly weights?: string;
+  readonly batches: (typeof BATCH_COUNTS)[number];
+  readonly prompts?: string;
+  readonly maxNewTokens: number;
+  readonly maxSeqLen: number;
+  readonly fastPrefill?: boolean;
+  readonly out?: string;
+  readonly force?: boolean;
+  readonly device: string;
+  readonly threads?: number;
+  readonly memory?: number;
+  readonly weightCache?: string;
+}
+
+export function demoCommand(): Command {
+  const command = new Command('demo')
+    .description('generate text on the N150 model as the original demo does, and print the speed of this machine')
+    .option(
+      '--weights <weights>',
+      'general (raw text) or instruct (chat template) with the checkpoint in $QWEN_DIR, else a tiny one of the package; or a checkpoint folder (default: general, or what the checkpoint in $QWEN_DIR is)',
+    )
+    .option(
+      '--batches <n>',
+      `${BATCH_COUNTS.join(', ')}: runs of the same prompt`,
+      oneOf('--batches', BATCH_COUNTS),
+      '1',
+    )
+    .option(
+      '--prompts <file>',
+      'JSON array of { "prompt": text } as the original has; the batch size is 1, so every batch takes the first one (default: input_data_prefill_128.json, for instruct weights input_data_questions_prefill_128.json)',
+    )
+    .option(
+      '--max-new-tokens <n>',
+      "most decode iterations; the text gets one token more, the prefill's",
+      wholeNumber('--max-new-tokens', 0),
+      MAX_NEW_TOKENS_DEFAULT,
+    )
+    .option('--max-seq-len <n>', 'most positions of a sequence', wholeNumber('--max-seq-len', 1), MAX_SEQ_LEN_DEFAULT)
+    .option('--fast-prefill', 'feed the prompt in chunks instead of one token at a time: same text, sooner')
+    .option('--out <file>', 'write prompts and outputs to this file too')
+    .option('--force', 'replace the file if it exists')
+    .option('--device <spec>', 'n150 or n150:KNOB=VALUE,… (knobs below; demoRotOffByOne is true here)', 'n150')
+    .option('--threads <n>', 'threads of the kernels (default: all)', wholeNumber('--threads', 1));
+  return addWeightOptions(command)
+    .addHelpText(
+      'after',
+      () =>
+        `\nKnobs of the N150 model, defaults of the other commands in brackets:\n${describeKnobs()}\n\n${deviceEnvironmentHelp()}`,
+    )
+    .action(demo);
+}
+
+async function demo(options: DemoOptions): Promise<void> {
+  const { out } = options;
+  if (out !== undefined) requireWritable(out, options.force === true);
+  const progress = createProgress(process.stderr);
+  const device = demoDevice(options.device, process.env);
+  const plan = planOf(options, device, (ready, total) => progress.packing(ready, total));
+  const { promptIds, eosTokenIds, prompt } = plan;
+  const batches = Number(options.batches);
+  const isFastPrefill = options.fastPrefill === true;
+  const interrupt = onInterrupt('stopping after this token; what was generated is kept');
+  progress.start(promptIds.length);
+  const source = await plan.openDevice();
+  const finished: DemoBatch[] = [];
+  try {
+    process.stdout.write(
+      demoHeader({
+        family: plan.family,
+        model: plan.model,
+        device: source.info.label,
+        demoRotOffByOne: device.demoRotOffByOne,
+        isFastPrefill,
+        promptLengths: [promptIds.length],
+        batches,
+      }),
+    );
+    await runDemo(source, {
+      promptIds,
+      eosTokenIds,
+      batches,
+      isFastPrefill,
+      maxIterations: options.maxNewTokens,
+      maxSeqLen: options.maxSeqLen,
+      signal: interrupt.signal,
+      onPrefill(batch, positions) {
+        progress.advance('prefill', `batch ${batch}`, positions);
+        if (positions === promptIds.length) progress.close();
+      },
+      onIteration(batch) {
+        process.stdout.write(iterationLines(batch, plan.decode([...promptIds, ...batch.tokenIds])));
+      },
+      onBatch(batch) {
+        progress.close();
+        finished.push(batch);
+        process.stdout.write(batchText(batch, prompt, plan.decode(batch.tokenIds)));
+        if (out !== undefined) writeOutput(out, finished, plan);
+        if (finished.length < batches) progress.start(promptIds.length);
+      },
+    });
+    if (finished[0] !== undefined) process.stdout.write(performanceMetrics(finished[0]));
+    if (interrupt.signal.aborted) process.exitCode = EXIT_CODES.interrupted;
+  } finally {
+    progress.close();
+    interrupt.release();
+    await source.close();
+  }
+}
+
+function planOf(options: DemoOptions, device: DemoPlanOptions['device'], onPacking: PackingProgress): DemoPlan {
+  const { prompts, maxSeqLen, threads, memory, weightCache } = options;
+  const qwenDir = process.env['QWEN_DIR'];
+  return planDemo({
+    ...chosenWeights(options.weights, qwenDir),
+    ...(prompts === undefined ? {} : { prompts }),
+    defaultPrompts: {
+      general: packageFile('fixtures/prompts/input_data_prefill_128.json'),
+      instruct: packageFile('fixtures/prompts/input_data_questions_prefill_128.json'),
+    },
+    maxSeqLen,
+    device,
+    resources: {
+      ...(threads === undefined ? {} : { threads }),
+      ...(memory === undefined ? {} : { memoryBytes: memory }),
+      ...(weightCache === undefined ? {} : { weightCache }),
+      ...(qwenDir === undefined ? {} : { qwenDir }),
+      onPacking,
+    },
+  });
+}
+
+/** What --weights means: a family, whose checkpoint lies in $QWEN_DIR or comes along, or a folder. */
+function chosenWeights(
+  weights: string | undefined,
+  qwenDir: string | undefined,
+): { readonly folder: string; readonly family?: WeightsFamily } {
+  const family = WEIGHTS_FAMILIES.find((name) => name === weights);
+  if (weights !== undefined && family === undefined) {
+    requireFolder(weights);
+    return { folder: weights };
+  }
+  if (qwenDir) return { folder: qwenDir, ...(family === undefined ? {} : { family }) };
+  const name = family === 'instruct' ? 'tiny-qwen2-instruct' : 'tiny-qwen2';
+  return { folder: packageFile(`fixtures/${name}`), family: family ?? 'general' };
+}
+
+function requireFolder(weights: string): void {
+  if (existsSync(weights)) return;
+  const nearest = nearestName(weights, WEIGHTS_FAMILIES);
+  throw new UsageError(`--weights must be ${WEIGHTS_FAMILIES.join(', ')} or a checkpoint folder; got "${weights}".`, {
+    code: 'OPTION_VALUE',
+    hint: nearest === undefined ? 'there is no such folder.' : `did you mean ${nearest}?`,
+  });
+}
+
+/** Refuses before the run what could not be written after it. */
+function requireWritable(file: string, isForced: boolean): void {
+  if (existsSync(file) && !isForced) {
+    throw new UsageError(`${file} exists.`, {
+      code: 'FILE_EXISTS',
+      hint: 'give another --out, or replace it with --force.',
+    });
+  }
+  guardWrite(file, () => accessSync(path.dirname(file), constants.W_OK));
+}
+
+/** All batches so far, under another name first, so that nobody reads half of them. */
+function writeOutput(file: string, batches: readonly DemoBatch[], { prompt, decode }: DemoPlan): void {
+  const text = batches.map((batch) => batchFileText(batch, prompt, decode(batch.tokenIds))).join('');
+  const temporary = `${file}.partial`;
+  guardWrite(file, () => {
+    try {
+      writeFileSync(temporary, text);
+      renameSync(temporary, file);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+  });
+}
+
+function guardWrite(file: string, write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    throw new InputError(`${file}: the output cannot be written.`, {
+      code: 'FILE_WRITE',
+      facts: { found: (cause as Error).message },
+      hint: 'give another --out, in a folder that exists and has space.',
+      cause,
+    });
+  }
+}

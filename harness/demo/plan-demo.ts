@@ -1,0 +1,83 @@
+// What the demo is going to run: checkpoint, mode, prompt and limits; refused here if it cannot work.
+import path from 'node:path';
+import type { LogitsSource } from '../../src/device/logits-source.ts';
+import type { N150Config } from '../../src/device/n150/compute-config.ts';
+import { InputError, UsageError } from '../../src/errors.ts';
+import type { Tokenizer } from '../../src/text/tokenizer.ts';
+import { parseDeviceSpec } from '../run/device-spec.ts';
+import { type Model, openModel } from '../run/open-cases.ts';
+import { type DeviceResources, openN150 } from '../run/open-n150.ts';
+import { requireRunnable, type WeightsFamily } from '../run/plan.ts';
+import { encodeDemoPrompt, readDemoPrompts } from './demo-prompts.ts';
+
+export interface DemoPlanOptions {
+  /** Checkpoint folder. */
+  readonly folder: string;
+  /** As the checkpoint looks, if absent. */
+  readonly family?: WeightsFamily;
+  /** Prompt file in the original's form; that of the family if absent. */
+  readonly prompts?: string;
+  readonly defaultPrompts: Readonly<Record<WeightsFamily, string>>;
+  readonly maxSeqLen: number;
+  readonly device: N150Config;
+  readonly resources: DeviceResources;
+}
+
+export interface DemoPlan {
+  readonly family: WeightsFamily;
+  /** Folder name of the checkpoint. */
+  readonly model: string;
+  /** The first one of the file: the batch size is 1. */
+  readonly prompt: string;
+  /** [P] token ids. */
+  readonly promptIds: Int32Array;
+  readonly eosTokenIds: readonly number[];
+  readonly decode: (tokenIds: readonly number[]) => string;
+  readonly openDevice: () => Promise<LogitsSource>;
+}
+
+/** The device of the demo: its first decode step rotates one position behind unless `text` says otherwise. */
+export function demoDevice(text: string, environment: NodeJS.ProcessEnv): N150Config {
+  const [kind, ...knobs] = text.split(':');
+  const spec = parseDeviceSpec(kind === 'n150' ? `n150:demoRotOffByOne=true,${knobs.join(':')}` : text, environment);
+  if (spec.kind === 'n150') return spec.config;
+  throw new UsageError('a recording cannot run the demo: it has rows only for the tokens that were recorded.', {
+    code: 'DEMO_RECORDING',
+    hint: 'write --device n150, with knobs if you like.',
+  });
+}
+
+/** @throws UsageError, InputError, UnsupportedError, each naming the file. */
+export function planDemo(options: DemoPlanOptions): DemoPlan {
+  const { folder, maxSeqLen, device, resources } = options;
+  const model = openModel(folder);
+  const { checkpoint } = model;
+  const tokenizer = requireTokenizer(model);
+  const family = options.family ?? model.family;
+  const prompts = options.prompts ?? options.defaultPrompts[family];
+  const prompt = readDemoPrompts(prompts)[0]!;
+  const promptIds = encodeDemoPrompt(prompt, family, tokenizer);
+  const { vocabSize, maxPositionEmbeddings, eosTokenIds } = checkpoint.config;
+  requireRunnable(
+    [{ name: `${path.basename(prompts)}, first entry`, promptIds }],
+    { model: checkpoint.name, vocabSize, maxPositionEmbeddings },
+    { maxNewTokens: 0, maxSeqLen },
+  );
+  return {
+    family,
+    model: checkpoint.name,
+    prompt,
+    promptIds,
+    eosTokenIds,
+    decode: (tokenIds) => tokenizer.decode(tokenIds),
+    openDevice: () => openN150(checkpoint, family === 'instruct', device, resources),
+  };
+}
+
+function requireTokenizer({ checkpoint, tokenizer }: Model): Tokenizer {
+  if (tokenizer !== undefined) return tokenizer;
+  throw new InputError(`${checkpoint.folder}: the demo needs tokenizer.json to read and write text.`, {
+    code: 'TOKENIZER_MISSING',
+    hint: 'put tokenizer.json and tokenizer_config.json of the same model into the folder.',
+  });
+}
