@@ -1,17 +1,17 @@
 // qwen-pcc demo: the original demo around the N150 model, text and speed.
-import { accessSync, constants, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { Command } from 'commander';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
-import { EXIT_CODES, InputError, nearestName, UsageError } from '../../src/errors.ts';
+import { EXIT_CODES } from '../../src/errors.ts';
+import { requireWritable, writeOutput } from '../demo/demo-output.ts';
 import { batchFileText, batchText, demoHeader, iterationLines, performanceMetrics } from '../demo/demo-report.ts';
 import { type DemoPlan, type DemoPlanOptions, demoDevice, planDemo } from '../demo/plan-demo.ts';
 import { type DemoBatch, runDemo } from '../demo/run-demo.ts';
 import { createProgress } from '../report/progress.ts';
-import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, WEIGHTS_FAMILIES, type WeightsFamily } from '../run/plan.ts';
+import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../run/plan.ts';
 import { addWeightOptions } from './case-options.ts';
+import { demoWeights } from './demo-weights.ts';
 import { onInterrupt } from './interrupt.ts';
 import { oneOf, wholeNumber } from './option-values.ts';
 import { packageFile } from './package-root.ts';
@@ -115,7 +115,8 @@ async function demo(options: DemoOptions): Promise<void> {
         progress.close();
         finished.push(batch);
         process.stdout.write(batchText(batch, prompt, plan.decode(batch.tokenIds)));
-        if (out !== undefined) writeOutput(out, finished, plan);
+        if (out !== undefined)
+          writeOutput(out, finished.map((one) => batchFileText(one, prompt, plan.decode(one.tokenIds))).join(''));
         if (finished.length < batches) progress.start(promptIds.length);
       },
     });
@@ -132,7 +133,7 @@ function planOf(options: DemoOptions, device: DemoPlanOptions['device'], onPacki
   const { prompts, maxSeqLen, threads, memory, weightCache } = options;
   const qwenDir = process.env['QWEN_DIR'];
   return planDemo({
-    ...chosenWeights(options.weights, qwenDir),
+    ...demoWeights(options.weights, qwenDir),
     ...(prompts === undefined ? {} : { prompts }),
     defaultPrompts: {
       general: packageFile('fixtures/prompts/input_data_prefill_128.json'),
@@ -148,67 +149,4 @@ function planOf(options: DemoOptions, device: DemoPlanOptions['device'], onPacki
       onPacking,
     },
   });
-}
-
-/** What --weights means: a family, whose checkpoint lies in $QWEN_DIR or comes along, or a folder. */
-function chosenWeights(
-  weights: string | undefined,
-  qwenDir: string | undefined,
-): { readonly folder: string; readonly family?: WeightsFamily } {
-  const family = WEIGHTS_FAMILIES.find((name) => name === weights);
-  if (weights !== undefined && family === undefined) {
-    requireFolder(weights);
-    return { folder: weights };
-  }
-  if (qwenDir) return { folder: qwenDir, ...(family === undefined ? {} : { family }) };
-  const name = family === 'instruct' ? 'tiny-qwen2-instruct' : 'tiny-qwen2';
-  return { folder: packageFile(`fixtures/${name}`), family: family ?? 'general' };
-}
-
-function requireFolder(weights: string): void {
-  if (existsSync(weights)) return;
-  const nearest = nearestName(weights, WEIGHTS_FAMILIES);
-  throw new UsageError(`--weights must be ${WEIGHTS_FAMILIES.join(', ')} or a checkpoint folder; got "${weights}".`, {
-    code: 'OPTION_VALUE',
-    hint: nearest === undefined ? 'there is no such folder.' : `did you mean ${nearest}?`,
-  });
-}
-
-/** Refuses before the run what could not be written after it. */
-function requireWritable(file: string, isForced: boolean): void {
-  if (existsSync(file) && !isForced) {
-    throw new UsageError(`${file} exists.`, {
-      code: 'FILE_EXISTS',
-      hint: 'give another --out, or replace it with --force.',
-    });
-  }
-  guardWrite(file, () => accessSync(path.dirname(file), constants.W_OK));
-}
-
-/** All batches so far, under another name first, so that nobody reads half of them. */
-function writeOutput(file: string, batches: readonly DemoBatch[], { prompt, decode }: DemoPlan): void {
-  const text = batches.map((batch) => batchFileText(batch, prompt, decode(batch.tokenIds))).join('');
-  const temporary = `${file}.partial`;
-  guardWrite(file, () => {
-    try {
-      writeFileSync(temporary, text);
-      renameSync(temporary, file);
-    } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
-    }
-  });
-}
-
-function guardWrite(file: string, write: () => void): void {
-  try {
-    write();
-  } catch (cause) {
-    throw new InputError(`${file}: the output cannot be written.`, {
-      code: 'FILE_WRITE',
-      facts: { found: (cause as Error).message },
-      hint: 'give another --out, in a folder that exists and has space.',
-      cause,
-    });
-  }
 }

@@ -1,0 +1,36 @@
+// Which checkpoint the demo runs: --weights, $QWEN_DIR, or a tiny one of the package.
+import { existsSync } from 'node:fs';
+import { nearestName, UsageError } from '../../src/errors.ts';
+import { WEIGHTS_FAMILIES, type WeightsFamily } from '../run/plan.ts';
+import { packageFile } from './package-root.ts';
+
+export interface DemoWeights {
+  readonly folder: string;
+  /** Undefined: as the checkpoint looks. */
+  readonly family?: WeightsFamily;
+}
+
+/**
+ * @param weights - a family, whose checkpoint lies in $QWEN_DIR or comes along, or a folder.
+ * @param qwenDir - $QWEN_DIR; empty counts as absent.
+ * @throws UsageError for what is neither.
+ */
+export function demoWeights(weights: string | undefined, qwenDir: string | undefined): DemoWeights {
+  const family = WEIGHTS_FAMILIES.find((name) => name === weights);
+  if (weights !== undefined && family === undefined) {
+    requireFolder(weights);
+    return { folder: weights };
+  }
+  if (qwenDir) return { folder: qwenDir, ...(family === undefined ? {} : { family }) };
+  const name = family === 'instruct' ? 'tiny-qwen2-instruct' : 'tiny-qwen2';
+  return { folder: packageFile(`fixtures/${name}`), family: family ?? 'general' };
+}
+
+function requireFolder(weights: string): void {
+  if (existsSync(weights)) return;
+  const nearest = nearestName(weights, WEIGHTS_FAMILIES);
+  throw new UsageError(`--weights must be ${WEIGHTS_FAMILIES.join(', ')} or a checkpoint folder; got "${weights}".`, {
+    code: 'OPTION_VALUE',
+    hint: nearest === undefined ? 'there is no such folder.' : `did you mean ${nearest}?`,
+  });
+}
