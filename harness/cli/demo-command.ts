@@ -1,5 +1,6 @@
 // qwen-pcc demo: the original demo around the N150 model, text and speed.
 import { Command } from 'commander';
+import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
@@ -81,10 +82,12 @@ async function demo(options: DemoOptions): Promise<void> {
   const batches = Number(options.batches);
   const isFastPrefill = options.fastPrefill === true;
   const interrupt = onInterrupt('stopping after this token; what was generated is kept');
-  progress.start(promptIds.length);
-  const source = await plan.openDevice();
   const finished: DemoBatch[] = [];
+  let source: LogitsSource | undefined;
   try {
+    progress.start(promptIds.length);
+    source = await plan.openDevice();
+    progress.close();
     process.stdout.write(
       demoHeader({
         family: plan.family,
@@ -96,6 +99,7 @@ async function demo(options: DemoOptions): Promise<void> {
         batches,
       }),
     );
+    progress.start(promptIds.length);
     await runDemo(source, {
       promptIds,
       eosTokenIds,
@@ -115,8 +119,9 @@ async function demo(options: DemoOptions): Promise<void> {
         progress.close();
         finished.push(batch);
         process.stdout.write(batchText(batch, prompt, plan.decode(batch.tokenIds)));
-        if (out !== undefined)
+        if (out !== undefined) {
           writeOutput(out, finished.map((one) => batchFileText(one, prompt, plan.decode(one.tokenIds))).join(''));
+        }
         if (finished.length < batches) progress.start(promptIds.length);
       },
     });
@@ -125,7 +130,7 @@ async function demo(options: DemoOptions): Promise<void> {
   } finally {
     progress.close();
     interrupt.release();
-    await source.close();
+    await source?.close();
   }
 }
 

@@ -1,5 +1,6 @@
 // The original demo's loop around the device: prefill, greedy decoding, the same prompt again for each batch.
-// Source: n150-numerics F.1.
+// Source: n150-numerics F.1. Unlike there, a text may end with the prefill, logits are made only where a token is chosen, and
+// nothing compiles or is traced beforehand.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
 import { DeviceError } from '../../src/errors.ts';
