@@ -31,7 +31,7 @@ export function createProgress(stream: NodeJS.WriteStream): RunProgress {
     },
     packing(ready, total) {
       bar.update({ where: ready < total ? `packing weights, ${ready} of ${total}` : '' });
-      // Packing never yields to the timer that draws.
+      // Packing may not yield to the timer that draws.
       bar.render();
     },
     advance(caseName, promptName, judged) {
