@@ -25,15 +25,24 @@ export function wholeNumber(option: string, least: number): (text: string) => nu
   };
 }
 
-const BYTE_UNITS: Readonly<Record<string, number>> = { '': 1, mib: 2 ** 20, gib: 2 ** 30 };
+/** A bare M or G is binary, as for `ulimit`, `docker` and `node`; MB and GB are decimal, as the words say. */
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  m: 2 ** 20,
+  mb: 1e6,
+  mib: 2 ** 20,
+  g: 2 ** 30,
+  gb: 1e9,
+  gib: 2 ** 30,
+};
 
-/** @returns a reader of sizes: bytes, or with a unit MiB or GiB. */
+/** @returns a reader of sizes: bytes, or with a unit M, MB, MiB, G, GB or GiB. */
 export function byteCount(option: string): (text: string) => number {
   return (text) => {
-    const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*(|MiB|GiB)$/i.exec(text) ?? [];
+    const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([MG]i?B|[MG]|)$/i.exec(text) ?? [];
     const bytes = Math.floor(Number(digits) * BYTE_UNITS[unit?.toLowerCase() ?? '']!);
     if (digits !== undefined && Number.isSafeInteger(bytes) && bytes > 0) return bytes;
-    throw new UsageError(`${option} must be a number of bytes, or of MiB or GiB; got "${text}".`, {
+    throw new UsageError(`${option} must be a number of bytes, or of MB, MiB, GB or GiB; got "${text}".`, {
       code: 'OPTION_VALUE',
       hint: `for example ${option} 8GiB.`,
     });
