@@ -55,6 +55,12 @@ describe('batchText', () => {
     expect(batchText(batch, 'c'.repeat(200), '')).toContain(`prompt: ${'c'.repeat(200)}\n`);
   });
 
+  it('cuts no character in two', () => {
+    expect(batchText(batch, `x${'🐳'.repeat(200)}`, '')).toContain(`x${'🐳'.repeat(99)}\n<long`);
+    expect(iterationLines(batch, `🐳${'a'.repeat(100)}`)).toContain(`[User 0] ...${'a'.repeat(97)}\n`);
+    expect(iterationLines(batch, `${'🐳'.repeat(98)}a`)).toContain(`[User 0] ${'🐳'.repeat(98)}a\n`);
+  });
+
   it('sends no control characters of a model to the terminal', () => {
     expect(batchText(batch, 'p', 'a\u001b[31mb\tc\nd')).toContain('output:\na\ufffd[31mb\tc\nd\n');
   });

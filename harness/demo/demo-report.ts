@@ -50,15 +50,18 @@ export function demoHeader(header: DemoHeader): string {
  */
 export function iterationLines({ iterationMs }: DemoBatch, text: string): string {
   const ms = iterationMs.at(-1)!;
-  const shown = text.length > LINE_TEXT_LENGTH ? `...${text.slice(3 - LINE_TEXT_LENGTH)}` : text;
+  const characters = [...text];
+  const shown = characters.length > LINE_TEXT_LENGTH ? `...${characters.slice(3 - LINE_TEXT_LENGTH).join('')}` : text;
   return `[User 0] ${shown.replaceAll(/\p{Cc}/gu, ' ')}\nIteration ${iterationMs.length - 1}: ${ms.toFixed(0)}ms @ ${speed(ms)}\n`;
 }
 
 /** Prompt and output of a batch. @param output - text of the generated tokens. */
 export function batchText({ batch, iterationMs, stop }: DemoBatch, prompt: string, output: string): string {
+  const characters = [...prompt];
+  const part = (from: number, to?: number): string => characters.slice(from, to).join('');
   const shortPrompt =
-    prompt.length > WHOLE_PROMPT_LENGTH
-      ? `${prompt.slice(0, WHOLE_PROMPT_LENGTH / 2)}\n<long prompt not printed in full>\n${prompt.slice(-WHOLE_PROMPT_LENGTH / 2)}`
+    characters.length > WHOLE_PROMPT_LENGTH
+      ? `${part(0, WHOLE_PROMPT_LENGTH / 2)}\n<long prompt not printed in full>\n${part(-WHOLE_PROMPT_LENGTH / 2)}`
       : prompt;
   const end =
     stop === undefined
