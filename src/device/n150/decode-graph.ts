@@ -16,7 +16,7 @@ import { rotaryFrequencies, writeRotaryTables, type YarnScaling } from './ops/ro
 import { naturalLogarithm } from './ops/sin-cos.ts';
 import { createVectorUnit } from './sfpu/vector-unit.ts';
 
-/** Called with the [rows, H] values of a tap; they are valid only during the call. */
+/** Called with the values [wanted rows, H] of a tap; they are valid only during the call. */
 export type TapSink = (tap: TapName, rows: Float32Array) => void;
 
 export interface DecodeGraph {
@@ -26,12 +26,14 @@ export interface DecodeGraph {
    * @param tokenIds - [P].
    * @param firstPosition - position of row 0; positions before it must have been run.
    * @param promptLength - position of the first decode step, where `demoRotOffByOne` acts; undefined for none.
-   * @returns [P, H] after the final norm.
+   * @param firstWanted - 0 … P; of the rows before it, the last layer makes keys and values only.
+   * @returns [P - firstWanted, H] after the final norm.
    */
   run(
     tokenIds: Int32Array,
     firstPosition: number,
     promptLength: number | undefined,
+    firstWanted: number,
     onTap: TapSink,
   ): Promise<Float32Array>;
   /** Logits [rows, V] of rows of the final norm. */
@@ -80,56 +82,66 @@ export function createDecodeGraph(
     tokenIds: Int32Array,
     firstPosition: number,
     promptLength: number | undefined,
+    firstWanted: number,
     onTap: TapSink,
   ): Promise<Float32Array> {
     const rows = tokenIds.length;
     const hidden = new Float32Array(rows * hiddenSize);
+    const wanted = hidden.subarray(firstWanted * hiddenSize);
     for (let row = 0; row < rows; row++) weights.embed(tokenIds[row]!, hidden, row * hiddenSize);
-    onTap('embed_tokens.out', hidden);
+    onTap('embed_tokens.out', wanted);
 
     const tables = rotaryTables(firstPosition, rows, promptLength);
     for (let layer = 0; layer < weights.layerCount; layer++) {
       if (layer !== config.skipLayer) {
+        const firstRow = layer === weights.layerCount - 1 ? firstWanted : 0;
+        const tap = (branch: 'self_attn' | 'mlp', values: Float32Array): void =>
+          onTap(`layers.${layer}.${branch}.out`, values.subarray((firstWanted - firstRow) * hiddenSize));
         await weights.withLayer(layer, (layerWeights) =>
-          runLayer(layer, layerWeights, hidden, rows, firstPosition, tables, onTap),
+          runLayer(layerWeights, caches[layer]!, hidden, rows, firstRow, firstPosition, tables, tap),
         );
       }
-      onTap(`layers.${layer}.out`, hidden);
+      onTap(`layers.${layer}.out`, wanted);
     }
-    const normed = normRows(finalNorm, hidden, weights.norm, rows);
+    const normed = normRows(finalNorm, wanted, weights.norm, rows - firstWanted);
     onTap('norm.out', normed);
     return normed;
   }
 
-  /** Adds one layer's attention and MLP to `hidden` [P, H] in place. */
+  /** Adds one layer's attention and MLP in place to the rows of `hidden` [P, H] from `firstRow` on; caches keys and values of all. */
   function runLayer(
-    layer: number,
-    layerWeights: LayerWeights,
+    layer: LayerWeights,
+    cache: KvCache,
     hidden: Float32Array,
     rows: number,
+    firstRow: number,
     firstPosition: number,
     tables: RotaryTables,
-    onTap: TapSink,
+    onTap: (branch: 'self_attn' | 'mlp', values: Float32Array) => void,
   ): void {
-    const attended = attention(layerWeights, caches[layer]!, hidden, rows, firstPosition, tables);
-    onTap(`layers.${layer}.self_attn.out`, attended);
-    addInPlace(hidden, attended);
-    const fed = mlp(layerWeights, hidden, rows);
-    onTap(`layers.${layer}.mlp.out`, fed);
-    addInPlace(hidden, fed);
+    const attended = attention(layer, cache, hidden, rows, firstRow, firstPosition, tables);
+    if (firstRow === rows) return;
+    onTap('self_attn', attended);
+    const fromFirst = hidden.subarray(firstRow * hiddenSize);
+    addInPlace(fromFirst, attended);
+    const fed = mlp(layer, fromFirst, rows - firstRow);
+    onTap('mlp', fed);
+    addInPlace(fromFirst, fed);
   }
 
+  /** @returns [P - firstRow, H]. */
   function attention(
     layer: LayerWeights,
     cache: KvCache,
     hidden: Float32Array,
     rows: number,
+    firstRow: number,
     firstPosition: number,
     tables: RotaryTables,
   ): Float32Array {
     const normed = normRows(layerNorm, hidden, layer.inputLayernorm, rows);
     const qkv = engine.matmul(normed, rows, layer.qkvProj, options.qkv);
-    const attended = new Float32Array(rows * queryWidth);
+    const attended = new Float32Array((rows - firstRow) * queryWidth);
     for (let row = 0; row < rows; row++) {
       const start = row * qkvWidth;
       for (let i = 0; i < qkvWidth; i++) qkv[start + i] = add(qkv[start + i]!, layer.qkvBias[i]!);
@@ -137,13 +149,14 @@ export function createDecodeGraph(
         rotate(qkv, start + head * headDim, tables.cosines[row]!, tables.sines[row]!);
       }
       cache.write(firstPosition + row, qkv, start + queryWidth, qkv, start + queryWidth + keyValueWidth);
+      if (row < firstRow) continue;
       for (let head = 0; head < queryHeads; head++) {
         const headCache = cache.heads[Math.floor(head / headsPerGroup)]!;
         const offset = head * headDim;
-        attend(qkv, start + offset, headCache, firstPosition + row, attended, row * queryWidth + offset);
+        attend(qkv, start + offset, headCache, firstPosition + row, attended, (row - firstRow) * queryWidth + offset);
       }
     }
-    return engine.matmul(attended, rows, layer.oProj, options.o);
+    return firstRow === rows ? attended : engine.matmul(attended, rows - firstRow, layer.oProj, options.o);
   }
 
   function mlp(layer: LayerWeights, hidden: Float32Array, rows: number): Float32Array {

@@ -1,7 +1,7 @@
 // The device model as a source of logits: same bits however a prompt is fed and by however many threads, taps, knobs.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../errors.ts';
-import type { TapName } from '../logits-source.ts';
+import type { LogitsRow, TapName } from '../logits-source.ts';
 import { KNOB_NAMES } from './compute-config.ts';
 import { parseDeviceOptions } from './device-options.ts';
 import { distanceOf, equalShare, openFixture, readGoldenCase, runDevice } from './graph.fixture.ts';
@@ -68,6 +68,31 @@ describe('N150 source', () => {
     await source.feed(ids.subarray(5, 10), { rows: 'last' }, keep);
     expect(rows).toHaveLength(2);
     expect(equalShare(rows[1]!, rows[0]!)).toBe(1);
+    await source.close();
+  });
+
+  it('gives the same bits and taps for a last row as among all rows', async () => {
+    const taps: TapName[] = [
+      'embed_tokens.out',
+      'layers.4.out',
+      'layers.5.self_attn.out',
+      'layers.5.mlp.out',
+      'norm.out',
+    ];
+    const kept: { position: number; logits: Float32Array; taps: Float32Array[] }[] = [];
+    const keep = (row: LogitsRow): void => {
+      const { position } = row;
+      kept.push({ position, logits: row.logits.slice(), taps: taps.map((tap) => row.taps.get(tap)!.slice()) });
+    };
+    const source = await createN150Source(checkpoint, parseDeviceOptions(''), engine);
+    await source.feed(ids, { rows: 'all', taps }, keep);
+    const last = kept.at(-1)!;
+    kept.length = 0;
+    await source.truncate(0);
+    await source.feed(ids.subarray(0, 20), { rows: 'none', taps }, keep);
+    await source.feed(ids.subarray(20), { rows: 'last', taps }, keep);
+    expect(kept).toEqual([last]);
+    expect(last.taps.map((tap) => tap.length)).toEqual(taps.map(() => checkpoint.config.hiddenSize));
     await source.close();
   });
 

@@ -40,21 +40,22 @@ export async function createN150Source(
     for (let start = 0; start < tokenIds.length; start += ROWS_PER_BATCH) {
       const batch = tokenIds.subarray(start, start + ROWS_PER_BATCH);
       const taps = new Map<TapName, Float32Array>();
-      const normed = await graph.run(batch, length, want.promptLength, (tap, rows) => {
+      const isLastBatch = start + batch.length === tokenIds.length;
+      const unwanted = unwantedRows(want.rows, batch.length, isLastBatch);
+      const normed = await graph.run(batch, length, want.promptLength, unwanted, (tap, rows) => {
         want.signal?.throwIfAborted();
         if (wantedTaps.has(tap)) taps.set(tap, rows.slice());
       });
-      const firstPosition = length;
+      const firstPosition = length + unwanted;
       length += batch.length;
-      const isLastBatch = start + batch.length === tokenIds.length;
-      if (want.rows === 'none' || (want.rows === 'last' && !isLastBatch)) continue;
-      for (let row = want.rows === 'last' ? batch.length - 1 : 0; row < batch.length; row += rowsPerLogits) {
-        const end = Math.min(row + rowsPerLogits, batch.length);
+      const rows = batch.length - unwanted;
+      for (let row = 0; row < rows; row += rowsPerLogits) {
+        const end = Math.min(row + rowsPerLogits, rows);
         const logits = await graph.logits(normed.subarray(row * hiddenSize, end * hiddenSize), end - row);
         for (let i = row; i < end; i++) {
           await onRow({
             position: firstPosition + i,
-            tokenId: batch[i]!,
+            tokenId: batch[unwanted + i]!,
             logits: logits.subarray((i - row) * vocabSize, (i - row + 1) * vocabSize),
             taps: new Map(
               [...taps].map(([tap, values]) => [tap, values.subarray(i * hiddenSize, (i + 1) * hiddenSize)]),
@@ -80,6 +81,12 @@ export async function createN150Source(
       return weights.release();
     },
   };
+}
+
+/** Rows at a batch's beginning whose logits nobody asked for. */
+function unwantedRows(rows: FeedRequest['rows'], count: number, isLastBatch: boolean): number {
+  if (rows === 'all') return 0;
+  return rows === 'last' && isLastBatch ? count - 1 : count;
 }
 
 function requireTokenIds(tokenIds: Int32Array, vocabSize: number): void {
