@@ -58,7 +58,7 @@ async function measureCache(folder: string): Promise<{ readonly weights: number;
   const make = async (): Promise<void> => {
     const cacheFolder = mkdtempSync(join(tmpdir(), 'qwen-pcc-cache-'));
     try {
-      const cache = await openWeightCache(cacheFolder, checkpoint, SHAPE.rounding);
+      const cache = await openWeightCache(cacheFolder, checkpoint);
       await cache.prepare(units);
     } finally {
       rmSync(cacheFolder, { recursive: true });

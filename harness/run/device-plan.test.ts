@@ -21,7 +21,7 @@ it('counts packed weights, what is cached of them, and threads', async () => {
   expect(before).toMatchObject({ mode: 'resident', cachedBytes: 0, memoryBytes: before.packedBytes });
   expect(plan(undefined, 1).estimatedSeconds).toBe(2 * before.estimatedSeconds);
 
-  const cache = await openWeightCache(cacheFolder, checkpoint, DEFAULT_N150_CONFIG.hostBfpRounding);
+  const cache = await openWeightCache(cacheFolder, checkpoint);
   await cache.prepare(weightUnits(checkpoint, DEFAULT_N150_CONFIG));
   const after = plan(before.packedBytes - 1);
   expect(after.mode).toBe('streamed');

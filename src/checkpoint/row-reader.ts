@@ -1,4 +1,4 @@
-// Rows of checkpoint matrices as the file holds them, read into memory that is there already while the calling thread does something else.
+// Rows of checkpoint matrices as stored, read into memory that is there already while the calling thread works.
 import { type FileHandle, open } from 'node:fs/promises';
 import { unreadable } from './safetensors.ts';
 import { broken } from './safetensors-header.ts';

@@ -63,7 +63,7 @@ export async function loadDeviceWeights(
 ): Promise<DeviceWeights> {
   const layerCount = checkpoint.config.layers;
   const units = weightUnits(checkpoint, config);
-  const supply = await openSupply(checkpoint, config, engine, units, options);
+  const supply = await openSupply(checkpoint, engine, units, options);
   const vectors = Array.from({ length: layerCount }, (_, layer) => layerVectors(checkpoint, layer, config));
   const embeddings = new Map<number, Float32Array>();
   return {
@@ -102,14 +102,12 @@ export async function loadDeviceWeights(
 
 async function openSupply(
   checkpoint: Checkpoint,
-  config: N150Config,
   engine: MatmulEngine,
   units: readonly WeightUnit[],
   { onPacking = () => {}, weightCache, memoryBytes }: WeightOptions,
 ): Promise<WeightSupply> {
   const plan = planWeights(units, memoryBytes);
-  const cache =
-    weightCache === undefined ? undefined : await openWeightCache(weightCache, checkpoint, config.hostBfpRounding);
+  const cache = weightCache === undefined ? undefined : await openWeightCache(weightCache, checkpoint);
   if (plan.mode === 'resident') return supplyResident(units, engine, cache, onPacking);
   if (cache === undefined) {
     throw new UsageError(

@@ -62,7 +62,7 @@ function snapshot(): Record<string, number> {
 }
 
 async function prepare(source = checkpoint): Promise<void> {
-  const cache = await openWeightCache(folder, source, config.hostBfpRounding);
+  const cache = await openWeightCache(folder, source);
   await cache.prepare(weightUnits(source, config));
 }
 
@@ -104,7 +104,7 @@ describe('streamed weights', () => {
         plain.release(matrix);
       },
     };
-    const cache = await openWeightCache(folder, checkpoint, config.hostBfpRounding);
+    const cache = await openWeightCache(folder, checkpoint);
     const supply = supplyStreamed(units, engine, cache);
     for (const unit of [0, 1, 2, 5, 6, 0, 3]) await supply.withUnit(unit, () => expect(held).toBeGreaterThan(0));
     await supply.release();
@@ -123,7 +123,7 @@ describe('streamed weights', () => {
 describe('weight cache', () => {
   it('is made with progress, then reused as it is', async () => {
     const seen: string[] = [];
-    const cache = await openWeightCache(folder, checkpoint, config.hostBfpRounding);
+    const cache = await openWeightCache(folder, checkpoint);
     await cache.prepare(units, (ready, total) => seen.push(`${ready}/${total}`));
     expect(seen).toEqual(['1/7', '2/7', '3/7', '4/7', '5/7', '6/7', '7/7']);
     const made = snapshot();
@@ -141,7 +141,7 @@ describe('weight cache', () => {
     const [stale, truncated, foreign, missing, ...rest] = names.map((name) => join(folder, name));
     const wanted = names.map((name) => readFileSync(join(folder, name)));
     const elsewhere = mkdtempSync(join(tmpdir(), 'qwen-pcc-cache-'));
-    const cacheOfOther = await openWeightCache(elsewhere, other, config.hostBfpRounding);
+    const cacheOfOther = await openWeightCache(elsewhere, other);
     await cacheOfOther.prepare(weightUnits(other, config).slice(0, 1));
     copyFileSync(join(elsewhere, names[0]!), stale!);
     rmSync(elsewhere, { recursive: true });

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Checkpoint } from '../../../checkpoint/weights.ts';
 import { InputError } from '../../../errors.ts';
-import type { HostBfpRounding } from '../../../numerics/block-float-host.ts';
 import type { WeightFormat } from '../matmul-engine.ts';
 import { type CacheIdentity, cacheFileName, inspectCacheFile, writeCacheFile, writerOf } from './cache-file.ts';
 import { readPayload } from './read-payload.ts';
@@ -15,8 +14,8 @@ import type { WeightRecipe, WeightUnit } from './weight-units.ts';
 /** A temporary file of a dead process is left alone this long: its writer may live on another machine. */
 const LEFTOVER_MS = 600_000;
 
-/** Matrices in the making at once: one is written while another is packed. */
-const LANES = 2;
+/** Matrices in the making at once: one is packed while others are read or written. */
+const LANES = 3;
 
 const FOLDER_SUFFIX: Readonly<Record<WeightFormat, string>> = { BFP8_B: 'bfp8', BFP4_B: 'bfp4', BF16: 'bf16' };
 
@@ -25,7 +24,7 @@ export type CacheProgress = (ready: number, total: number) => void;
 
 export interface WeightCache {
   readonly folder: string;
-  /** Makes every file that is missing, stale, truncated or foreign, two matrices in memory at a time; Ctrl-C is heard meanwhile. */
+  /** Makes every file that is missing, stale, truncated or foreign, three matrices in memory at a time; Ctrl-C is heard meanwhile. */
   prepare(units: readonly WeightUnit[], onProgress?: CacheProgress): Promise<void>;
   /**
    * Reads a matrix into `tiles`. The first read of each file checks its checksum; a damaged file is made again.
@@ -41,11 +40,7 @@ export function cacheFolderName(format: WeightFormat, isInstruct: boolean): stri
 }
 
 /** @throws InputError `FILE_WRITE` if the folder cannot be made. */
-export async function openWeightCache(
-  folder: string,
-  checkpoint: Checkpoint,
-  rounding: HostBfpRounding,
-): Promise<WeightCache> {
+export async function openWeightCache(folder: string, checkpoint: Checkpoint): Promise<WeightCache> {
   const checkpointSha256 = await checkpoint.sha256();
   makeFolder(folder);
   removeLeftovers(folder);
@@ -54,7 +49,7 @@ export async function openWeightCache(
   const pathOf = ({ baseName, format }: WeightRecipe): string => join(folder, cacheFileName(baseName, format));
 
   async function ensure(recipe: WeightRecipe, packer: LazyPacker, isDamaged: boolean): Promise<void> {
-    const { format, k, n } = recipe;
+    const { rounding, format, k, n } = recipe;
     const path = pathOf(recipe);
     const identity: CacheIdentity = { checkpointSha256, rounding, format, k, n };
     let state = inspectCacheFile(path, identity);
