@@ -19,6 +19,8 @@ export interface Benchmark {
   readonly name: string;
   /** One line: what is run, at which size. */
   readonly description: string;
+  /** Many minutes and gigabytes: run only when asked for by name. */
+  readonly isLong?: boolean;
   run(): Promise<readonly BenchResult[]>;
 }
 

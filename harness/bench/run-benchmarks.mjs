@@ -23,6 +23,10 @@ console.log(`${cpus()[0]?.model.trim()} · ${availableParallelism()} cores · No
 console.log(`load average ${digits(loadavg()[0])}: medians mean little unless it is near zero before a run`);
 for (const name of asked.length > 0 ? asked : names) {
   const { benchmark } = await import(new URL(`${name}.bench.js`, folder).href);
+  if (benchmark.isLong && !asked.includes(name)) {
+    console.log(`\n${benchmark.name}: takes long; npm run bench ${benchmark.name}`);
+    continue;
+  }
   console.log(`\n${benchmark.name}: ${benchmark.description}`);
   const results = await benchmark.run();
   const width = Math.max(...results.map((result) => result.name.length));

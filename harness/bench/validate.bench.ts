@@ -1,23 +1,13 @@
 // Benchmark of the main job as a user runs it: a child process, its wall time and its peak memory.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Benchmark, BenchmarkTarget, BenchResult } from './benchmark.ts';
+import { type ChildRun, runCommand } from './child-run.ts';
 
-const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 /** From dist/harness/bench to the package. */
 const REAL_PROMPT = new URL('../../../fixtures/golden-real/smollm2-0.json', import.meta.url);
 const ROUNDS = 3;
-const POLL_MS = 20;
-const KIBIBYTES_PER_GIB = 2 ** 20;
-
-interface ChildRun {
-  readonly seconds: number;
-  /** Largest resident set; undefined where /proc is missing. */
-  readonly peakGiB: number | undefined;
-}
 
 export const benchmark: Benchmark = {
   name: 'validate',
@@ -72,37 +62,11 @@ async function measure(
   ];
 }
 
-function runValidate(options: readonly string[]): Promise<ChildRun> {
+async function runValidate(options: readonly string[]): Promise<ChildRun> {
   const reports = mkdtempSync(join(tmpdir(), 'qwen-pcc-bench-'));
-  return new Promise((resolve, reject) => {
-    const start = performance.now();
-    const child = spawn(process.execPath, [MAIN, 'validate', '--out', reports, ...options], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let peakGiB: number | undefined;
-    let messages = '';
-    child.stderr.on('data', (text: Buffer) => {
-      messages += text.toString();
-    });
-    const poll = setInterval(() => {
-      peakGiB = peakMemoryGiB(child.pid) ?? peakGiB;
-    }, POLL_MS);
-    child.on('error', reject);
-    child.on('close', (code) => {
-      clearInterval(poll);
-      rmSync(reports, { recursive: true });
-      if (code === 0) resolve({ seconds: (performance.now() - start) / 1000, peakGiB });
-      else reject(new Error(`validate ended with exit code ${code}:\n${messages}`));
-    });
-  });
-}
-
-/** The kernel keeps the peak itself, so a slow poll misses only what the last moments add. */
-function peakMemoryGiB(pid: number | undefined): number | undefined {
   try {
-    const match = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    return match === null ? undefined : Number(match[1]) / KIBIBYTES_PER_GIB;
-  } catch {
-    return undefined;
+    return await runCommand(['validate', '--out', reports, ...options]);
+  } finally {
+    rmSync(reports, { recursive: true });
   }
 }
