@@ -3,6 +3,7 @@ import {
   appendFileSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { UsageError } from '../../../errors.ts';
+import { InputError, UsageError } from '../../../errors.ts';
 import { parseDeviceOptions } from '../device-options.ts';
 import type { WeightOptions } from '../device-weights.ts';
 import { equalShare, openFixture, readGoldenCase } from '../graph.fixture.ts';
@@ -23,6 +24,7 @@ import { createKernelMatmulEngine } from '../kernels/kernel-matmul-engine.ts';
 import type { MatmulEngine } from '../matmul-engine.ts';
 import { createPlainMatmulEngine } from '../matrix-unit/matmul.ts';
 import { createN150Source } from '../n150-source.ts';
+import { cacheFileName } from './cache-file.ts';
 import { planWeights } from './memory-plan.ts';
 import { cacheFolderName, openWeightCache } from './weight-cache.ts';
 import { supplyStreamed } from './weight-supply.ts';
@@ -176,6 +178,26 @@ describe('weight cache', () => {
     for (const path of [dead, alive]) utimesSync(path, 1, 1);
     await prepare();
     expect([dead, fresh, alive].map((path) => existsSync(path))).toEqual([false, true, true]);
+  });
+
+  it('may be made twice at once', async () => {
+    await prepare();
+    const names = readdirSync(folder).sort();
+    const wanted = names.map((name) => readFileSync(join(folder, name)));
+    for (const name of names) rmSync(join(folder, name));
+    await Promise.all([prepare(), prepare()]);
+    expect(readdirSync(folder).sort()).toEqual(names);
+    expect(names.map((name, i) => readFileSync(join(folder, name)).equals(wanted[i]!))).not.toContain(false);
+  });
+
+  it('names the file that cannot be written and leaves no temporary one', async () => {
+    const name = cacheFileName(units[1]![2]!.baseName, 'BFP8_B');
+    mkdirSync(join(folder, name));
+    await expect(prepare()).rejects.toThrow(InputError);
+    await expect(prepare()).rejects.toThrow(new RegExp(`${name}: the file could not be written`));
+    const files = readdirSync(folder);
+    expect(files.filter((file) => file.endsWith('.tmp'))).toEqual([]);
+    expect(files.length).toBeLessThan(units.flat().length);
   });
 
   it("has the original's folders", () => {
