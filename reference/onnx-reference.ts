@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { longestSequence } from '../src/checkpoint/config.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
 import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
@@ -238,12 +239,12 @@ export class Reference implements LogitsSource {
   }
 
   #requireFits(tokenIds: Int32Array): void {
-    const { maxPositionEmbeddings } = this.#checkpoint.config;
+    const { positions, because } = longestSequence(this.#checkpoint.config);
     const total = this.length + tokenIds.length;
-    if (total > maxPositionEmbeddings) {
+    if (total > positions) {
       throw new InputError('The sequence is longer than the model allows.', {
         code: 'REFERENCE_TOO_LONG',
-        facts: { found: `${total} positions`, wanted: `at most ${maxPositionEmbeddings} (max_position_embeddings)` },
+        facts: { found: `${total} positions`, wanted: `at most ${positions} (${because})` },
         hint: 'shorten the prompt or ask for fewer new tokens',
       });
     }

@@ -45,7 +45,12 @@ export function addCaseOptions(command: Command): Command {
       wholeNumber('--max-new-tokens', 0),
       MAX_NEW_TOKENS_DEFAULT,
     )
-    .option('--max-seq-len <n>', 'most positions of a sequence', wholeNumber('--max-seq-len', 1), MAX_SEQ_LEN_DEFAULT)
+    .option(
+      '--max-seq-len <n>',
+      "most positions of a sequence: the original's, or up to the checkpoint's max_position_embeddings or YaRN's stretched context",
+      wholeNumber('--max-seq-len', 1),
+      MAX_SEQ_LEN_DEFAULT,
+    )
     .option('--device <spec>', 'n150, n150:KNOB=VALUE,… (knobs below) or capture:FILE', 'n150')
     .option('--reference <spec>', 'onnx or golden:FILE', 'onnx')
     .addOption(

@@ -108,6 +108,19 @@ describe('wrong use ends with 2 and says what would be right', () => {
       says: /4097 tokens[\s\S]*raise --max-seq-len/,
     },
     {
+      what: 'a prompt that is too long to record',
+      args: () => [
+        ...['record', '--source', 'n150', '--out', path.join(scratch, 'long.safetensors')],
+        ...['--prompts', write('long.json', [{ name: 'a', ids: new Array(4097).fill(5) }])],
+      ],
+      says: /4097 tokens[\s\S]*raise --max-seq-len/,
+    },
+    {
+      what: 'a longer sequence than the config allows',
+      args: () => ['validate', '--weights', 'fixtures/tiny-qwen2', '--max-seq-len', '131073'],
+      says: /--max-seq-len is longer than tiny-qwen2 allows[\s\S]*at most 131072 \(max_position_embeddings\)/,
+    },
+    {
       what: 'a token of another tokenizer',
       args: () => ['validate', '--prompts', write('ids.json', [{ name: 'a', ids: [2048] }])],
       says: /token id outside the vocabulary/,

@@ -1,5 +1,6 @@
 // What the demo is going to run: checkpoint, mode, prompt and limits; refused here if it cannot work.
 import path from 'node:path';
+import { longestSequence } from '../../src/checkpoint/config.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
 import { InputError, UsageError } from '../../src/errors.ts';
@@ -57,10 +58,10 @@ export function planDemo(options: DemoPlanOptions): DemoPlan {
   const prompts = options.prompts ?? options.defaultPrompts[family];
   const prompt = readDemoPrompts(prompts)[0]!;
   const promptIds = encodeDemoPrompt(prompt, family, tokenizer);
-  const { vocabSize, maxPositionEmbeddings, eosTokenIds } = checkpoint.config;
+  const { vocabSize, eosTokenIds } = checkpoint.config;
   requireRunnable(
     [{ name: `${path.basename(prompts)}, first entry`, promptIds }],
-    { model: checkpoint.name, vocabSize, maxPositionEmbeddings },
+    { model: checkpoint.name, vocabSize, longest: longestSequence(checkpoint.config) },
     { maxNewTokens: 0, maxSeqLen },
   );
   return {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createReference, type Precision } from '../../reference/onnx-reference.ts';
+import { longestSequence } from '../../src/checkpoint/config.ts';
 import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
 import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
@@ -71,8 +72,9 @@ export function openCases(options: CaseOptions): RunCase[] {
   return models.map((model, i) => {
     const { checkpoint, tokenizer } = model;
     const prompts = planPrompts(model, options, recordings.planned);
-    const { maxPositionEmbeddings, vocabSize, eosTokenIds } = checkpoint.config;
-    requireRunnable(prompts, { model: checkpoint.name, vocabSize, maxPositionEmbeddings }, options.limits);
+    const { vocabSize, eosTokenIds } = checkpoint.config;
+    const longest = longestSequence(checkpoint.config);
+    requireRunnable(prompts, { model: checkpoint.name, vocabSize, longest }, options.limits);
     if (options.device.kind === 'n150') coreCounts(checkpoint.config, options.device.config.gridRows);
     return {
       name: names[i]!,

@@ -1,8 +1,19 @@
 // Facts about plans: names as the original demo's, and prompts that cannot run are refused by name.
 import { describe, expect, it } from 'vitest';
-import { caseNames, type PlannedPrompt, requireRunnable, tokensPlannedMax, weightsFamily } from './plan.ts';
+import {
+  caseNames,
+  MAX_SEQ_LEN_DEFAULT,
+  type PlannedPrompt,
+  requireRunnable,
+  tokensPlannedMax,
+  weightsFamily,
+} from './plan.ts';
 
-const checkpoint = { model: 'tiny', vocabSize: 100, maxPositionEmbeddings: 131_072 };
+const checkpoint = {
+  model: 'tiny',
+  vocabSize: 100,
+  longest: { positions: 131_072, because: 'max_position_embeddings' },
+};
 const limits = { maxNewTokens: 5, maxSeqLen: 16 };
 const prompt = (name: string, length: number): PlannedPrompt => ({ name, promptIds: new Int32Array(length).fill(7) });
 
@@ -56,8 +67,35 @@ describe('requireRunnable', () => {
   });
 
   it('refuses a sequence longer than the checkpoint allows', () => {
-    const short = { ...checkpoint, maxPositionEmbeddings: 15 };
-    expect(() => requireRunnable([prompt('a', 1)], short, limits)).toThrow(/at most 15/);
+    const short = { ...checkpoint, longest: { positions: 15, because: 'max_position_embeddings' } };
+    expect(() => requireRunnable([prompt('a', 1)], short, limits)).toThrow(
+      expect.objectContaining({
+        code: 'SEQ_LEN_TOO_LONG',
+        exitCode: 2,
+        facts: { found: 16, wanted: 'at most 15 (max_position_embeddings)' },
+        hint: 'write --max-seq-len 15, or less.',
+      }),
+    );
+    expect(() => requireRunnable([prompt('a', 1)], short, { ...limits, maxSeqLen: 15 })).not.toThrow();
+  });
+});
+
+describe("the original's longest sequence", () => {
+  const byDefault = { maxNewTokens: 0, maxSeqLen: MAX_SEQ_LEN_DEFAULT };
+
+  it('is 4096 positions', () => {
+    expect(() => requireRunnable([prompt('full', 4096)], checkpoint, byDefault)).not.toThrow();
+    const refused = (): void => requireRunnable([prompt('long', 4097)], checkpoint, byDefault);
+    expect(refused).toThrow(expect.objectContaining({ code: 'PROMPT_TOO_LONG', exitCode: 2 }));
+    expect(refused).toThrow(/4097 tokens\n.*at most 4096 tokens\n.*raise --max-seq-len \(up to 131072 for tiny\)/);
+  });
+
+  it('is lifted by maxSeqLen up to what the checkpoint allows', () => {
+    const lifted = { ...byDefault, maxSeqLen: 131_072 };
+    expect(() => requireRunnable([prompt('long', 4097)], checkpoint, lifted)).not.toThrow();
+    expect(() => requireRunnable([prompt('long', 4097)], checkpoint, { ...lifted, maxSeqLen: 131_073 })).toThrow(
+      /found +131073\n +wanted +at most 131072/,
+    );
   });
 });
 

@@ -1,4 +1,5 @@
 // What a run is going to do: cases of one checkpoint each, their prompts as token ids, and the limits; refused when it cannot work.
+import type { LongestSequence } from '../../src/checkpoint/config.ts';
 import { InputError } from '../../src/errors.ts';
 
 /** The original demo's batch, part of each case's name. */
@@ -38,7 +39,7 @@ export interface CheckpointLimits {
   readonly model: string;
   /** Rows of the embedding. */
   readonly vocabSize: number;
-  readonly maxPositionEmbeddings: number;
+  readonly longest: LongestSequence;
 }
 
 /**
@@ -86,14 +87,15 @@ export function requireRunnable(
       hint: 'a run without a comparison has no verdict; give a file with at least one prompt.',
     });
   }
-  if (limits.maxSeqLen > checkpoint.maxPositionEmbeddings) {
+  const { positions, because } = checkpoint.longest;
+  if (limits.maxSeqLen > positions) {
     throw new InputError(`--max-seq-len is longer than ${checkpoint.model} allows.`, {
       code: 'SEQ_LEN_TOO_LONG',
       facts: {
         found: limits.maxSeqLen,
-        wanted: `at most ${checkpoint.maxPositionEmbeddings} (max_position_embeddings)`,
+        wanted: `at most ${positions} (${because})`,
       },
-      hint: 'lower --max-seq-len.',
+      hint: `write --max-seq-len ${positions}, or less.`,
     });
   }
   const names = new Set<string>();
@@ -128,7 +130,7 @@ function requirePrompt(prompt: PlannedPrompt, checkpoint: CheckpointLimits, limi
     throw new InputError(`prompt "${name}" is longer than the longest sequence.`, {
       code: 'PROMPT_TOO_LONG',
       facts: { found: `${promptIds.length} tokens`, wanted: `at most ${limits.maxSeqLen} tokens` },
-      hint: `shorten it, or raise --max-seq-len (up to ${checkpoint.maxPositionEmbeddings} for ${checkpoint.model}).`,
+      hint: `shorten it, or raise --max-seq-len (up to ${checkpoint.longest.positions} for ${checkpoint.model}).`,
     });
   }
   for (const tokenId of [...promptIds, ...(prompt.continuationIds ?? [])]) {

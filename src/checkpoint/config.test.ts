@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError, UnsupportedError } from '../errors.ts';
-import { parseModelConfig, readModelConfig } from './config.ts';
+import { longestSequence, parseModelConfig, readModelConfig } from './config.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures');
 const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-config-'));
@@ -100,6 +100,24 @@ describe('parseModelConfig', () => {
         truncate: true,
       },
     });
+  });
+
+  it.each([
+    { name: 'max_position_embeddings', fields: {}, positions: 32_768, because: 'max_position_embeddings' },
+    {
+      name: "YaRN's factor times the original context, where max_position_embeddings stays at the origin",
+      fields: { rope_scaling: { type: 'yarn', ...yarn } },
+      positions: 131_072,
+      because: 'rope_scaling: factor 4 x 32768 positions',
+    },
+    {
+      name: 'the same, where max_position_embeddings is the stretched context',
+      fields: { max_position_embeddings: 131_072, rope_scaling: { type: 'yarn', ...yarn } },
+      positions: 131_072,
+      because: 'rope_scaling: factor 4 x 32768 positions',
+    },
+  ])('allows sequences of $name', ({ fields, positions, because }) => {
+    expect(longestSequence(parseModelConfig({ ...qwen2, ...fields }))).toEqual({ positions, because });
   });
 
   it('keeps what YaRN states beyond its factor', () => {

@@ -40,6 +40,26 @@ export interface ModelConfig {
   readonly torchDtype: string;
 }
 
+/** Most positions of a sequence. */
+export interface LongestSequence {
+  readonly positions: number;
+  /** The config's fields that say so, for messages. */
+  readonly because: string;
+}
+
+/** `max_position_embeddings`, or what YaRN stretches its original context to (checkpoints may keep the former at the latter's origin). */
+export function longestSequence({
+  maxPositionEmbeddings,
+  ropeScaling,
+}: Pick<ModelConfig, 'maxPositionEmbeddings' | 'ropeScaling'>): LongestSequence {
+  if (ropeScaling === undefined) return { positions: maxPositionEmbeddings, because: 'max_position_embeddings' };
+  const { factor, originalMaxPositionEmbeddings: original } = ropeScaling;
+  return {
+    positions: Math.floor(factor * original),
+    because: `rope_scaling: factor ${factor} x ${original} positions`,
+  };
+}
+
 const count = z.int().positive();
 const positive = z.number().positive();
 const tokenId = z.int().nonnegative();
@@ -121,11 +141,12 @@ export function parseModelConfig(
     generationPath,
   );
   const maxPositionEmbeddings = raw.max_position_embeddings ?? 32_768;
-  refuseSlidingWindow(path, raw, maxPositionEmbeddings);
   // Version 5 holds theta and scaling in rope_parameters, version 4 in two places.
   const rope = raw.rope_parameters ?? raw.rope_scaling ?? {};
   refusePartialRotary(path, rope.partial_rotary_factor ?? raw.partial_rotary_factor ?? 1);
   const ropeScaling = parseRopeScaling(path, rope, maxPositionEmbeddings);
+  const scaling = ropeScaling === undefined ? {} : { ropeScaling };
+  refuseSlidingWindow(path, raw, longestSequence({ maxPositionEmbeddings, ...scaling }));
   return {
     hiddenSize: raw.hidden_size,
     intermediateSize: raw.intermediate_size,
@@ -134,7 +155,7 @@ export function parseModelConfig(
     vocabSize: raw.vocab_size,
     rmsNormEps: raw.rms_norm_eps ?? 1e-6,
     ropeTheta: rope.rope_theta ?? raw.rope_theta ?? 10_000,
-    ...(ropeScaling === undefined ? {} : { ropeScaling }),
+    ...scaling,
     maxPositionEmbeddings,
     tieWordEmbeddings: raw.tie_word_embeddings ?? false,
     eosTokenIds: [generationEos ?? raw.eos_token_id ?? []].flat(),
@@ -168,7 +189,7 @@ function refuseOtherModels(path: string, raw: z.infer<typeof identitySchema>): v
 }
 
 /** A window is active if some layer uses it and the longest sequence exceeds it. */
-function refuseSlidingWindow(path: string, raw: RawConfig, maxPositionEmbeddings: number): void {
+function refuseSlidingWindow(path: string, raw: RawConfig, { positions, because }: LongestSequence): void {
   const types = raw.layer_types;
   if (types != null && types.length !== raw.num_hidden_layers) {
     throw malformed(path, 'layer_types has another length than num_hidden_layers', types.length, raw.num_hidden_layers);
@@ -180,8 +201,8 @@ function refuseSlidingWindow(path: string, raw: RawConfig, maxPositionEmbeddings
   if (raw.use_sliding_window !== true || raw.sliding_window == null) return;
   const firstWindowed = raw.max_window_layers ?? 28;
   const usesWindow = types?.includes('sliding_attention') ?? firstWindowed < raw.num_hidden_layers;
-  if (usesWindow && raw.sliding_window < maxPositionEmbeddings) {
-    const found = `sliding_window ${raw.sliding_window}, max_position_embeddings ${maxPositionEmbeddings}`;
+  if (usesWindow && raw.sliding_window < positions) {
+    const found = `sliding_window ${raw.sliding_window}, ${positions} positions (${because})`;
     throw refused(path, 'SLIDING_WINDOW', 'an active sliding window is not modelled', found);
   }
 }
