@@ -1,7 +1,7 @@
 // qwen-pcc record: the rows of one side to a file, for --reference golden:FILE or --device capture:FILE.
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import type { TapName } from '../../src/device/logits-source.ts';
+import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';
 import { countOf } from '../report/format.ts';
@@ -64,26 +64,28 @@ async function record(options: RecordOptions): Promise<void> {
   const interrupt = onInterrupt('stopping; no file is left');
   const progress = createProgress(process.stderr);
   progress.start(prompts.reduce((sum, prompt) => sum + tokensPlannedMax(prompt, limits), 0));
-  const source = await (options.source === 'reference' ? runCase.openReference() : runCase.openDevice());
+  let source: LogitsSource | undefined;
   try {
+    source = await (options.source === 'reference' ? runCase.openReference() : runCase.openDevice());
+    const { info, vocabSize } = source;
     let done = 0;
     const request = {
       prompts,
       limits,
       eosTokenIds,
       signal: interrupt.signal,
-      onToken: (prompt: string) => progress.advance(source.info.model, prompt, ++done),
+      onToken: (prompt: string) => progress.advance(info.model, prompt, ++done),
       ...(options.taps === undefined ? {} : { taps: options.taps }),
     };
     const tokens = await recordPrompts(source, request, options.out);
     progress.close();
     process.stdout.write(
-      `${options.out}: ${countOf(prompts.length, 'prompt')}, ${tokens} rows of ${source.vocabSize} logits by ${source.info.label}\n`,
+      `${options.out}: ${countOf(prompts.length, 'prompt')}, ${tokens} rows of ${vocabSize} logits by ${info.label}\n`,
     );
   } finally {
     progress.close();
     interrupt.release();
-    await source.close();
+    await source?.close();
   }
 }
 

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
 import { DeviceError } from '../../src/errors.ts';
 import { argmax, CHUNK_POSITIONS } from '../run/lockstep.ts';
-import { blame, requireContext, requireRowCount } from '../run/sides.ts';
+import { blame, isAbort, requireContext, requireRowCount } from '../run/sides.ts';
 
 export interface DemoRequest {
   /** [P] token ids, P >= 1. */
@@ -20,7 +20,7 @@ export interface DemoRequest {
   readonly eosTokenIds: readonly number[];
   /** Whether the prompt is fed in chunks; one token at a time, as the original does, otherwise. Same bits. */
   readonly isFastPrefill: boolean;
-  /** Ends the batch after the feed that is under way; what was generated is returned. */
+  /** Ends the batch after the feed that is under way, or within it if the device can; what was generated is returned. */
   readonly signal?: AbortSignal;
   /** Told after each feed of the prompt: positions fed so far. */
   readonly onPrefill?: (batch: number, positions: number) => void;
@@ -84,7 +84,9 @@ async function runBatch(device: LogitsSource, batch: number, request: DemoReques
     await nextTurn();
     if (signal?.aborted === true) return result('interrupted');
     const ids = promptIds.subarray(from, from + feedLength);
-    next = await feed(device, ids, from, request);
+    const choice = await feed(device, ids, from, request);
+    if (choice === 'interrupted') return result(choice);
+    next = choice;
     from += ids.length;
     request.onPrefill?.(batch, from);
   }
@@ -101,7 +103,9 @@ async function runBatch(device: LogitsSource, batch: number, request: DemoReques
     await nextTurn();
     if (signal?.aborted === true) return result('interrupted');
     const start = performance.now();
-    next = await feed(device, Int32Array.of(next), promptIds.length + iterationMs.length, request);
+    const choice = await feed(device, Int32Array.of(next), promptIds.length + iterationMs.length, request);
+    if (choice === 'interrupted') return result(choice);
+    next = choice;
     iterationMs.push(performance.now() - start);
     stop = take(next);
     request.onIteration?.(result());
@@ -118,8 +122,8 @@ async function feed(
   device: LogitsSource,
   ids: Int32Array,
   firstPosition: number,
-  { promptIds }: DemoRequest,
-): Promise<number> {
+  { promptIds, signal }: DemoRequest,
+): Promise<number | 'interrupted'> {
   const promptLength = promptIds.length;
   const lastPosition = firstPosition + ids.length - 1;
   const isWanted = lastPosition >= promptLength - 1;
@@ -137,7 +141,13 @@ async function feed(
       });
     }
   };
-  await blame('device', () => device.feed(ids, { rows: isWanted ? 'last' : 'none', promptLength }, onRow));
+  const want = { rows: isWanted ? 'last' : 'none', promptLength, ...(signal === undefined ? {} : { signal }) } as const;
+  try {
+    await blame('device', () => device.feed(ids, want, onRow));
+  } catch (error) {
+    if (isAbort(error)) return 'interrupted';
+    throw error;
+  }
   requireRowCount('actual', rows, isWanted ? 1 : 0, 'demo');
   return choice;
 }

@@ -71,6 +71,21 @@ describe('N150 source', () => {
     await source.close();
   });
 
+  it('gives up between two layers when its feed is aborted, and runs the sequence anew after that', async () => {
+    const source = await createN150Source(checkpoint, parseDeviceOptions(''), engine);
+    const rows: Float32Array[] = [];
+    const keep = ({ logits }: { logits: Float32Array }): void => void rows.push(logits.slice());
+    await source.feed(ids, { rows: 'last' }, keep);
+    await source.truncate(0);
+    const aborted = source.feed(ids, { rows: 'last', signal: AbortSignal.abort() }, keep);
+    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+    await source.truncate(0);
+    await source.feed(ids, { rows: 'last' }, keep);
+    expect(rows).toHaveLength(2);
+    expect(equalShare(rows[1]!, rows[0]!)).toBe(1);
+    await source.close();
+  });
+
   it('gives the same bits and taps for a last row as among all rows', async () => {
     const taps: TapName[] = [
       'embed_tokens.out',
