@@ -83,11 +83,11 @@ export function limitsOf({ maxNewTokens, maxSeqLen }: CaseCommandOptions): Seque
 
 /** @throws UsageError, InputError, each naming the option or file. */
 export function casesOf(
-  options: CaseCommandOptions,
+  options: CaseCommandOptions & Pick<CaseOptions, 'given'>,
   taps?: CaseOptions['taps'],
   onPacking?: CaseOptions['onPacking'],
 ): RunCase[] {
-  const { weights, deviceWeights, prompts, prompt: only, threads, precision, memory, weightCache } = options;
+  const { weights, deviceWeights, prompts, prompt: only, given, threads, precision, memory, weightCache } = options;
   const qwenDir = process.env['QWEN_DIR'];
   const device = parseDeviceSpec(options.device, process.env);
   const reference = parseReferenceSpec(options.reference);
@@ -97,6 +97,7 @@ export function casesOf(
     ...(deviceWeights === undefined ? {} : { deviceWeights }),
     ...(prompts === undefined ? {} : { prompts }),
     ...(only === undefined ? {} : { only }),
+    ...(given === undefined ? {} : { given }),
     ...(threads === undefined ? {} : { threads }),
     ...(taps === undefined ? {} : { taps }),
     ...(memory === undefined ? {} : { memoryBytes: memory }),

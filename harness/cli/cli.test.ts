@@ -344,6 +344,20 @@ describe("the original system's environment", () => {
   });
 });
 
+describe('qwen-pcc inspect', () => {
+  it('runs a token again whose run had prompts of ids in a file that is gone, a limit of their length and no tokenizer', async () => {
+    const prompts = path.join(scratch, 'inspect-ids.json');
+    writeFileSync(prompts, JSON.stringify([{ name: 'few', ids: [3, 4, 5, 6, 7] }]));
+    const weights = ['--weights', 'fixtures/golden-hf/quirk-yarn'];
+    const limits = ['--max-seq-len', '5', '--max-new-tokens', '0'];
+    await qwenPcc('validate', ...weights, ...limits, '--prompts', prompts, '--out', scratch);
+    rmSync(prompts);
+    const { code, stdout } = await qwenPcc('inspect', '--out', scratch, '--token', '4');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/few › position 4[\s\S]*<id 3><id 4><id 5><id 6>[\s\S]*layers\.0\.out/);
+  });
+});
+
 describe('repeatableCommand', () => {
   it('quotes for a shell, drops folders of this machine, and reads back', () => {
     const command = repeatableCommand(

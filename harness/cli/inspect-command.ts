@@ -8,7 +8,7 @@ import { tokenDetail } from '../report/token-detail.ts';
 import { worstTokens } from '../report/worst-tokens.ts';
 import { inspectToken } from '../run/inspect-token.ts';
 import { validateRunFolder } from '../run/json-schema.ts';
-import { MAX_SEQ_LEN_DEFAULT } from '../run/plan.ts';
+import type { PlannedPrompt } from '../run/plan.ts';
 import { findRunFolder } from '../run/read-run-folder.ts';
 import { commandWords, repeatableCommand } from '../run/repeatable-command.ts';
 import type { RunRecord } from '../run/run-record.ts';
@@ -167,12 +167,12 @@ function openCase(run: RunRecord, record: TokenRecord, options: InspectOptions):
   // Options of validate that do not choose sources are of no use here.
   const parser = addCaseOptions(new Command('validate').allowUnknownOption().allowExcessArguments());
   parser.parseOptions(words);
-  // The run's own prompts are not needed, since run.json has the tokens: the file may be gone.
+  // The run's prompt file may be gone: run.json has the tokens.
   const { prompts: _prompts, prompt: _prompt, ...recorded } = parser.opts<CaseCommandOptions>();
   const cases = casesOf(
     {
       ...recorded,
-      maxSeqLen: MAX_SEQ_LEN_DEFAULT,
+      given: (caseName) => promptsOf(run, caseName, record.variant),
       ...(options.weights === undefined ? {} : { weights: [options.weights] }),
       device: options.device ?? onSameGrid(recorded.device, run, record.variant),
     },
@@ -185,6 +185,16 @@ function openCase(run: RunRecord, record: TokenRecord, options: InspectOptions):
     facts: { command: run.command, found: cases.map((one) => one.name).join(', ') },
     hint: 'give its checkpoint with --weights, or look at what is stored with --stored.',
   });
+}
+
+/** What a case was fed in the run; one that the run has not under its name, or not reached, takes what the inspected one was fed. */
+function promptsOf({ variants }: RunRecord, caseName: string, inspected: string): PlannedPrompt[] {
+  const fed = (name: string): PlannedPrompt[] =>
+    (variants.find((variant) => variant.name === name)?.prompts ?? [])
+      .filter(({ tokenIds }) => tokenIds.length > 0)
+      .map((prompt) => ({ name: prompt.name, promptIds: Int32Array.from(prompt.tokenIds) }));
+  const own = fed(caseName);
+  return own.length > 0 ? own : fed(inspected);
 }
 
 /** The run's device on the grid that it had, whatever WH_ARCH_YAML is by now. */

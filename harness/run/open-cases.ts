@@ -37,6 +37,8 @@ export interface CaseOptions extends DeviceResources {
   readonly defaultPrompts: Readonly<Record<WeightsFamily, string>>;
   /** Names of the prompts to run; all without it. */
   readonly only?: readonly string[];
+  /** Prompts of a case by its name, in the place of any file. */
+  readonly given?: (caseName: string) => readonly PlannedPrompt[];
   readonly device: DeviceSpec;
   readonly reference: ReferenceSpec;
   readonly precision: Precision;
@@ -71,7 +73,7 @@ export function openCases(options: CaseOptions): RunCase[] {
   const names = caseNames(models.map(({ checkpoint, family }) => ({ family, model: checkpoint.name })));
   return models.map((model, i) => {
     const { checkpoint, tokenizer } = model;
-    const prompts = planPrompts(model, options, recordings.planned);
+    const prompts = options.given?.(names[i]!) ?? planPrompts(model, options, recordings.planned);
     const { vocabSize, eosTokenIds } = checkpoint.config;
     const longest = longestSequence(checkpoint.config);
     requireRunnable(prompts, { model: checkpoint.name, vocabSize, longest }, options.limits);

@@ -22,7 +22,9 @@ const RANGE = 'compute_with_storage_grid_range';
 const corner = z.tuple([z.int().min(0), z.int().min(0)]);
 const queueSchema = z.object({ 1: z.object({ [RANGE]: z.object({ start: corner, end: corner }) }) });
 /** Since 2025 a level says whether a row or a column of cores dispatches; Wormhole's default is a row. */
-const descriptorSchema = z.object({ [PRODUCT]: z.union([queueSchema, z.object({ row: queueSchema })]) });
+const dispatchByRow = (product: unknown): unknown =>
+  typeof product === 'object' && product !== null && 'row' in product ? product.row : product;
+const descriptorSchema = z.object({ [PRODUCT]: z.preprocess(dispatchByRow, queueSchema) });
 
 /**
  * Rows of the compute grid.
@@ -76,14 +78,13 @@ interface GridRange {
 function rangeOf(text: string, path: string): GridRange {
   const document = parseYaml(text, path);
   const parsed = descriptorSchema.safeParse(document);
-  if (parsed.success) {
-    const product = parsed.data[PRODUCT];
-    return ('row' in product ? product.row : product)[1][RANGE];
-  }
+  if (parsed.success) return parsed.data[PRODUCT][1][RANGE];
   throw new InputError(`${path} is no core descriptor of a Wormhole.`, {
     code: 'CORE_DESCRIPTOR_MALFORMED',
     facts: {
-      found: z.prettifyError(parsed.error).replaceAll(/\s*\n\s*/g, ' '),
+      ...Object.fromEntries(
+        parsed.error.issues.map(({ path: place, message }) => [place.join('.') || 'file', message]),
+      ),
       wanted: `${PRODUCT}: 1: ${RANGE}: { start: [x, y], end: [x, y] }`,
     },
     hint: `take the file from tt-metal's core_descriptors, or write WH_ARCH_YAML=${CORE_DESCRIPTOR_NAMES[0]}.`,
