@@ -38,7 +38,7 @@ function start(
 ): { readonly child: ChildProcess; readonly finished: Promise<Finished> } {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd,
-    env: { ...process.env, NO_COLOR: '1', ...environment },
+    env: { ...process.env, NO_COLOR: '1', FAKE_DEVICE: '', WH_ARCH_YAML: '', ...environment },
   });
   let stdout = '';
   let stderr = '';

@@ -22,7 +22,7 @@ async function runCase({ checkpoint, request, wrapDevice = (source) => source }:
       instruct: fixturePath('prompts/input_data_questions_prefill_128.json'),
     },
     maxSeqLen: MAX_SEQ_LEN_DEFAULT,
-    device: demoDevice('n150', {}),
+    device: demoDevice('n150', process.env),
     resources: {},
   });
   const source = await plan.openDevice();

@@ -42,7 +42,7 @@ export function gatePlan(gate: GateCase): RunPlan {
   const cases = openCases({
     weights: [fixturePath(checkpoint)],
     defaultPrompts: { general: fixturePath('prompts/general.json'), instruct: fixturePath('prompts/instruct.json') },
-    device: parseDeviceSpec(device),
+    device: parseDeviceSpec(device, process.env),
     reference: { kind: 'onnx' },
     precision: 'fp32',
     limits,
