@@ -13,7 +13,7 @@ import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
 import { encodePrompt, readPrompts, selectPrompts } from '../../src/text/prompts.ts';
 import { loadTokenizer, requireVocabulary, type Tokenizer } from '../../src/text/tokenizer.ts';
 import type { DeviceSpec, ReferenceSpec } from './device-spec.ts';
-import { type DeviceResources, openN150 } from './open-n150.ts';
+import { type DeviceResources, openN150, rememberInWeightCache } from './open-n150.ts';
 import {
   caseNames,
   type PlannedPrompt,
@@ -77,7 +77,10 @@ export function openCases(options: CaseOptions): RunCase[] {
     const { vocabSize, eosTokenIds } = checkpoint.config;
     const longest = longestSequence(checkpoint.config);
     requireRunnable(prompts, { model: checkpoint.name, vocabSize, longest }, options.limits);
-    if (options.device.kind === 'n150') coreCounts(checkpoint.config, options.device.config.gridRows);
+    if (options.device.kind === 'n150') {
+      coreCounts(checkpoint.config, options.device.config.gridRows);
+      rememberInWeightCache(checkpoint, model.family === 'instruct', options.device.config, options);
+    }
     return {
       name: names[i]!,
       prompts,

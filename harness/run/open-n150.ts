@@ -27,15 +27,9 @@ export async function openN150(
   config: N150Config,
   resources: DeviceResources,
 ): Promise<LogitsSource> {
-  const { threads, weightCache, qwenDir, memoryBytes, onPacking } = resources;
+  const { threads, memoryBytes, onPacking } = resources;
+  const folder = rememberInWeightCache(checkpoint, isInstruct, config, resources);
   const engine = await createKernelMatmulEngine({ threads: config.threads || threads || availableParallelism() });
-  const folder = weightCacheFolder({
-    checkpointFolder: checkpoint.folder,
-    format: config.weightFormat,
-    isInstruct,
-    weightCache,
-    qwenDir,
-  });
   const weights = {
     ...(folder === undefined ? {} : { weightCache: folder }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
@@ -47,6 +41,28 @@ export async function openN150(
     await engine.close();
     throw error;
   }
+}
+
+/**
+ * Lets a checkpoint that has a weight cache keep its digest there, so that gigabytes are not hashed in every run.
+ *
+ * @returns the cache's folder, if there is one.
+ */
+export function rememberInWeightCache(
+  checkpoint: Checkpoint,
+  isInstruct: boolean,
+  { weightFormat }: N150Config,
+  { weightCache, qwenDir }: Pick<DeviceResources, 'weightCache' | 'qwenDir'>,
+): string | undefined {
+  const folder = weightCacheFolder({
+    checkpointFolder: checkpoint.folder,
+    format: weightFormat,
+    isInstruct,
+    weightCache,
+    qwenDir,
+  });
+  if (folder !== undefined) checkpoint.keepDigestIn(folder);
+  return folder;
 }
 
 /** A source that closes what it was built on. */

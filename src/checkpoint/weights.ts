@@ -7,6 +7,7 @@ import { elementCount, FLOAT_DTYPES, isFloatDtype } from '../tensor/dtypes.ts';
 import { type MatrixView, matrixView } from '../tensor/views.ts';
 import { type ModelConfig, readModelConfig } from './config.ts';
 import { hashFiles } from './hash-files.ts';
+import { rememberedDigest } from './remembered-digest.ts';
 import { readFloat32At, readSafetensorsHeader, type TensorEntry } from './safetensors.ts';
 import { EMBED_TOKENS, expectedTensors, isIgnorableTensor, LM_HEAD } from './tensor-names.ts';
 
@@ -36,6 +37,8 @@ export interface Checkpoint {
   readRows(name: string, firstRow: number, count: number): Float32Array;
   /** Hex sha256 of the weight file, or of the `sha256  name` lines of all shards; streamed once, then remembered. */
   sha256(): Promise<string>;
+  /** Where sha256() looks for the digest of unchanged files before it reads them, and keeps it; to be said before the first call. */
+  keepDigestIn(folder: string): void;
 }
 
 /**
@@ -84,6 +87,7 @@ function createCheckpoint(
   files: readonly string[],
 ): Checkpoint {
   let sha256: Promise<string> | undefined;
+  let digestFolder: string | undefined;
   const locate = (name: string): CheckpointTensor => {
     const entry = tensors.get(name);
     if (entry !== undefined) return entry;
@@ -112,8 +116,12 @@ function createCheckpoint(
       return readFloat32At(entry.file, entry, firstRow * columns, count * columns);
     },
     sha256() {
-      sha256 ??= hashFiles(files);
+      sha256 ??=
+        digestFolder === undefined ? hashFiles(files) : rememberedDigest(files, digestFolder, () => hashFiles(files));
       return sha256;
+    },
+    keepDigestIn(folder) {
+      digestFolder = folder;
     },
   };
 }
