@@ -7,7 +7,7 @@ import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
 import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
 import { BF16_OPERATORS } from './graph/bf16-operators.ts';
-import { externalDataFolder, float32Bytes, type WeightMemory } from './graph/checkpoint-weights.ts';
+import { externalDataFolder, type WeightMemory, weightMemory } from './graph/checkpoint-weights.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
 import type { Operators } from './graph/operators.ts';
 import { BODY_IO, bodyTaps, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
@@ -35,7 +35,6 @@ const SCORE_BYTES_MAX = 128 * 2 ** 20;
 /** Logits made at a time, and one slice of the head's float32 weight. */
 const LOGITS_BYTES_MAX = 32 * 2 ** 20;
 const HEAD_SLICE_BYTES_MAX = 64 * 2 ** 20;
-const RESIDENT_BYTES_MAX = 2 ** 30;
 const DEFAULT_CHUNK = 512;
 const DEFAULT_THREADS = 2;
 const FLOAT32_BYTES = 4;
@@ -51,7 +50,7 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
   requireTaps(taps, bodyTaps(checkpoint.config), 'The model has no such tap.', 'layers are counted from 0');
   const threads = requireCount('threads', options.threads ?? Math.min(DEFAULT_THREADS, availableParallelism()));
   const chunk = requireCount('chunk', options.chunk ?? DEFAULT_CHUNK);
-  const weights = options.weights ?? (float32Bytes(checkpoint) <= RESIDENT_BYTES_MAX ? 'resident' : 'mapped');
+  const weights = options.weights ?? weightMemory(checkpoint);
   const graph: GraphSettings = { operators: OPERATORS[precision], weights };
   const settings: SessionSettings = { dataFolder: externalDataFolder(checkpoint), threads, weights };
   const sliceRows = Math.max(1, Math.floor(HEAD_SLICE_BYTES_MAX / (checkpoint.config.hiddenSize * FLOAT32_BYTES)));

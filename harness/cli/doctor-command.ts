@@ -11,8 +11,8 @@ import { checkVectors, type VectorReport } from '../../src/device/n150/vector-ch
 import { EXIT_CODES } from '../../src/errors.ts';
 import { formatBytes, formatDuration } from '../report/format.ts';
 import { createChalk, plainTable } from '../report/plain-table.ts';
-import { type DevicePlan, ESTIMATED_POSITIONS, planDevice } from '../run/device-plan.ts';
 import { describeEnvironment } from '../run/environment.ts';
+import { ESTIMATED_POSITIONS, estimateRun, type RunEstimate } from '../run/estimate-run.ts';
 import { openModel } from '../run/open-cases.ts';
 import { MAX_SEQ_LEN_DEFAULT } from '../run/plan.ts';
 import { weightCacheFolder } from '../run/weight-cache-folder.ts';
@@ -78,15 +78,11 @@ async function doctor(options: DoctorOptions): Promise<void> {
     checkpoint.name,
     `${checkpoint.layers} layers, H ${checkpoint.hiddenSize}, V ${checkpoint.vocabSize}`,
     formatBytes(checkpoint.weightBytes),
-    formatBytes(checkpoint.devicePlan.packedBytes),
-    checkpoint.devicePlan.cachedBytes === 0 ? 'none' : formatBytes(checkpoint.devicePlan.cachedBytes),
-    checkpoint.devicePlan.mode,
-    formatBytes(checkpoint.devicePlan.memoryBytes),
+    formatBytes(checkpoint.estimate.device.packedBytes),
+    checkpoint.estimate.device.cachedBytes === 0 ? 'none' : formatBytes(checkpoint.estimate.device.cachedBytes),
+    checkpoint.estimate.device.mode,
+    formatBytes(checkpoint.estimate.device.memoryBytes),
     formatBytes(checkpoint.keyValueBytes),
-    `≥ ${formatDuration(checkpoint.devicePlan.estimatedSeconds * 1000)}`,
-    checkpoint.devicePlan.memoryBytes + checkpoint.keyValueBytes < machine.freeMemoryBytes
-      ? chalk.green('fits')
-      : chalk.red('too large'),
   ]);
   process.stdout.write(`${plainTable(['machine', ''], facts, 2, chalk)}\n\n`);
   const header = [
@@ -98,10 +94,42 @@ async function doctor(options: DoctorOptions): Promise<void> {
     'N150 weights',
     'at once',
     `KV at ${MAX_SEQ_LEN_DEFAULT}`,
-    `${ESTIMATED_POSITIONS} positions`,
-    'memory',
   ];
-  process.stdout.write(`${plainTable(header, rows, 2, chalk)}\n`);
+  process.stdout.write(`${plainTable(header, rows, 2, chalk)}\n\n${estimateTable(checkpoints, machine, chalk)}\n`);
+}
+
+/** The cost of a run of ESTIMATED_POSITIONS on this machine, in the terms that a run states after it. */
+function estimateTable(
+  checkpoints: readonly CheckpointFacts[],
+  machine: Machine,
+  chalk: ReturnType<typeof createChalk>,
+): string {
+  const rows = checkpoints.map(({ name, estimate }) => {
+    const { seconds, memoryBytes, readBytes, writeBytes } = estimate;
+    const memory = memoryBytes.reference + memoryBytes.device;
+    const fits = memory < machine.freeMemoryBytes && writeBytes < machine.freeDiskBytes;
+    return [
+      name,
+      `≥ ${formatDuration(seconds.reference * 1000)}`,
+      `≥ ${formatDuration(seconds.device * 1000)}`,
+      seconds.packing === 0 ? 'none' : `≥ ${formatDuration(seconds.packing * 1000)}`,
+      formatBytes(memory),
+      formatBytes(readBytes),
+      writeBytes === 0 ? 'none' : formatBytes(writeBytes),
+      fits ? chalk.green('fits') : chalk.red('too large'),
+    ];
+  });
+  const header = [
+    `${ESTIMATED_POSITIONS} positions`,
+    'reference',
+    'device',
+    'packing',
+    'memory',
+    'disk reads',
+    'disk writes',
+    'verdict',
+  ];
+  return plainTable(header, rows, 1, chalk);
 }
 
 interface Machine {
@@ -124,8 +152,8 @@ interface CheckpointFacts {
   readonly vocabSize: number;
   /** Of the weight files' tensors, as stored. */
   readonly weightBytes: number;
-  /** Of the device alone, with the default knobs; the reference maps its weights. */
-  readonly devicePlan: DevicePlan;
+  /** With the device's default knobs. */
+  readonly estimate: RunEstimate;
   /** float32 keys and values of both sides. */
   readonly keyValueBytes: number;
   /** Of the device on the grid of this environment. */
@@ -154,7 +182,7 @@ function describeCheckpoint(
     hiddenSize,
     vocabSize,
     weightBytes: tensors.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
-    devicePlan: planDevice(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
+    estimate: estimateRun(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
     keyValueBytes: 2 * 2 * 4 * layers * keyValueHeads * headDim * MAX_SEQ_LEN_DEFAULT,
     cores: coreCounts(checkpoint.config, gridRows),
   };

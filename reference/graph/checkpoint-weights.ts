@@ -108,6 +108,14 @@ export function externalDataFolder(checkpoint: Checkpoint): string {
   return first.slice(0, shared).join(sep) || sep;
 }
 
+/** Weights up to this size as float32 stay in memory: single positions are about three times faster. */
+const RESIDENT_BYTES_MAX = 2 ** 30;
+
+/** How a checkpoint's weights are held unless somebody asks otherwise. */
+export function weightMemory(checkpoint: Checkpoint): WeightMemory {
+  return float32Bytes(checkpoint) <= RESIDENT_BYTES_MAX ? 'resident' : 'mapped';
+}
+
 /** Bytes that all matrices of the checkpoint take as float32. */
 export function float32Bytes(checkpoint: Checkpoint): number {
   let bytes = 0;
