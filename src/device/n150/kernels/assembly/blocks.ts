@@ -1,7 +1,7 @@
 // The K loop of one unit of work: blocks of K tiles, partial sums between them, the packed output.
 // Twin of runKBlocks in matmul-blocks.ts, for 128 rows by 64 columns at a time.
 import {
-  BLOCK_ROWS, FORMAT_FP32, JOB_DOUBLE_ROUND, JOB_IN0, JOB_IN0_BLOCK_W, JOB_IN0_EXPONENTS, JOB_IN0_HIGH,
+  BLOCK_ROWS, FORMAT_BFP8, FORMAT_FP32, JOB_DOUBLE_ROUND, JOB_IN0, JOB_IN0_BLOCK_W, JOB_IN0_EXPONENTS, JOB_IN0_HIGH,
   JOB_IN0_LOW, JOB_IN0_RANGES, JOB_INTERMEDIATE, JOB_IS_DST_32, JOB_L1_ACC,
   JOB_N, JOB_OUT, JOB_OUTPUT_FORMAT, JOB_PHASES, JOB_ROWS, JOB_START, JOB_TIER, JOB_TILES_K, JOB_TILES_N, JOB_WEIGHTS,
   JOB_WEIGHT_FORMAT, JOB_WEIGHT_MASK, PANEL_COLUMNS, TIER_FLOAT,
@@ -11,6 +11,7 @@ import { splitWeights } from './exact-operands';
 import { exactScalarRow } from './exact-scalar';
 import { exactRow, isDstSafe, isSafe } from './exact-step';
 import { floatStep } from './float-step';
+import { keepsBfp8, oneRowStep } from './one-row-step';
 import { packPanel } from './pack';
 import { tileBytes, unpackTile } from './unpack';
 
@@ -95,6 +96,17 @@ function step(tileK: i32, firstRow: i32, rows: i32, columns: i32, scratch: usize
   }
 }
 
+/** One K tile of one row straight from the packed tiles; for more rows, unpacking once for all of them is cheaper. */
+function oneRow(tileK: i32, firstTile: i32, tiles: i32, scratch: usize): void {
+  const isDst32 = field(JOB_IS_DST_32) != 0;
+  const in0 = address(JOB_IN0) + (<usize>tileK << 7);
+  const size = tileBytes(FORMAT_BFP8);
+  const first = address(JOB_WEIGHTS) + (<usize>tileK * <usize>field(JOB_TILES_N) + <usize>firstTile) * size;
+  for (let tile: usize = 0; tile < <usize>tiles; tile++) {
+    oneRowStep(in0, first + tile * size, scratch + DST_START + (tile << 7), isDst32, scratch);
+  }
+}
+
 /** Rows [firstRow, firstRow + rows) of columns [64 * panel, ...) from the first K tile to the packed output. */
 export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize, heartbeat: usize): void {
   const dst = scratch + DST_START;
@@ -109,6 +121,11 @@ export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize
   const isDst32 = field(JOB_IS_DST_32) != 0;
   const intermediate = field(JOB_INTERMEDIATE);
   const doubleRound = field(JOB_DOUBLE_ROUND) != 0;
+  const isOneRow =
+    field(JOB_ROWS) == 1 &&
+    field(JOB_TIER) == TIER_FLOAT &&
+    field(JOB_WEIGHT_FORMAT) == FORMAT_BFP8 &&
+    keepsBfp8(field(JOB_WEIGHT_MASK));
 
   memory.fill(scratch + IS_SCALAR_START, 0, BLOCK_ROWS);
 
@@ -119,8 +136,12 @@ export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize
     if (!isFirst && (isLast || !hasL1Acc)) memory.copy(dst, partial, bytes);
     else memory.fill(dst, 0, bytes);
     for (let tileK = blockStart; tileK < blockEnd; tileK++) {
-      unpackStrip(tileK, firstTile, tiles, scratch);
-      step(tileK, firstRow, rows, columns, scratch);
+      if (isOneRow) {
+        oneRow(tileK, firstTile, tiles, scratch);
+      } else {
+        unpackStrip(tileK, firstTile, tiles, scratch);
+        step(tileK, firstRow, rows, columns, scratch);
+      }
       store<i32>(heartbeat, load<i32>(heartbeat) + 1);
     }
     if (isLast) break;

@@ -8,7 +8,7 @@ const IN0_ROW_BYTES: usize = 32 << 2;
 
 // @ts-ignore: decorator
 @inline
-function addToDst(dst: usize, sum: v128, isDst32: bool): void {
+export function addToDst(dst: usize, sum: v128, isDst32: bool): void {
   const total = f32x4.add(v128.load(dst), sum);
   v128.store(dst, isDst32 ? total : roundToBf16TiesEven(total));
 }

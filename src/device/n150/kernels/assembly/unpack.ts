@@ -1,7 +1,7 @@
 // The unpacker: one K tile of a column panel from packed tiles to float32 values [32, 64] in a worker's scratch.
 import { FORMAT_BF16, FORMAT_BFP8, PANEL_COLUMNS } from '../job-layout';
 
-const EXPONENT_BYTES: usize = 64;
+export const EXPONENT_BYTES: usize = 64;
 const BFP8_TILE_BYTES: usize = 1088;
 const BFP4_TILE_BYTES: usize = 576;
 const BF16_TILE_BYTES: usize = 2048;
@@ -23,18 +23,33 @@ function bitsFromBfp8(sharedExponent: i32, byte: i32): u32 {
   return sign | (<u32>((sharedExponent - shift) & 0xff) << 23) | (<u32>((magnitude << shift) & 0x3f) << 17);
 }
 
+/** Whether a group's values are not simply magnitude times power of two: exponents at the edge, byte 0x80. */
+// @ts-ignore: decorator
+@inline
+export function isRareGroup(bytes: v128, sharedExponent: i32): bool {
+  const isPlain = sharedExponent >= SMALLEST_PLAIN_EXPONENT && sharedExponent < 255;
+  return !isPlain || v128.any_true(i8x16.eq(bytes, i8x16.splat(-128)));
+}
+
+/** Sign and magnitude to two's complement. */
+// @ts-ignore: decorator
+@inline
+export function signedMagnitudes(bytes: v128): v128 {
+  const sign = i8x16.lt_s(bytes, i8x16.splat(0));
+  return i8x16.sub(v128.xor(v128.and(bytes, i8x16.splat(0x7f)), sign), sign);
+}
+
 /** Sixteen BFP8_B bytes to sixteen float32 values, cut by `mask`. */
 // @ts-ignore: decorator
 @inline
 function unpackGroup(bytes: v128, sharedExponent: i32, mask: v128, target: usize): void {
-  const isPlain = sharedExponent >= SMALLEST_PLAIN_EXPONENT && sharedExponent < 255;
-  if (!isPlain || v128.any_true(i8x16.eq(bytes, i8x16.splat(-128)))) {
-    unpackRareGroup(bytes, sharedExponent, mask, target);
+  if (isRareGroup(bytes, sharedExponent)) {
+    v128.store(target, bytes);
+    unpackRareGroup(sharedExponent, i32x4.extract_lane(mask, 0), target);
     return;
   }
   const scale = i32x4.splat((sharedExponent - 6) << 23);
-  const sign = i8x16.shr_s(bytes, 7);
-  const signed = i8x16.sub(v128.xor(v128.and(bytes, i8x16.splat(0x7f)), sign), sign);
+  const signed = signedMagnitudes(bytes);
   const low = i16x8.extend_low_i8x16_s(signed);
   const high = i16x8.extend_high_i8x16_s(signed);
   v128.store(target, v128.and(mask, f32x4.mul(scale, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(low)))));
@@ -43,10 +58,9 @@ function unpackGroup(bytes: v128, sharedExponent: i32, mask: v128, target: usize
   v128.store(target + 48, v128.and(mask, f32x4.mul(scale, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high)))));
 }
 
-function unpackRareGroup(bytes: v128, sharedExponent: i32, mask: v128, target: usize): void {
-  v128.store(target, bytes);
-  const keep = i32x4.extract_lane(mask, 0);
-  // The bytes lie in the first quarter of the target: from the last element on, none is overwritten before it is read.
+/** @param target - has the sixteen bytes in its first quarter; receives sixteen values. */
+export function unpackRareGroup(sharedExponent: i32, keep: i32, target: usize): void {
+  // From the last element on, no byte is overwritten before it is read.
   for (let i = 15; i >= 0; i--) {
     const byte = <i32>load<u8>(target + <usize>i);
     store<u32>(target + ((<usize>i) << 2), bitsFromBfp8(sharedExponent, byte) & keep);
