@@ -2,7 +2,7 @@
 // Source: Transformers `modeling_qwen2.py` in bfloat16; PyTorch's CPU flash attention (FlashAttentionKernel.cpp).
 // Exactness: same rounding points, not the same bits: sums are added in another order.
 import type { ElementType } from '../onnx/protos.ts';
-import { silu } from './fp32-operators.ts';
+import { linear, silu } from './fp32-operators.ts';
 import type { GraphBuilder, Value } from './graph-builder.ts';
 import type { AttentionInputs, AttentionOutputs, AttentionShape, Operators } from './operators.ts';
 
@@ -19,9 +19,7 @@ export const BF16_OPERATORS: Operators = {
     return round(builder, builder.node('Mul', [normed, weight]));
   },
 
-  linear(builder, x, weight, bias) {
-    return round(builder, builder.node('Gemm', bias === undefined ? [x, weight] : [x, weight, bias], { transB: 1 }));
-  },
+  linear: (builder, x, weight, bias) => round(builder, linear(builder, x, weight, bias)),
 
   // q * cos + rotate_half(q) * sin, with tables in bfloat16 and a rounding after each of the three operations.
   rotate(builder, x, heads, headDim, { cos, sin }) {

@@ -6,12 +6,14 @@ import { Tensor } from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/weights.ts';
 import { ReferenceFaultError } from '../../src/errors.ts';
-import { feedInPieces, fixturePath, maxDistance, readGoldenCase } from '../golden-cases.ts';
+import { feedInPieces, fixturePath, maxDistance, rangeTolerance, readGoldenCase } from '../golden-cases.ts';
+import { KvCache } from '../kv-cache.ts';
 import { ModelProtoSchema } from '../onnx/onnx_pb.generated.ts';
 import { createReference } from '../onnx-reference.ts';
+import { rotaryFrequencies, rotaryTables } from '../rotary.ts';
 import { externalDataFolder, float32Bytes } from './checkpoint-weights.ts';
 import { FP32_OPERATORS } from './fp32-operators.ts';
-import { buildBody, buildHead } from './qwen2-graph.ts';
+import { BODY_IO, buildBody, buildHead, type GraphSettings, HEAD_IO } from './qwen2-graph.ts';
 import { openSession, runSession } from './session.ts';
 
 const SHARDED = 'golden-hf/quirk-sharded-heavy';
@@ -45,8 +47,8 @@ describe('external data', () => {
 
   it.each(['tiny-qwen2', 'golden-hf/quirk-tied-f16', SHARDED])('holds every weight of %s, the graphs none', (name) => {
     const checkpoint = openCheckpoint(fixturePath(name));
-    const settings = { operators: FP32_OPERATORS, weights: 'mapped' } as const;
-    const graphs = [buildBody(checkpoint, settings, new Set()), buildHead(checkpoint, settings, 1000)];
+    const settings = { operators: FP32_OPERATORS, weights: 'mapped', sliceBytes: 2 ** 15 } as const;
+    const graphs = [buildBody(checkpoint, settings, new Set()), buildHead(checkpoint, settings)];
     const used = new Set<string>();
     for (const bytes of graphs) {
       for (const tensor of fromBinary(ModelProtoSchema, bytes).graph!.initializer) {
@@ -65,33 +67,63 @@ describe('external data', () => {
   });
 });
 
-describe('a head cut into slices', () => {
+describe('matrices cut into slices', () => {
   const checkpoint = openCheckpoint(fixturePath('tiny-qwen2'));
-  const { hiddenSize, vocabSize } = checkpoint.config;
-  const settings = { operators: FP32_OPERATORS, weights: 'mapped' } as const;
-  const build = (sliceRows: number): Uint8Array => buildHead(checkpoint, settings, sliceRows);
+  const { hiddenSize, vocabSize, layers } = checkpoint.config;
+  const whole = vocabSize * hiddenSize * 4;
+  const settingsOf = (sliceBytes: number): GraphSettings => {
+    return { operators: FP32_OPERATORS, weights: 'mapped', sliceBytes };
+  };
+  const run = async (model: Uint8Array, feeds: Record<string, Tensor>, output: string): Promise<Float32Array> => {
+    const session = await openSession(model, {
+      dataFolder: externalDataFolder(checkpoint),
+      threads: 2,
+      weights: 'mapped',
+    });
+    const outputs = await runSession(session, feeds);
+    await session.release();
+    return outputs[output]!.data as Float32Array;
+  };
 
-  it('has every row of the vocabulary once', () => {
-    const { initializer } = fromBinary(ModelProtoSchema, build(900)).graph!;
+  it('have every row once, in blocks of 64', () => {
+    const { initializer } = fromBinary(ModelProtoSchema, buildHead(checkpoint, settingsOf(900 * hiddenSize * 4)))
+      .graph!;
     expect(initializer.map(({ name }) => name).filter((name) => name.startsWith('lm_head'))).toEqual([
-      'lm_head.weight[0:900]',
-      'lm_head.weight[900:1800]',
-      'lm_head.weight[1800:2048]',
+      'lm_head.weight[0:896]',
+      'lm_head.weight[896:1792]',
+      'lm_head.weight[1792:2048]',
     ]);
   });
 
-  it('gives the logits of a whole head', async () => {
+  it('give the logits of a whole head', async () => {
     const hidden = new Tensor('float32', checkpoint.readRows('model.embed_tokens.weight', 40, 3), [3, hiddenSize]);
-    const logitsOf = async (sliceRows: number): Promise<Float32Array> => {
-      const dataFolder = externalDataFolder(checkpoint);
-      const session = await openSession(build(sliceRows), { dataFolder, threads: 2, weights: 'mapped' });
-      const { logits } = await runSession(session, { hidden });
-      await session.release();
-      return logits!.data as Float32Array;
+    const logitsOf = (sliceBytes: number): Promise<Float32Array> => {
+      return run(buildHead(checkpoint, settingsOf(sliceBytes)), { hidden }, HEAD_IO.logits);
     };
-    const whole = await logitsOf(vocabSize);
-    expect(new Set(whole).size).toBeGreaterThan(vocabSize);
-    expect(await logitsOf(900)).toEqual(whole);
+    const logits = await logitsOf(whole);
+    expect(new Set(logits).size).toBeGreaterThan(vocabSize);
+    expect(await logitsOf(whole / 3)).toEqual(logits);
+  });
+
+  it('give the hidden state of whole ones, but for where the bias is added', async () => {
+    const tokenIds = BigInt64Array.from({ length: 40 }, (_, i) => BigInt(7 * i));
+    const { cos, sin } = rotaryTables(rotaryFrequencies(checkpoint.config), 0, tokenIds.length);
+    const angles = [1, tokenIds.length, checkpoint.config.headDim / 2];
+    const feeds = {
+      [BODY_IO.tokenIds]: new Tensor('int64', tokenIds, [tokenIds.length]),
+      [BODY_IO.cos]: new Tensor('float32', cos, angles),
+      [BODY_IO.sin]: new Tensor('float32', sin, angles),
+      ...new KvCache(checkpoint.config).feeds(),
+    };
+    const graphOf = (sliceBytes: number): Uint8Array => buildBody(checkpoint, settingsOf(sliceBytes), new Set());
+    const gemms = (model: Uint8Array): number => {
+      return fromBinary(ModelProtoSchema, model).graph!.node.filter(({ opType }) => opType === 'Gemm').length;
+    };
+    expect(gemms(graphOf(whole))).toBe(7 * layers);
+    expect(gemms(graphOf(1))).toBe((2 + 1 + 1 + 2 + 6 + 6 + 2) * layers);
+    const hidden = await run(graphOf(whole), feeds, BODY_IO.hidden);
+    const sliced = await run(graphOf(1), feeds, BODY_IO.hidden);
+    expect(maxDistance(sliced, hidden)).toBeLessThanOrEqual(rangeTolerance(hidden));
   });
 });
 

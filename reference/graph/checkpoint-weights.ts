@@ -18,18 +18,27 @@ export type WeightMemory = 'mapped' | 'resident';
 /** Rounds or widens a stored tensor to the float32 values that an operator computes with. */
 export type Widen = (builder: GraphBuilder, stored: Value, elementType: ElementType) => Value;
 
+export interface WeightSettings {
+  readonly memory: WeightMemory;
+  /** About the most bytes of a matrix's float32 slice. */
+  readonly sliceBytes: number;
+  readonly widen: Widen;
+}
+
 export class CheckpointWeights {
   readonly #builder: GraphBuilder;
   readonly #checkpoint: Checkpoint;
   readonly #dataFolder: string;
   readonly #memory: WeightMemory;
+  readonly #sliceBytes: number;
   readonly #widen: Widen;
 
-  constructor(builder: GraphBuilder, checkpoint: Checkpoint, memory: WeightMemory, widen: Widen) {
+  constructor(builder: GraphBuilder, checkpoint: Checkpoint, { memory, sliceBytes, widen }: WeightSettings) {
     this.#builder = builder;
     this.#checkpoint = checkpoint;
     this.#dataFolder = externalDataFolder(checkpoint);
     this.#memory = memory;
+    this.#sliceBytes = sliceBytes;
     this.#widen = widen;
   }
 
@@ -48,35 +57,47 @@ export class CheckpointWeights {
   }
 
   /**
-   * Rows `first` to `end` of a matrix [N, K] as float32; all rows by default.
+   * A matrix [N, K] as float32, in slices of its rows, in order.
    *
    * @param after - any value of rank 2 that exists when the matrix is needed: a mapped one is not widened before.
    */
-  matrix(name: string, after: Value, rows?: { readonly first: number; readonly end: number }): Value {
+  matrix(name: string, after: Value): readonly Value[] {
     const { elementType, shape, location, offsetBytes, lengthBytes } = this.#locate(name);
     const [height = 0, width = 0] = shape;
-    const { first, end } = rows ?? { first: 0, end: height };
     const rowBytes = lengthBytes / height;
-    const stored = this.#builder.external({
-      name: rows === undefined ? name : `${name}[${first}:${end}]`,
-      elementType,
-      shape: [end - first, width],
-      location,
-      offsetBytes: offsetBytes + first * rowBytes,
-      lengthBytes: (end - first) * rowBytes,
-    });
-    const waiting = this.#memory === 'resident' ? stored : this.#waitFor(after, stored, [end - first, width]);
-    return this.#widen(this.#builder, waiting, elementType);
+    const waitFor = this.#memory === 'resident' ? (stored: Value) => stored : this.#waiting(after, elementType);
+    const slices: Value[] = [];
+    for (const [first, end] of rowSlices(height, width, this.#sliceBytes)) {
+      const sliceShape = [end - first, width];
+      const stored = this.#builder.external({
+        name: first === 0 && end === height ? name : `${name}[${first}:${end}]`,
+        elementType,
+        shape: sliceShape,
+        location,
+        offsetBytes: offsetBytes + first * rowBytes,
+        lengthBytes: (end - first) * rowBytes,
+      });
+      slices.push(this.#widen(this.#builder, waitFor(stored, sliceShape), elementType));
+    }
+    return slices;
   }
 
   /**
    * Widening depends on nothing, so the runtime would widen all matrices before the first multiplication and hold them
-   * together. A Reshape to a shape computed from `after` changes nothing but makes each wait for its turn; then
-   * all share one buffer.
+   * together. A Reshape to a shape computed from `after` copies and changes nothing but makes each wait for its turn;
+   * within a matrix the runtime widens a slice just before its multiplication. Then all slices share one buffer.
    */
-  #waitFor(after: Value, stored: Value, shape: readonly number[]): Value {
-    const zeros = this.#builder.node('Mul', [this.#builder.node('Shape', [after]), this.#builder.int64([0])]);
-    return this.#builder.node('Reshape', [stored, this.#builder.node('Add', [zeros, this.#builder.int64(shape)])]);
+  #waiting(after: Value, elementType: ElementType): (stored: Value, shape: readonly number[]) => Value {
+    const builder = this.#builder;
+    const zeros = builder.node('Mul', [builder.node('Shape', [after]), builder.int64([0])]);
+    const shapes = new Map<string, Value>();
+    return (stored, shape) => {
+      const key = shape.join();
+      const computed = shapes.get(key) ?? builder.node('Add', [zeros, builder.int64(shape)]);
+      shapes.set(key, computed);
+      // Undeclared, its buffer would match no other when the session plans its memory.
+      return builder.declare(builder.node('Reshape', [stored, computed]), elementType, shape);
+    };
   }
 
   #locate(name: string): Omit<CheckpointTensor, 'file' | 'dtype'> & { elementType: ElementType; location: string } {
@@ -108,7 +129,17 @@ export function externalDataFolder(checkpoint: Checkpoint): string {
   return first.slice(0, shared).join(sep) || sep;
 }
 
-/** Weights up to this size as float32 stay in memory: single positions are about three times faster. */
+/** The runtime's threads share a slice's rows in blocks of 16 to 64. */
+const SLICE_ROW_BLOCK = 64;
+
+/** Whole blocks of rows, at least one, that take at most `sliceBytes` as float32: [first, end) each. */
+function rowSlices(height: number, width: number, sliceBytes: number): readonly (readonly [number, number])[] {
+  const blocks = Math.max(1, Math.floor(sliceBytes / (width * DTYPE_BYTES.F32 * SLICE_ROW_BLOCK)));
+  const step = blocks * SLICE_ROW_BLOCK;
+  return Array.from({ length: Math.ceil(height / step) }, (_, i) => [i * step, Math.min((i + 1) * step, height)]);
+}
+
+/** Weights up to this size as float32 stay in memory, which saves widening them at each use. */
 const RESIDENT_BYTES_MAX = 2 ** 30;
 
 /** How a checkpoint's weights are held unless somebody asks otherwise. */

@@ -10,8 +10,7 @@ export const FP32_OPERATORS: Operators = {
   rmsNorm: (builder, x, weight, epsilon) =>
     builder.node('RMSNormalization', [x, weight], { axis: -1, epsilon: { float: epsilon } }),
 
-  linear: (builder, x, weight, bias) =>
-    builder.node('Gemm', bias === undefined ? [x, weight] : [x, weight, bias], { transB: 1 }),
+  linear,
 
   rotate(builder, x, heads, _headDim, { cos, sin }) {
     const rotated = builder.node('RotaryEmbedding', [withBatch(builder, x), cos, sin], { num_heads: heads });
@@ -41,6 +40,18 @@ export const FP32_OPERATORS: Operators = {
 
   add: (builder, a, b) => builder.node('Add', [a, b]),
 };
+
+/** x [P, K], weight [N, K] in slices of its rows, bias [N] -> [P, N]. */
+export function linear(builder: GraphBuilder, x: Value, weight: readonly Value[], bias?: Value): Value {
+  const gemm = (...inputs: readonly Value[]): Value => builder.node('Gemm', [x, ...inputs], { transB: 1 });
+  if (weight.length === 1) return bias === undefined ? gemm(weight[0]!) : gemm(weight[0]!, bias);
+  const joined = builder.node(
+    'Concat',
+    weight.map((slice) => gemm(slice)),
+    { axis: 1 },
+  );
+  return bias === undefined ? joined : builder.node('Add', [joined, bias]);
+}
 
 /** x / (1 + e^-x); where e^-x overflows the quotient is the right limit, -0. */
 export function silu(builder: GraphBuilder, x: Value): Value {

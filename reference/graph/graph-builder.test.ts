@@ -36,6 +36,17 @@ describe('a built graph', () => {
     expect(graph!.output.map(({ name }) => name)).toEqual(['sum']);
   });
 
+  it('states the shape of a declared value', () => {
+    const { graph } = decoded((builder) => {
+      const negated = builder.node('Neg', [builder.input('x', 'FLOAT', ['P', 4])]);
+      expect(builder.declare(negated, 'FLOAT', [3, 4])).toBe(negated);
+    });
+    expect(graph!.valueInfo.map(({ name }) => name)).toEqual([graph!.node[0]!.output[0]]);
+    const { value } = graph!.valueInfo[0]!.type!;
+    const dims = value.case === 'tensorType' ? value.value.shape!.dim.map((dim) => dim.value.value) : [];
+    expect(dims).toEqual([3n, 4n]);
+  });
+
   it('holds equal constants once', () => {
     const { graph } = decoded((builder) => {
       expect(builder.int64([1, 2])).toBe(builder.int64([1, 2]));

@@ -67,6 +67,12 @@ export class GraphBuilder {
     return names;
   }
 
+  /** States what a value is where the runtime cannot infer its shape. */
+  declare(value: Value, elementType: ElementType, shape: readonly Axis[]): Value {
+    this.#graph.valueInfo.push(valueInfoProto(value, elementType, shape));
+    return value;
+  }
+
   cast(value: Value, to: ElementType): Value {
     return this.node('Cast', [value], { to: TensorProto_DataType[to] });
   }

@@ -11,6 +11,8 @@ import type { AttentionOutputs, Operators, RotaryInputs } from './operators.ts';
 export interface GraphSettings {
   readonly operators: Operators;
   readonly weights: WeightMemory;
+  /** Matrices are multiplied in slices of about so many float32 bytes. */
+  readonly sliceBytes: number;
 }
 
 /** The names of the body's inputs and outputs; keys and values are per layer. */
@@ -46,7 +48,7 @@ export function buildBody(checkpoint: Checkpoint, settings: GraphSettings, taps:
   const { operators } = settings;
   const { keyValueHeads, headDim, hiddenSize, rmsNormEps } = config;
   const builder = new GraphBuilder('qwen2-body');
-  const weights = new CheckpointWeights(builder, checkpoint, settings.weights, operators.widenWeight);
+  const weights = checkpointWeights(builder, checkpoint, settings);
   const tap = (name: TapName, value: Value): void => {
     if (taps.has(name)) builder.output(name, value, 'FLOAT', ['P', hiddenSize]);
   };
@@ -96,25 +98,20 @@ export function buildBody(checkpoint: Checkpoint, settings: GraphSettings, taps:
   return builder.toBytes();
 }
 
-/**
- * The head: `hidden` [R, H] -> `logits` [R, V]. The vocabulary is cut into slices of at most `sliceRows` so that one
- * slice's float32 weight is alive at a time.
- */
-export function buildHead(checkpoint: Checkpoint, settings: GraphSettings, sliceRows: number): Uint8Array {
+/** The head: `hidden` [R, H] -> `logits` [R, V]. */
+export function buildHead(checkpoint: Checkpoint, settings: GraphSettings): Uint8Array {
   const { hiddenSize, vocabSize } = checkpoint.config;
-  const { operators } = settings;
   const builder = new GraphBuilder('qwen2-head');
-  const weights = new CheckpointWeights(builder, checkpoint, settings.weights, operators.widenWeight);
+  const weights = checkpointWeights(builder, checkpoint, settings);
   const hidden = builder.input(HEAD_IO.hidden, 'FLOAT', ['R', hiddenSize]);
-  const slices: Value[] = [];
-  for (let first = 0; first < vocabSize; first += sliceRows) {
-    const rows = { first, end: Math.min(first + sliceRows, vocabSize) };
-    // Each slice waits for the one before it.
-    const weight = weights.matrix(checkpoint.lmHeadName, slices.at(-1) ?? hidden, rows);
-    slices.push(operators.linear(builder, hidden, weight));
-  }
-  builder.output(HEAD_IO.logits, builder.node('Concat', slices, { axis: 1 }), 'FLOAT', ['R', vocabSize]);
+  const logits = settings.operators.linear(builder, hidden, weights.matrix(checkpoint.lmHeadName, hidden));
+  builder.output(HEAD_IO.logits, logits, 'FLOAT', ['R', vocabSize]);
   return builder.toBytes();
+}
+
+function checkpointWeights(builder: GraphBuilder, checkpoint: Checkpoint, settings: GraphSettings): CheckpointWeights {
+  const { weights: memory, sliceBytes, operators } = settings;
+  return new CheckpointWeights(builder, checkpoint, { memory, sliceBytes, widen: operators.widenWeight });
 }
 
 interface LayerParts {
