@@ -2,13 +2,13 @@
 // Source: n150-numerics C. Every operation is independent per row, so a batch gives the same bits as single positions.
 import type { ModelConfig } from '../../checkpoint/config.ts';
 import type { TapName } from '../logits-source.ts';
+import type { DeviceEngine, LayerAttention } from './attention-engine.ts';
 import { coreCounts } from './chip.ts';
 import type { N150Config } from './compute-config.ts';
 import type { DeviceWeights, LayerWeights } from './device-weights.ts';
-import { createKvCache, type KvCache } from './kv-cache.ts';
-import type { MathFidelity, MatmulEngine, MatmulOptions, OutputFormat } from './matmul-engine.ts';
-import { createAttentionDecode } from './ops/attention-decode.ts';
+import type { MathFidelity, MatmulOptions, OutputFormat } from './matmul-engine.ts';
 import { createAdd, createMultiply, multiplyOnVectorUnit } from './ops/eltwise.ts';
+import { createPlainAttention } from './ops/plain-attention.ts';
 import { createRmsNorm, type RmsNorm } from './ops/rms-norm.ts';
 import { createRotate } from './ops/rotary.ts';
 import { createSteppedTables } from './ops/rotary-step.ts';
@@ -38,20 +38,21 @@ export interface DecodeGraph {
   ): Promise<Float32Array>;
   /** Logits [rows, V] of rows of the final norm. */
   logits(normed: Float32Array, rows: number): Promise<Float32Array>;
+  /** Forgets all positions and gives the memory of their keys and values back. */
+  release(): void;
 }
 
 export function createDecodeGraph(
   model: ModelConfig,
   config: N150Config,
   weights: DeviceWeights,
-  engine: MatmulEngine,
+  engine: DeviceEngine,
 ): DecodeGraph {
   const { hiddenSize, intermediateSize, vocabSize, queryHeads, keyValueHeads, headDim } = model;
   const isFloat32 = config.tier === 'fp32';
   const queryWidth = queryHeads * headDim;
   const keyValueWidth = keyValueHeads * headDim;
   const qkvWidth = queryWidth + 2 * keyValueWidth;
-  const headsPerGroup = queryHeads / keyValueHeads;
 
   const vectorUnit = createVectorUnit(config);
   const add = createAdd(config);
@@ -65,9 +66,9 @@ export function createDecodeGraph(
   const rotate = createRotate(headDim, config);
   const frequencies = rotaryFrequencies(headDim, model.ropeTheta, yarnOf(model));
   const writeSteppedTables = createSteppedTables(headDim, frequencies, config);
-  const attend = createAttentionDecode({ headDim, keyValueHeads }, config, vectorUnit);
-  const caches: readonly KvCache[] = Array.from({ length: weights.layerCount }, () =>
-    createKvCache(keyValueHeads, headDim, config),
+  const attentions: readonly LayerAttention[] = Array.from(
+    { length: weights.layerCount },
+    () => engine.openAttention?.(model, config) ?? createPlainAttention(model, config),
   );
 
   const options = {
@@ -98,7 +99,7 @@ export function createDecodeGraph(
         const tap = (branch: 'self_attn' | 'mlp', values: Float32Array): void =>
           onTap(`layers.${layer}.${branch}.out`, values.subarray((firstWanted - firstRow) * hiddenSize));
         await weights.withLayer(layer, (layerWeights) =>
-          runLayer(layerWeights, caches[layer]!, hidden, rows, firstRow, firstPosition, tables, tap),
+          runLayer(layerWeights, attentions[layer]!, hidden, rows, firstRow, firstPosition, tables, tap),
         );
       }
       onTap(`layers.${layer}.out`, wanted);
@@ -111,7 +112,7 @@ export function createDecodeGraph(
   /** Adds one layer's attention and MLP in place to the rows of `hidden` [P, H] from `firstRow` on; caches keys and values of all. */
   function runLayer(
     layer: LayerWeights,
-    cache: KvCache,
+    layerAttention: LayerAttention,
     hidden: Float32Array,
     rows: number,
     firstRow: number,
@@ -119,7 +120,7 @@ export function createDecodeGraph(
     tables: RotaryTables,
     onTap: (branch: 'self_attn' | 'mlp', values: Float32Array) => void,
   ): void {
-    const attended = attention(layer, cache, hidden, rows, firstRow, firstPosition, tables);
+    const attended = attention(layer, layerAttention, hidden, rows, firstRow, firstPosition, tables);
     if (firstRow === rows) return;
     onTap('self_attn', attended);
     const fromFirst = hidden.subarray(firstRow * hiddenSize);
@@ -132,7 +133,7 @@ export function createDecodeGraph(
   /** @returns [P - firstRow, H]. */
   function attention(
     layer: LayerWeights,
-    cache: KvCache,
+    layerAttention: LayerAttention,
     hidden: Float32Array,
     rows: number,
     firstRow: number,
@@ -141,22 +142,18 @@ export function createDecodeGraph(
   ): Float32Array {
     const normed = normRows(layerNorm, hidden, layer.inputLayernorm, rows);
     const qkv = engine.matmul(normed, rows, layer.qkvProj, options.qkv);
-    const attended = new Float32Array((rows - firstRow) * queryWidth);
     for (let row = 0; row < rows; row++) {
       const start = row * qkvWidth;
       for (let i = 0; i < qkvWidth; i++) qkv[start + i] = add(qkv[start + i]!, layer.qkvBias[i]!);
       for (let head = 0; head < queryHeads + keyValueHeads; head++) {
         rotate(qkv, start + head * headDim, tables.cosines[row]!, tables.sines[row]!);
       }
-      cache.write(firstPosition + row, qkv, start + queryWidth, qkv, start + queryWidth + keyValueWidth);
-      if (row < firstRow) continue;
-      for (let head = 0; head < queryHeads; head++) {
-        const headCache = cache.heads[Math.floor(head / headsPerGroup)]!;
-        const offset = head * headDim;
-        attend(qkv, start + offset, headCache, firstPosition + row, attended, (row - firstRow) * queryWidth + offset);
-      }
+      layerAttention.write(firstPosition + row, qkv, start + queryWidth, qkv, start + queryWidth + keyValueWidth);
     }
-    return firstRow === rows ? attended : engine.matmul(attended, rows - firstRow, layer.oProj, options.o);
+    if (firstRow === rows) return new Float32Array(0);
+    const queries = qkv.subarray(firstRow * qkvWidth);
+    const attended = layerAttention.attend(queries, qkvWidth, rows - firstRow, firstPosition + firstRow);
+    return engine.matmul(attended, rows - firstRow, layer.oProj, options.o);
   }
 
   function mlp(layer: LayerWeights, hidden: Float32Array, rows: number): Float32Array {
@@ -206,7 +203,11 @@ export function createDecodeGraph(
     return whole;
   }
 
-  return { run, logits };
+  function release(): void {
+    for (const layerAttention of attentions) layerAttention.release();
+  }
+
+  return { run, logits, release };
 }
 
 /** Rows of [D/2] for each position of a batch. */

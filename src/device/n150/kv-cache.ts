@@ -26,21 +26,34 @@ export interface KvCache {
   write(position: number, keys: Float32Array, keysStart: number, values: Float32Array, valuesStart: number): void;
 }
 
-/** @param headDim - D; a head whose D is no multiple of 16 is packed with zeros behind it, as in its padded tile. */
+/**
+ * @param headDim - D; a head whose D is no multiple of 16 is packed with zeros behind it, as in its padded tile.
+ * @returns what the cache keeps of one head's [D] values from `start`: [D], good until the next call.
+ */
+export function createKvPacking(
+  headDim: number,
+  config: N150Config,
+): (from: Float32Array, start: number) => Float32Array {
+  const packs = config.tier !== 'fp32' && config.kvFormat === 'BFP8_B';
+  const packing = { format: 'BFP8_B', doubleRound: config.bfp8PackDoubleRound } as const;
+  const padded = new Float32Array(Math.ceil(headDim / BLOCK_LENGTH) * BLOCK_LENGTH);
+  const packed = padded.subarray(0, headDim);
+  return (from, start) => {
+    for (let d = 0; d < headDim; d++) padded[d] = from[start + d]!;
+    padded.fill(0, headDim);
+    if (packs) packRowsToBlockFloat(padded, packing);
+    return packed;
+  };
+}
+
 export function createKvCache(keyValueHeads: number, headDim: number, config: N150Config): KvCache {
   const heads: GrowingHead[] = Array.from({ length: keyValueHeads }, () => ({
     keys: new Float32Array(FIRST_CAPACITY * headDim),
     values: new Float32Array(FIRST_CAPACITY * headDim),
   }));
-  const packs = config.tier !== 'fp32' && config.kvFormat === 'BFP8_B';
-  const packing = { format: 'BFP8_B', doubleRound: config.bfp8PackDoubleRound } as const;
-  const padded = new Float32Array(Math.ceil(headDim / BLOCK_LENGTH) * BLOCK_LENGTH);
-
+  const pack = createKvPacking(headDim, config);
   const store = (from: Float32Array, start: number, to: Float32Array, toStart: number): void => {
-    for (let d = 0; d < headDim; d++) padded[d] = from[start + d]!;
-    padded.fill(0, headDim);
-    if (packs) packRowsToBlockFloat(padded, packing);
-    for (let d = 0; d < headDim; d++) to[toStart + d] = padded[d]!;
+    to.set(pack(from, start), toStart);
   };
 
   return {

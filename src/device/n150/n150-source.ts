@@ -2,11 +2,11 @@
 import type { Checkpoint } from '../../checkpoint/weights.ts';
 import { InputError } from '../../errors.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../logits-source.ts';
+import type { DeviceEngine } from './attention-engine.ts';
 import { type CoreCounts, coreCounts, gridText, kBlocks } from './chip.ts';
 import { KNOB_NAMES, type N150Config } from './compute-config.ts';
 import { createDecodeGraph } from './decode-graph.ts';
 import { loadDeviceWeights, type WeightOptions } from './device-weights.ts';
-import type { MatmulEngine } from './matmul-engine.ts';
 
 /** Rows that pass through the layers together, so that streamed weights are read once for all of them; changes no bit. */
 const ROWS_PER_BATCH = 256;
@@ -23,7 +23,7 @@ const LOGITS_PER_BATCH = 1 << 26;
 export async function createN150Source(
   checkpoint: Checkpoint,
   config: N150Config,
-  engine: MatmulEngine,
+  engine: DeviceEngine,
   options: WeightOptions = {},
 ): Promise<LogitsSource> {
   const cores = coreCounts(checkpoint.config, config.gridRows);
@@ -78,6 +78,7 @@ export async function createN150Source(
       return Promise.resolve();
     },
     close(): Promise<void> {
+      graph.release();
       return weights.release();
     },
   };

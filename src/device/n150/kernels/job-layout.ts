@@ -37,6 +37,50 @@ export const JOB_IN0_RANGES = 76;
 export const JOB_OUT = 80;
 export const JOB_UNITS = 84;
 export const JOB_NEXT_UNIT = 88;
+export const JOB_KIND = 92;
+
+export const KIND_MATMUL = 0;
+export const KIND_ATTENTION = 1;
+
+/** A job of attention has these fields, besides its kind and units. */
+export const ATTENTION_HEAD_DIM = 96;
+export const ATTENTION_QUERY_HEADS = 100;
+export const ATTENTION_KEY_VALUE_HEADS = 104;
+export const ATTENTION_FIRST_POSITION = 108;
+export const ATTENTION_ROWS = 112;
+export const ATTENTION_UNIT_ROWS = 116;
+export const ATTENTION_UNIT_HEADS = 120;
+export const ATTENTION_QUERIES = 124;
+export const ATTENTION_KEYS = 128;
+export const ATTENTION_VALUES = 132;
+export const ATTENTION_CAPACITY = 136;
+export const ATTENTION_OUT = 140;
+export const ATTENTION_CHUNK = 144;
+export const ATTENTION_CORES = 148;
+export const ATTENTION_ARITHMETIC = 152;
+export const ATTENTION_PHASES = 156;
+export const ATTENTION_IN0_MASK = 160;
+export const ATTENTION_SUM_MASK = 164;
+export const ATTENTION_EXPONENTIAL = 168;
+export const ATTENTION_RECIPROCAL = 172;
+/** Float32: what scores are multiplied with on the matrix unit; 0 for not at all. */
+export const ATTENTION_SCORE_SCALE = 176;
+/** Float32: what differences are multiplied with inside the exponentials. */
+export const ATTENTION_WEIGHT_SCALE = 180;
+export const ATTENTION_DECAY_SCALE = 184;
+
+/** How attention adds: as the matrix unit, in float32 rounded to nearest even, or in float32. */
+export const ARITHMETIC_HARDWARE = 0;
+export const ARITHMETIC_NEAREST_EVEN = 1;
+export const ARITHMETIC_FLOAT32 = 2;
+
+export const EXPONENTIAL_FAST = 0;
+export const EXPONENTIAL_ACCURATE_2024 = 1;
+export const EXPONENTIAL_TTNN_2026 = 2;
+export const EXPONENTIAL_EXACT = 3;
+
+export const RECIPROCAL_2024 = 0;
+export const RECIPROCAL_EXACT = 1;
 
 export const TIER_FLOAT = 0;
 export const TIER_EXACT = 1;

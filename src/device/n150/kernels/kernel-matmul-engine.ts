@@ -3,6 +3,7 @@
 import { DeviceError, ShapeError } from '../../../errors.ts';
 import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
 import { packedBytes, TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
+import type { AttentionEngine } from '../attention-engine.ts';
 import type {
   LoadedMatrix,
   MatmulEngine,
@@ -14,7 +15,8 @@ import type {
 import { requireSupportedMatmul } from '../matrix-unit/matmul-blocks.ts';
 import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
 import * as layout from './job-layout.ts';
-import { createKernelPool, type KernelBank, type KernelPool } from './kernel-pool.ts';
+import { createKernelAttention, hasKernelAttention } from './kernel-attention.ts';
+import { bankWithRoom, createKernelPool, type KernelBank, type KernelPool } from './kernel-pool.ts';
 
 const FORMAT_CODE: Readonly<Record<WeightFormat | OutputFormat, number>> = {
   BF16: layout.FORMAT_BF16,
@@ -27,9 +29,6 @@ const FORMAT_CODE: Readonly<Record<WeightFormat | OutputFormat, number>> = {
 const SMALL_JOB = 65_536;
 
 const ALL_BITS = -1;
-
-/** Of each bank's memory, for activations and results. */
-const WORKING_BYTES = 2 ** 29;
 
 interface Resident extends LoadedMatrix {
   readonly bank: KernelBank;
@@ -47,12 +46,12 @@ export interface KernelEngineOptions {
   readonly threads: number;
 }
 
-export async function createKernelMatmulEngine(options: KernelEngineOptions): Promise<MatmulEngine> {
+export async function createKernelMatmulEngine(options: KernelEngineOptions): Promise<MatmulEngine & AttentionEngine> {
   return createEngineOnPool(await createKernelPool(options));
 }
 
 /** The engine on a pool that the caller made; closing the engine closes the pool. */
-export function createEngineOnPool(pool: KernelPool): MatmulEngine {
+export function createEngineOnPool(pool: KernelPool): MatmulEngine & AttentionEngine {
   const residents = new Set<Resident>();
 
   function requireResident(weights: LoadedMatrix): Resident {
@@ -67,7 +66,7 @@ export function createEngineOnPool(pool: KernelPool): MatmulEngine {
 
   const reserve: MatmulEngine['reserve'] = ({ format, k, n }) => {
     const bytes = packedBytes(format, k, n);
-    const bank = pool.banks.find(({ heap }) => heap.fits(bytes, WORKING_BYTES)) ?? pool.addBank();
+    const bank = bankWithRoom(pool, bytes);
     const start = bank.heap.allocate(bytes);
     const matrix: Resident = { format, k, n, bank, start };
     residents.add(matrix);
@@ -98,6 +97,8 @@ export function createEngineOnPool(pool: KernelPool): MatmulEngine {
       }
       return rows === 0 ? new Float32Array(0) : runMatmul(pool, in0, rows, resident, options);
     },
+    openAttention: (shape, config) =>
+      hasKernelAttention(shape, config) ? createKernelAttention(pool, shape, config) : undefined,
     close: () => pool.close(),
   };
 }
@@ -187,6 +188,7 @@ interface Job {
 function writeJob(words: Int32Array, { rows, weights, options, activations, out }: Job): void {
   const { k, n, format, start } = weights;
   const fields: readonly (readonly [offset: number, value: number])[] = [
+    [layout.JOB_KIND, layout.KIND_MATMUL],
     [layout.JOB_TIER, options.tier === 'exact' ? layout.TIER_EXACT : layout.TIER_FLOAT],
     [layout.JOB_ROWS, rows],
     [layout.JOB_N, n],

@@ -192,6 +192,14 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
   };
 }
 
+/** Of each bank's memory, for activations and results. */
+const WORKING_BYTES = 2 ** 29;
+
+/** @returns a bank where `bytes` more fit, a new one if need be. */
+export function bankWithRoom(pool: KernelPool, bytes: number): KernelBank {
+  return pool.banks.find(({ heap }) => heap.fits(bytes, WORKING_BYTES)) ?? pool.addBank();
+}
+
 function readModule(): Uint8Array {
   try {
     return readFileSync(MODULE_URL);

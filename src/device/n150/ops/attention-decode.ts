@@ -5,6 +5,7 @@
 import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
 import { bitsOf } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+import type { AttentionShape } from '../attention-engine.ts';
 import { attentionCoresPerHead, chunkRuns } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
 import type { MathFidelity } from '../matmul-engine.ts';
@@ -45,15 +46,8 @@ interface PartialAttention {
   readonly output: Float32Array;
 }
 
-export interface AttentionShape {
-  /** D. */
-  readonly headDim: number;
-  /** K, key/value heads: they share the grid's cores evenly. */
-  readonly keyValueHeads: number;
-}
-
 export function createAttentionDecode(
-  { headDim, keyValueHeads }: AttentionShape,
+  { headDim, keyValueHeads }: Pick<AttentionShape, 'headDim' | 'keyValueHeads'>,
   config: N150Config,
   vectorUnit: VectorUnit,
 ): AttentionDecode {

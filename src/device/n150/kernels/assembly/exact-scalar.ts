@@ -13,7 +13,7 @@ function alignHalfUp(magnitude: i32, distance: i32, less: i32): i32 {
 }
 
 /** Dst (float32 bits) after adding two group sums; exponents <= 0 stand for a zero group. */
-function accumulate(dst: u32, exponent0: i32, sum0: i32, exponent1: i32, sum1: i32, isDst32: bool): u32 {
+export function accumulate(dst: u32, exponent0: i32, sum0: i32, exponent1: i32, sum1: i32, isDst32: bool): u32 {
   const dstExponent = <i32>((dst >> 23) & 0xff);
   const exponent = max(max(exponent0, exponent1), dstExponent);
   if (exponent <= 0) return 0;
@@ -62,14 +62,14 @@ function isZero(bits: u32): bool {
 
 // @ts-ignore: decorator
 @inline
-function productExponent(a: u32, b: u32, adjustment: i32): i32 {
+export function productExponent(a: u32, b: u32, adjustment: i32): i32 {
   if (isZero(a) || isZero(b)) return 0;
   return <i32>((a >> 23) & 0xff) + <i32>((b >> 23) & 0xff) + adjustment;
 }
 
 // @ts-ignore: decorator
 @inline
-function productMagnitude(a: u32, b: u32, phase: i32): i32 {
+export function productMagnitude(a: u32, b: u32, phase: i32): i32 {
   if (isZero(a) || isZero(b)) return 0;
   const significandA = <i32>(0x400 | ((a >> 13) & 0x3ff));
   const significandB = <i32>(0x400 | ((b >> 13) & 0x3ff));

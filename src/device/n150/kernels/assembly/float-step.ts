@@ -16,14 +16,16 @@ export function addToDst(dst: usize, sum: v128, isDst32: bool): void {
 /**
  * Two rows by 16 columns: eight sums. Larger register tiles are slower: V8 keeps about thirteen vectors in registers
  * (six rows by eight columns: 8.3 G multiplications a second on one core, against 12.6 G).
+ *
+ * @param stripRow - bytes from one row of the strip to the next; likewise dstRow.
  */
 // @ts-ignore: decorator
 @inline
-function twoRows(in0: usize, strip: usize, dst: usize, isDst32: bool): void {
+export function twoRows(in0: usize, strip: usize, stripRow: usize, dst: usize, dstRow: usize, isDst32: bool): void {
   let s00 = f32x4.splat(0), s01 = f32x4.splat(0), s02 = f32x4.splat(0), s03 = f32x4.splat(0);
   let s10 = f32x4.splat(0), s11 = f32x4.splat(0), s12 = f32x4.splat(0), s13 = f32x4.splat(0);
   const end = in0 + IN0_ROW_BYTES;
-  for (let a = in0, w = strip; a < end; a += 4, w += ROW_BYTES) {
+  for (let a = in0, w = strip; a < end; a += 4, w += stripRow) {
     const w0 = v128.load(w);
     const w1 = v128.load(w, 16);
     const w2 = v128.load(w, 32);
@@ -43,20 +45,20 @@ function twoRows(in0: usize, strip: usize, dst: usize, isDst32: bool): void {
   addToDst(dst + 16, s01, isDst32);
   addToDst(dst + 32, s02, isDst32);
   addToDst(dst + 48, s03, isDst32);
-  addToDst(dst + ROW_BYTES, s10, isDst32);
-  addToDst(dst + ROW_BYTES + 16, s11, isDst32);
-  addToDst(dst + ROW_BYTES + 32, s12, isDst32);
-  addToDst(dst + ROW_BYTES + 48, s13, isDst32);
+  addToDst(dst + dstRow, s10, isDst32);
+  addToDst(dst + dstRow + 16, s11, isDst32);
+  addToDst(dst + dstRow + 32, s12, isDst32);
+  addToDst(dst + dstRow + 48, s13, isDst32);
 }
 
-/** One row by 32 columns: eight sums in registers. */
+/** One row by 32 columns: eight sums in registers; of the strip, only `depth` rows are read. */
 // @ts-ignore: decorator
 @inline
-function oneRow(in0: usize, strip: usize, dst: usize, isDst32: bool): void {
+export function oneRow(in0: usize, depth: usize, strip: usize, stripRow: usize, dst: usize, isDst32: bool): void {
   let s0 = f32x4.splat(0), s1 = f32x4.splat(0), s2 = f32x4.splat(0), s3 = f32x4.splat(0);
   let s4 = f32x4.splat(0), s5 = f32x4.splat(0), s6 = f32x4.splat(0), s7 = f32x4.splat(0);
-  const end = in0 + IN0_ROW_BYTES;
-  for (let a = in0, w = strip; a < end; a += 4, w += ROW_BYTES) {
+  const end = in0 + (depth << 2);
+  for (let a = in0, w = strip; a < end; a += 4, w += stripRow) {
     const x = v128.load32_splat(a);
     s0 = f32x4.add(s0, f32x4.mul(x, v128.load(w)));
     s1 = f32x4.add(s1, f32x4.mul(x, v128.load(w, 16)));
@@ -90,14 +92,14 @@ export function floatStep(in0: usize, strip: usize, dst: usize, rows: i32, colum
     const in0Row = in0 + <usize>row * IN0_ROW_BYTES;
     const dstRow = dst + <usize>row * ROW_BYTES;
     for (let column: usize = 0; column < columnBytes; column += 64) {
-      twoRows(in0Row, strip + column, dstRow + column, isDst32);
+      twoRows(in0Row, strip + column, ROW_BYTES, dstRow + column, ROW_BYTES, isDst32);
     }
   }
   for (; row < rows; row++) {
     const in0Row = in0 + <usize>row * IN0_ROW_BYTES;
     const dstRow = dst + <usize>row * ROW_BYTES;
     for (let column: usize = 0; column < columnBytes; column += 128) {
-      oneRow(in0Row, strip + column, dstRow + column, isDst32);
+      oneRow(in0Row, 32, strip + column, ROW_BYTES, dstRow + column, isDst32);
     }
   }
 }

@@ -1,0 +1,148 @@
+// A layer's attention on the worker pool: keys and values stay in shared memory, heads and positions are shared out.
+// Exactness: the bits of ops/attention-decode.ts, for any number of threads and any number of rows at once.
+import { truncateToBf16 } from '../../../numerics/bf16.ts';
+import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
+import { float32Bits } from '../../../numerics/float-bits.ts';
+import { TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
+import type { AttentionShape, LayerAttention } from '../attention-engine.ts';
+import { attentionCoresPerHead } from '../chip.ts';
+import type { N150Config } from '../compute-config.ts';
+import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
+import { hostScalar } from '../ops/host-scalars.ts';
+import * as layout from './job-layout.ts';
+import { createKernelKvCache, type KernelKvRegion } from './kernel-kv-cache.ts';
+import type { KernelPool } from './kernel-pool.ts';
+
+/**
+ * Which combinations the kernel computes: all of the float tiers, as long as a unit of one head and position fits a
+ * worker's scratch. Tier exact stays with the plain twin.
+ */
+export function hasKernelAttention({ headDim }: AttentionShape, { tier, sdpaChunk }: N150Config): boolean {
+  return tier !== 'exact' && unitRowsMax(headDim, sdpaChunk) >= 1;
+}
+
+/** Query rows that share keys and values from the processor's cache; more of them gain nothing. */
+const UNIT_ROWS_MAX = 32;
+
+/** Query rows of a unit whose scratch holds four rows of D, one of scores and five numbers for each. */
+function unitRowsMax(headDim: number, chunk: number): number {
+  const rowBytes = 4 * (4 * tilesAcross(headDim) * TILE_SIDE + chunk + 5);
+  return Math.min(UNIT_ROWS_MAX, Math.floor(layout.SCRATCH_BYTES / rowBytes));
+}
+
+/** Multiplications below which waking the workers costs more than they save. */
+const SMALL_JOB = 32_768;
+
+const EXPONENTIAL_CODE: Readonly<Record<N150Config['sdpaExp'], number>> = {
+  fastApprox: layout.EXPONENTIAL_FAST,
+  accurate2024: layout.EXPONENTIAL_ACCURATE_2024,
+  ttnn2026: layout.EXPONENTIAL_TTNN_2026,
+  exact: layout.EXPONENTIAL_EXACT,
+};
+
+type Fields = readonly (readonly [offset: number, value: number])[];
+
+/** @throws DeviceError as the pool does, from `attend`. */
+export function createKernelAttention(pool: KernelPool, shape: AttentionShape, config: N150Config): LayerAttention {
+  const width = shape.queryHeads * shape.headDim;
+  const cuts = config.tier === 'fast';
+  const masks = FAST_OPERAND_MASKS[config.sdpaFidelity];
+  const cache = createKernelKvCache(pool, shape, config, cuts ? masks.in1 << 16 : -1);
+  const knobs = knobFields(shape, config, cuts ? masks.in0 << 16 : -1);
+
+  function run(region: KernelKvRegion, queries: number, out: number, rows: number, firstPosition: number): void {
+    const { unitRows, unitHeads, units } = shareOut(shape, config.sdpaChunk, rows, firstPosition, pool.threads);
+    const { bank, capacity, keys, values } = region;
+    writeFields(bank.heap.ints(layout.JOB_START, 64), [
+      ...knobs,
+      [layout.JOB_UNITS, units],
+      [layout.ATTENTION_FIRST_POSITION, firstPosition],
+      [layout.ATTENTION_ROWS, rows],
+      [layout.ATTENTION_UNIT_ROWS, unitRows],
+      [layout.ATTENTION_UNIT_HEADS, unitHeads],
+      [layout.ATTENTION_QUERIES, queries],
+      [layout.ATTENTION_KEYS, keys],
+      [layout.ATTENTION_VALUES, values],
+      [layout.ATTENTION_CAPACITY, capacity],
+      [layout.ATTENTION_OUT, out],
+    ]);
+    pool.run(bank, 2 * rows * (firstPosition + rows) * width < SMALL_JOB);
+  }
+
+  return {
+    write: cache.write,
+    attend(queries, stride, rows, firstPosition): Float32Array {
+      const { region } = cache;
+      if (region === undefined || rows === 0) return new Float32Array(rows * width);
+      const { heap } = region.bank;
+      const source = heap.allocate(rows * width * 4);
+      const out = heap.allocate(rows * width * 4);
+      try {
+        const gathered = heap.floats(source, rows * width);
+        for (let row = 0; row < rows; row++) {
+          gathered.set(queries.subarray(row * stride, row * stride + width), row * width);
+        }
+        run(region, source, out, rows, firstPosition);
+        return heap.floats(out, rows * width).slice();
+      } finally {
+        heap.free(source);
+        heap.free(out);
+      }
+    },
+    release: cache.release,
+  };
+}
+
+/** The job's fields that depend on the layer's shape and knobs only. */
+function knobFields(shape: AttentionShape, config: N150Config, in0Mask: number): Fields {
+  const { queryHeads, keyValueHeads, headDim } = shape;
+  const { tier, sdpaMerge, sdpaKernel, sdpaChunk, sdpaExp, sdpaFidelity, eltwiseRounding, sfpuRoots } = config;
+  const isFloat32 = tier === 'fp32';
+  const scale = 1 / Math.sqrt(headDim);
+  const isScaleInside = sdpaKernel === '2026';
+  const insideScale = isScaleInside ? Math.fround(scale) : 1;
+  const cutsDecayScale = sdpaExp === 'ttnn2026' && !isFloat32;
+  const roundedArithmetic = eltwiseRounding === 'hw' ? layout.ARITHMETIC_HARDWARE : layout.ARITHMETIC_NEAREST_EVEN;
+  return [
+    [layout.JOB_KIND, layout.KIND_ATTENTION],
+    [layout.ATTENTION_HEAD_DIM, headDim],
+    [layout.ATTENTION_QUERY_HEADS, queryHeads],
+    [layout.ATTENTION_KEY_VALUE_HEADS, keyValueHeads],
+    [layout.ATTENTION_CHUNK, sdpaChunk],
+    [layout.ATTENTION_CORES, sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads, config.gridRows)],
+    [layout.ATTENTION_ARITHMETIC, isFloat32 ? layout.ARITHMETIC_FLOAT32 : roundedArithmetic],
+    [layout.ATTENTION_PHASES, PHASE_COUNT[sdpaFidelity]],
+    [layout.ATTENTION_IN0_MASK, in0Mask],
+    // The sum of kernel 2026 is a matmul too.
+    [layout.ATTENTION_SUM_MASK, isScaleInside ? in0Mask : -1],
+    [layout.ATTENTION_EXPONENTIAL, isFloat32 ? layout.EXPONENTIAL_EXACT : EXPONENTIAL_CODE[sdpaExp]],
+    [layout.ATTENTION_RECIPROCAL, sfpuRoots === 'exact' ? layout.RECIPROCAL_EXACT : layout.RECIPROCAL_2024],
+    [layout.ATTENTION_SCORE_SCALE, isScaleInside ? 0 : float32Bits(hostScalar(scale, config))],
+    [layout.ATTENTION_WEIGHT_SCALE, float32Bits(insideScale)],
+    [layout.ATTENTION_DECAY_SCALE, float32Bits(cutsDecayScale ? truncateToBf16(insideScale) : insideScale)],
+  ];
+}
+
+function writeFields(words: Int32Array, fields: Fields): void {
+  for (const [offset, value] of fields) words[offset / 4] = value;
+}
+
+interface Shares {
+  /** Positions of a unit: a power of two, so that units never reach across a chunk's end. */
+  readonly unitRows: number;
+  readonly unitHeads: number;
+  readonly units: number;
+}
+
+/** As many query rows to a unit as share keys and values well, but two units for each thread where heads can be shared out. */
+function shareOut(shape: AttentionShape, chunk: number, rows: number, firstPosition: number, threads: number): Shares {
+  const { queryHeads, keyValueHeads, headDim } = shape;
+  const group = queryHeads / keyValueHeads;
+  const unitRowsMost = unitRowsMax(headDim, chunk);
+  let unitHeads = Math.min(group, unitRowsMost);
+  const unitRows = 2 ** Math.floor(Math.log2(unitRowsMost / unitHeads));
+  const blocks = Math.floor((firstPosition + rows - 1) / unitRows) - Math.floor(firstPosition / unitRows) + 1;
+  const parts = Math.ceil((2 * threads) / (blocks * keyValueHeads));
+  unitHeads = Math.min(unitHeads, Math.ceil(group / parts));
+  return { unitRows, unitHeads, units: blocks * keyValueHeads * Math.ceil(group / unitHeads) };
+}

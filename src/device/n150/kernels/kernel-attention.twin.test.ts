@@ -1,0 +1,181 @@
+// The kernel of attention against its plain twin: positions around chunks' ends, heads of every size, every knob, on
+// ordinary and on hostile operands, as a batch and one by one.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { float32Bits } from '../../../numerics/float-bits.ts';
+import type { AttentionShape, LayerAttention } from '../attention-engine.ts';
+import { parseDeviceOptions } from '../device-options.ts';
+import { MATH_FIDELITIES } from '../matmul-engine.ts';
+import { createPlainAttention } from '../ops/plain-attention.ts';
+import { createKernelMatmulEngine } from './kernel-matmul-engine.ts';
+import { bf16Operands, type OperandKind } from './operands.fixture.ts';
+
+type KernelEngine = Awaited<ReturnType<typeof createKernelMatmulEngine>>;
+
+const engines: KernelEngine[] = [];
+let engine: KernelEngine;
+
+beforeAll(async () => {
+  for (const threads of [1, 2, 3]) engines.push(await createKernelMatmulEngine({ threads }));
+  engine = engines[1]!;
+});
+afterAll(() => Promise.all(engines.map((each) => each.close())));
+
+const SMALL: AttentionShape = { queryHeads: 4, keyValueHeads: 2, headDim: 32 };
+
+interface Operands {
+  readonly queries: Float32Array;
+  readonly keys: Float32Array;
+  readonly values: Float32Array;
+}
+
+/** Queries and values of a kind; keys half as large as queries, so that scores spread over a few binades. */
+function operandsOf(
+  { queryHeads, keyValueHeads, headDim }: AttentionShape,
+  positions: number,
+  kind: OperandKind,
+): Operands {
+  const row = keyValueHeads * headDim;
+  return {
+    queries: bf16Operands(positions * queryHeads * headDim, kind, 11),
+    keys: bf16Operands(positions * row, kind, 12).map((value) => value / 2),
+    values: bf16Operands(positions * row, kind, 13),
+  };
+}
+
+function kernelOf(shape: AttentionShape, options: string, on: KernelEngine = engine): LayerAttention {
+  const kernel = on.openAttention(shape, parseDeviceOptions(options));
+  if (kernel === undefined) throw new Error(`the kernel does not take on ${options}`);
+  return kernel;
+}
+
+function fill(
+  attention: LayerAttention,
+  shape: AttentionShape,
+  { keys, values }: Operands,
+  from: number,
+  to: number,
+): void {
+  const row = shape.keyValueHeads * shape.headDim;
+  for (let position = from; position < to; position++) {
+    attention.write(position, keys, position * row, values, position * row);
+  }
+}
+
+/** Rows of the last positions of a sequence, computed at once. */
+function attendLast(
+  attention: LayerAttention,
+  shape: AttentionShape,
+  operands: Operands,
+  first: number,
+  rows: number,
+): Float32Array {
+  const width = shape.queryHeads * shape.headDim;
+  return attention.attend(operands.queries.subarray(first * width), width, rows, first);
+}
+
+function expectSameBits(actual: Float32Array, golden: Float32Array, label: string): void {
+  expect(actual.length).toBe(golden.length);
+  for (let i = 0; i < golden.length; i++) {
+    if (float32Bits(actual[i]!) === float32Bits(golden[i]!)) continue;
+    const bits = (value: number): string => float32Bits(value).toString(16);
+    expect.fail(`${label}: element ${i} is ${bits(actual[i]!)}, twin ${bits(golden[i]!)}`);
+  }
+}
+
+interface Case {
+  readonly shape: AttentionShape;
+  readonly options: string;
+  readonly operands: Operands;
+  /** Positions of the sequence, and of its last rows that are compared. */
+  readonly positions: number;
+  readonly rows: number;
+  readonly on?: KernelEngine;
+}
+
+function compare({ shape, options, operands, positions, rows, on }: Case): void {
+  const plain = createPlainAttention(shape, parseDeviceOptions(options));
+  const kernel = kernelOf(shape, options, on);
+  fill(plain, shape, operands, 0, positions);
+  fill(kernel, shape, operands, 0, positions);
+  const golden = attendLast(plain, shape, operands, positions - rows, rows);
+  const actual = attendLast(kernel, shape, operands, positions - rows, rows);
+  kernel.release();
+  expectSameBits(actual, golden, JSON.stringify({ ...shape, options, positions, rows }));
+}
+
+const DEMO = 'tier=fast';
+const TTNN = 'recipe=ttnn-0.81,tier=fast';
+const FLOAT = 'tier=fp32';
+
+describe.each([DEMO, TTNN, FLOAT])('the attention kernel with %s', (options) => {
+  it('equals the twin around the ends of chunks', () => {
+    const operands = operandsOf(SMALL, 1101, 'plain');
+    for (const position of [0, 1, 2, 30, 31, 32, 33, 63, 64, 511, 512, 513, 544, 1023, 1024, 1100]) {
+      compare({ shape: SMALL, options, operands, positions: position + 1, rows: 1 });
+    }
+  });
+
+  it('equals the twin for every number of rows at once', () => {
+    const operands = operandsOf(SMALL, 110, 'plain');
+    for (let rows = 1; rows <= 70; rows += rows < 9 ? 1 : 20) {
+      compare({ shape: SMALL, options, operands, positions: 110, rows });
+    }
+  });
+
+  it.each([
+    { queryHeads: 4, keyValueHeads: 2, headDim: 16 },
+    { queryHeads: 2, keyValueHeads: 1, headDim: 20 },
+    { queryHeads: 9, keyValueHeads: 3, headDim: 64 },
+    { queryHeads: 7, keyValueHeads: 1, headDim: 48 },
+    { queryHeads: 28, keyValueHeads: 4, headDim: 128 },
+    { queryHeads: 40, keyValueHeads: 1, headDim: 32 },
+    { queryHeads: 2, keyValueHeads: 2, headDim: 256 },
+  ])('equals the twin for $queryHeads heads on $keyValueHeads of $headDim', (shape) => {
+    const operands = operandsOf(shape, 75, 'plain');
+    compare({ shape, options, operands, positions: 75, rows: 14 });
+  });
+
+  it.each(['plain', 'sparse', 'aligned', 'wide'] as const)('equals the twin on %s operands', (kind) => {
+    compare({ shape: SMALL, options, operands: operandsOf(SMALL, 150, kind), positions: 150, rows: 60 });
+  });
+
+  it('gives the same bits on one, two and three threads', () => {
+    const operands = operandsOf(SMALL, 300, 'plain');
+    for (const on of engines) compare({ shape: SMALL, options, operands, positions: 300, rows: 40, on });
+  });
+
+  it('gives the same bits in batches and one by one, whatever is written behind', () => {
+    const operands = operandsOf(SMALL, 140, 'plain');
+    const kernel = kernelOf(SMALL, options);
+    const width = SMALL.queryHeads * SMALL.headDim;
+    const single = new Float32Array(140 * width);
+    for (let position = 0; position < 140; position++) {
+      fill(kernel, SMALL, operands, position, position + 1);
+      single.set(attendLast(kernel, SMALL, operands, position, 1), position * width);
+    }
+    expectSameBits(attendLast(kernel, SMALL, operands, 0, 140), single, 'all at once');
+    expectSameBits(attendLast(kernel, SMALL, operands, 37, 50), single.slice(37 * width, 87 * width), 'in the middle');
+    kernel.release();
+  });
+});
+
+const KNOBS = [
+  ...MATH_FIDELITIES.map((fidelity) => `sdpaFidelity=${fidelity}`),
+  ...['fastApprox', 'accurate2024', 'ttnn2026', 'exact'].map((exp) => `sdpaExp=${exp}`),
+  ...['sdpaMerge=oneCore', 'gridRows=1', 'sdpaChunk=64', 'sdpaChunk=128', 'sdpaChunk=4096'],
+  ...['eltwiseRounding=rtne', 'scaleBits=bf16Nearest', 'scaleBits=fp32', 'sfpuRoots=exact', 'sfpuRoots=2024'],
+  ...['kvFormat=BF16', 'bfp8PackDoubleRound=false'],
+];
+
+describe.each([DEMO, TTNN, FLOAT])('every knob of attention with %s', (recipe) => {
+  it.each(KNOBS)('%s', (knob) => {
+    const operands = operandsOf(SMALL, 140, 'plain');
+    compare({ shape: SMALL, options: `${recipe},${knob}`, operands, positions: 140, rows: 50 });
+  });
+});
+
+describe('tier exact', () => {
+  it('is left to the twin', () => {
+    expect(engine.openAttention(SMALL, parseDeviceOptions('tier=exact'))).toBeUndefined();
+  });
+});
