@@ -13,7 +13,7 @@ import { createProgress } from '../report/progress.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../run/plan.ts';
 import { addWeightOptions } from './case-options.ts';
 import { demoWeights } from './demo-weights.ts';
-import { onInterrupt } from './interrupt.ts';
+import { onInterrupt, packingUntil } from './interrupt.ts';
 import { oneOf, wholeNumber } from './option-values.ts';
 import { packageFile } from './package-root.ts';
 
@@ -77,11 +77,11 @@ async function demo(options: DemoOptions): Promise<void> {
   if (out !== undefined) requireWritable(out, options.force === true);
   const progress = createProgress(process.stderr);
   const device = demoDevice(options.device, process.env);
-  const plan = planOf(options, device, (ready, total) => progress.packing(ready, total));
+  const interrupt = onInterrupt('stopping after this token; what was generated is kept');
+  const plan = planOf(options, device, packingUntil(interrupt.signal, progress));
   const { promptIds, eosTokenIds, prompt } = plan;
   const batches = Number(options.batches);
   const isFastPrefill = options.fastPrefill === true;
-  const interrupt = onInterrupt('stopping after this token; what was generated is kept');
   const finished: DemoBatch[] = [];
   let source: LogitsSource | undefined;
   try {

@@ -1,4 +1,6 @@
 // Ctrl-C: the first one stops cleanly, the second one at once.
+import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
+import type { RunProgress } from '../report/progress.ts';
 
 export interface Interrupt {
   readonly signal: AbortSignal;
@@ -21,5 +23,13 @@ export function onInterrupt(message: string): Interrupt {
       process.off('SIGINT', stop);
       process.off('SIGTERM', stop);
     },
+  };
+}
+
+/** Shows the packing of weights, and ends it after the layer under way when the user stops. */
+export function packingUntil(signal: AbortSignal, progress: RunProgress): PackingProgress {
+  return (ready, total) => {
+    signal.throwIfAborted();
+    progress.packing(ready, total);
   };
 }

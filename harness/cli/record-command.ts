@@ -10,7 +10,7 @@ import { tokensPlannedMax } from '../run/plan.ts';
 import { recordPrompts } from '../run/record-prompts.ts';
 import { allTaps } from '../run/taps.ts';
 import { addCaseOptions, type CaseCommandOptions, casesOf, limitsOf } from './case-options.ts';
-import { onInterrupt } from './interrupt.ts';
+import { onInterrupt, packingUntil } from './interrupt.ts';
 import { oneOf } from './option-values.ts';
 import { packageFile } from './package-root.ts';
 
@@ -48,9 +48,12 @@ async function record(options: RecordOptions): Promise<void> {
       hint: 'give another --out, or replace it with --force.',
     });
   }
+  const interrupt = onInterrupt('stopping; no file is left');
+  const progress = createProgress(process.stderr);
   const [runCase, ...others] = casesOf(
     { ...options, weights: options.weights ?? [packageFile('fixtures/tiny-qwen2')] },
     options.taps,
+    packingUntil(interrupt.signal, progress),
   );
   if (runCase === undefined || others.length > 0) {
     throw new UsageError('a recording is of one checkpoint.', {
@@ -61,8 +64,6 @@ async function record(options: RecordOptions): Promise<void> {
   requireKnownTaps(options.taps ?? [], allTaps(runCase.layers));
   const { prompts, eosTokenIds } = runCase;
   const limits = limitsOf(options);
-  const interrupt = onInterrupt('stopping; no file is left');
-  const progress = createProgress(process.stderr);
   progress.start(prompts.reduce((sum, prompt) => sum + tokensPlannedMax(prompt, limits), 0));
   let source: LogitsSource | undefined;
   try {

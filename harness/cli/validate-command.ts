@@ -17,7 +17,7 @@ import { formatRunRecord } from '../run/run-record.ts';
 import { describePlan, type RunPlan } from '../run/run-validate.ts';
 import { writeRun } from '../run/write-run.ts';
 import { addCaseOptions, type CaseCommandOptions, casesOf, limitsOf } from './case-options.ts';
-import { onInterrupt } from './interrupt.ts';
+import { onInterrupt, packingUntil } from './interrupt.ts';
 import { correlation, oneOf } from './option-values.ts';
 import { gitSha, packageVersion } from './package-root.ts';
 
@@ -62,39 +62,48 @@ export function validateCommand(): Command {
 async function validate(options: ValidateOptions): Promise<void> {
   const startedAt = new Date();
   const progress = createProgress(process.stderr);
-  const plan = planOf(options, progress);
-  const folder =
-    options.resume === undefined
-      ? RunFolder.create(options.out, startedAt, describePlan(plan))
-      : RunFolder.resume(findRunFolder(options.resume, options.out), describePlan(plan));
   const interrupt = onInterrupt('stopping after this token; what was judged is kept');
-  progress.start(
-    plan.cases
-      .flatMap(({ prompts }) => prompts)
-      .reduce((sum, prompt) => sum + tokensPlannedMax(prompt, plan.limits), 0),
-  );
-  let judged = 0;
   try {
-    const { run, records, failure } = await writeRun(plan, {
-      folder,
-      startedAt,
-      tool: { name: 'qwen-pcc', version: packageVersion(), gitSha: gitSha() },
-      command: repeatableCommand(process.argv.slice(2)),
-      signal: interrupt.signal,
-      onToken: ({ variant, prompt }) => progress.advance(variant, prompt, ++judged),
-    });
-    progress.close();
-    const shown = { chalk: createChalk(process.env), folder: path.relative('.', folder.folder) || '.' };
-    process.stdout.write(options.json === true ? formatRunRecord(run) : terminalSummary(run, records, shown));
-    process.exitCode = run.exitCode;
-    if (failure !== undefined) throw failure;
+    await judge(options, startedAt, progress, interrupt.signal);
   } finally {
     progress.close();
     interrupt.release();
   }
 }
 
-function planOf(options: ValidateOptions, progress: RunProgress): RunPlan {
+async function judge(
+  options: ValidateOptions,
+  startedAt: Date,
+  progress: RunProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  const plan = planOf(options, progress, signal);
+  const folder =
+    options.resume === undefined
+      ? RunFolder.create(options.out, startedAt, describePlan(plan))
+      : RunFolder.resume(findRunFolder(options.resume, options.out), describePlan(plan));
+  progress.start(
+    plan.cases
+      .flatMap(({ prompts }) => prompts)
+      .reduce((sum, prompt) => sum + tokensPlannedMax(prompt, plan.limits), 0),
+  );
+  let judged = 0;
+  const { run, records, failure } = await writeRun(plan, {
+    folder,
+    startedAt,
+    tool: { name: 'qwen-pcc', version: packageVersion(), gitSha: gitSha() },
+    command: repeatableCommand(process.argv.slice(2)),
+    signal,
+    onToken: ({ variant, prompt }) => progress.advance(variant, prompt, ++judged),
+  });
+  progress.close();
+  const shown = { chalk: createChalk(process.env), folder: path.relative('.', folder.folder) || '.' };
+  process.stdout.write(options.json === true ? formatRunRecord(run) : terminalSummary(run, records, shown));
+  process.exitCode = run.exitCode;
+  if (failure !== undefined) throw failure;
+}
+
+function planOf(options: ValidateOptions, progress: RunProgress, signal: AbortSignal): RunPlan {
   const { threshold, semantics, mode, device, reference } = options;
   if (mode === 'free' && (device.startsWith('capture') || reference.startsWith('golden'))) {
     throw new UsageError('a recording cannot run free: it has rows only for the tokens that were recorded.', {
@@ -103,7 +112,7 @@ function planOf(options: ValidateOptions, progress: RunProgress): RunPlan {
     });
   }
   return {
-    cases: casesOf(options, undefined, (ready, total) => progress.packing(ready, total)),
+    cases: casesOf(options, undefined, packingUntil(signal, progress)),
     limits: limitsOf(options),
     mode: mode === 'free' ? 'freeRunning' : 'teacherForced',
     judge: { semantics, pccMinimum: threshold, rules: defaultRules({ pccMinimum: threshold }) },

@@ -39,7 +39,7 @@ export interface DeviceWeights {
   release(): Promise<void>;
 }
 
-/** Told after each packed layer or slice of the lm_head; the last call has packed = total. */
+/** Told after each packed layer or slice of the lm_head; the last call has packed = total. What it throws ends the packing. */
 export type PackingProgress = (packed: number, total: number) => void;
 
 export interface WeightOptions {
