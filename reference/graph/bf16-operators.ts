@@ -35,7 +35,7 @@ export const BF16_OPERATORS: Operators = {
       return round(builder, builder.node(sign, [along, across]));
     };
     const turned = builder.node('Concat', [turn(low!, high!, 'Sub'), turn(high!, low!, 'Add')], { axis: -1 });
-    return builder.node('Reshape', [turned, builder.int64([-1, heads * headDim])]);
+    return perPosition(builder, turned, heads * headDim);
   },
 
   attention,
@@ -81,10 +81,18 @@ function attention(
   const mixed = round(builder, builder.node('Div', [weighted, sum]));
   const positionsFirst = builder.node('Transpose', [mixed], { perm: [2, 0, 1, 3] });
   return {
-    mixed: builder.node('Reshape', [positionsFirst, builder.int64([-1, queryHeads * headDim])]),
+    mixed: perPosition(builder, positionsFirst, queryHeads * headDim),
     presentKeys,
     presentValues,
   };
+}
+
+/**
+ * [P, width]. The runtime would not know that the first axis is P again, nor of anything computed from it: then no
+ * buffer matches another, and planning a session of 28 layers takes half a minute.
+ */
+function perPosition(builder: GraphBuilder, value: Value, width: number): Value {
+  return builder.declare(builder.node('Reshape', [value, builder.int64([-1, width])]), 'FLOAT', ['P', width]);
 }
 
 /** [P, S], true where the key's position is not after the query's. */
