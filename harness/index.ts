@@ -59,10 +59,11 @@ export { type Correlation, PCC_SEMANTICS, type PccSemantics, type RowMetrics } f
 export { parseDeviceSpec, parseReferenceSpec } from './run/device-spec.ts';
 export { runFree } from './run/free-running.ts';
 export { runRecordJsonSchema, tokenRecordJsonSchema, validateRunFolder } from './run/json-schema.ts';
-export { type RowPair, runLockstep, type SequenceOutcome, type SequenceRequest } from './run/lockstep.ts';
+export { runLockstep } from './run/lockstep.ts';
 export { type CaseOptions, openCases } from './run/open-cases.ts';
 export { RunFolder } from './run/run-folder.ts';
 export type { RunRecord } from './run/run-record.ts';
 export { describePlan, type RunCase, type RunPlan } from './run/run-validate.ts';
+export type { RowPair, SequenceOutcome, SequenceRequest } from './run/sequence.ts';
 export type { TokenRecord } from './run/token-record.ts';
 export { type WriteRunOptions, type WrittenRun, writeRun } from './run/write-run.ts';

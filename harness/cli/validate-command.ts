@@ -95,6 +95,7 @@ async function judge(
     command: repeatableCommand(process.argv.slice(2)),
     signal,
     onToken: ({ variant, prompt }) => progress.advance(variant, prompt, ++judged),
+    onStage: (variant, prompt, stage) => progress.stage(variant, prompt, stage),
   });
   progress.close();
   const shown = { chalk: createChalk(process.env), folder: path.relative('.', folder.folder) || '.' };

@@ -1,6 +1,6 @@
 // Facts about the demo's loop: what is fed, when it stops, and that batches share nothing.
 import { describe, expect, it } from 'vitest';
-import { argmax, CHUNK_POSITIONS } from '../run/lockstep.ts';
+import { argmax, CHUNK_POSITIONS } from '../run/sequence.ts';
 import { ToySource } from '../run/toy-source.ts';
 import { type DemoRequest, runDemo } from './run-demo.ts';
 

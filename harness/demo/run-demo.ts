@@ -4,7 +4,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
 import { DeviceError } from '../../src/errors.ts';
-import { argmax, CHUNK_POSITIONS } from '../run/lockstep.ts';
+import { argmax, CHUNK_POSITIONS } from '../run/sequence.ts';
 import { blame, isAbort, requireContext, requireRowCount } from '../run/sides.ts';
 
 export interface DemoRequest {

@@ -1,7 +1,7 @@
 // Facts about free running: equal sides never part, and nothing is compared after they do.
 import { describe, expect, it } from 'vitest';
 import { runFree } from './free-running.ts';
-import type { SequenceRequest } from './lockstep.ts';
+import type { SequenceRequest } from './sequence.ts';
 import { ToySource } from './toy-source.ts';
 
 const request: SequenceRequest = {

@@ -9,7 +9,7 @@ import {
   type SequenceOutcome,
   type SequenceRequest,
   type StopReason,
-} from './lockstep.ts';
+} from './sequence.ts';
 import { blame, requireContext, requireRowCount, requireSameVocabulary } from './sides.ts';
 
 export interface FreeOutcome extends SequenceOutcome {

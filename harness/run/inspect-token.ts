@@ -3,8 +3,8 @@ import type { LogitsRow, LogitsSource, TapName } from '../../src/device/logits-s
 import { ComparisonInvalidError } from '../../src/errors.ts';
 import { compareTap } from '../metrics/pcc.ts';
 import type { Pair } from '../metrics/row-metrics.ts';
-import { CHUNK_POSITIONS } from './lockstep.ts';
 import type { RunCase } from './run-validate.ts';
+import { CHUNK_POSITIONS } from './sequence.ts';
 import { blame, requireContext, requireRowCount } from './sides.ts';
 
 export interface TapComparison {

@@ -1,7 +1,8 @@
 // Facts about teacher forcing: same tokens on both sides, bounded look-ahead, and nothing compared across contexts.
 import { describe, expect, it } from 'vitest';
 import { DeviceError } from '../../src/errors.ts';
-import { argmax, type RowPair, runLockstep, type SequenceRequest } from './lockstep.ts';
+import { runLockstep } from './lockstep.ts';
+import { argmax, type RowPair, type SequenceRequest } from './sequence.ts';
 import { ToySource } from './toy-source.ts';
 
 const request: SequenceRequest = {
@@ -96,6 +97,29 @@ describe('runLockstep', () => {
     expect([...outcome.tokenIds.subarray(10)]).toEqual([...continuationIds]);
     expect(outcome).toMatchObject({ newTokens: 5, stopReason: 'continuation-end' });
     expect(pairs.map(({ step }) => step)).toEqual([...new Array(10).fill(null), 0, 1, 2, 3, 4]);
+  });
+
+  it('tells which side works on which positions, and the layers of a device that counts them', async () => {
+    const device = new ToySource(50);
+    const feed = device.feed.bind(device);
+    device.feed = (ids, want, onRow) => {
+      want.onLayer?.(1, 2);
+      return feed(ids, want, onRow);
+    };
+    const stages: unknown[] = [];
+    await pairsOf(new ToySource(50), device, { maxNewTokens: 0, onStage: (stage) => stages.push(stage) });
+    const [first, second, third, ...rest] = stages;
+    expect([first, second, third]).toEqual([
+      { side: 'reference', firstPosition: 0, lastPosition: 3 },
+      { side: 'device', firstPosition: 0, lastPosition: 3 },
+      { side: 'device', firstPosition: 0, lastPosition: 3, layers: { done: 1, total: 2 } },
+    ]);
+    expect(rest.at(-1)).toEqual({
+      side: 'device',
+      firstPosition: 8,
+      lastPosition: 9,
+      layers: { done: 1, total: 2 },
+    });
   });
 
   it('cuts a forced continuation at the longest sequence', async () => {

@@ -1,63 +1,19 @@
 // Teacher forcing: feeds reference and device the same tokens, chunk by chunk, and hands out each pair of rows at once.
-
-import type { FeedRequest, LogitsRow, LogitsSource, TapName } from '../../src/device/logits-source.ts';
+import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { ReferenceFaultError } from '../../src/errors.ts';
+import { GoldenChunk } from './golden-chunk.ts';
+import {
+  argmax,
+  CHUNK_POSITIONS,
+  decodeStep,
+  feedRequest,
+  knownIds,
+  type PairSink,
+  type SequenceOutcome,
+  type SequenceRequest,
+  type StopReason,
+} from './sequence.ts';
 import { blame, requireContext, requireRowCount, requireSameVocabulary } from './sides.ts';
-
-/**
- * Positions whose golden rows wait for the device: 256 rows of 152,064 float32 are 156 MB. Each side that streams its weights
- * reads them once a chunk, so a longer one saves time where that costs the most.
- */
-export const CHUNK_POSITIONS = 256;
-
-/** What is to be fed; the same for teacher forcing and free running. */
-export interface SequenceRequest {
-  /** Name of the prompt, for messages. */
-  readonly prompt: string;
-  /** [P] token ids, P >= 1. */
-  readonly promptIds: Int32Array;
-  /** Token ids forced after the prompt; without them the reference's greedy token is fed. */
-  readonly continuationIds?: Int32Array;
-  /** Most greedy tokens fed after the prompt; a forced continuation is fed whole. */
-  readonly maxNewTokens: number;
-  /** Most positions fed in all. */
-  readonly maxSeqLen: number;
-  /** A greedy token among these ends the continuation and is not fed. */
-  readonly eosTokenIds: readonly number[];
-  /** Taps delivered with each pair; both sides must know them. */
-  readonly taps?: readonly TapName[];
-  /** Most positions fed at once; CHUNK_POSITIONS if absent. */
-  readonly chunkPositions?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** Golden and actual logits of one position, same context on both sides; valid until the sink's promise settles. */
-export interface RowPair {
-  /** Position in the whole sequence, 0-based. */
-  readonly position: number;
-  /** Decode step, 0-based; null in prefill. */
-  readonly step: number | null;
-  /** Token consumed at this position by both sides. */
-  readonly tokenId: number;
-  /** Token that the text has at the next position, if it is known already. */
-  readonly nextTokenId: number | undefined;
-  readonly golden: LogitsRow;
-  readonly actual: LogitsRow;
-  /** Milliseconds from the row before (or the feed's start) to this row, per side; the first row of a prefill has most of it. */
-  readonly ms: { readonly golden: number; readonly actual: number };
-}
-
-export type PairSink = (pair: RowPair) => void | Promise<void>;
-
-export type StopReason = 'eos' | 'max-new-tokens' | 'max-seq-len' | 'continuation-end';
-
-export interface SequenceOutcome {
-  /** Every token fed, prompt first. */
-  readonly tokenIds: Int32Array;
-  /** Tokens fed after the prompt. */
-  readonly newTokens: number;
-  readonly stopReason: StopReason;
-}
 
 /**
  * Runs one prompt under teacher forcing.
@@ -111,51 +67,6 @@ export async function runLockstep(
   return { tokenIds: Int32Array.from(fedIds), newTokens, stopReason: next.stopReason ?? 'max-new-tokens' };
 }
 
-/** Index of the largest value, the lowest index among equals; NaN is never the largest. -1 for a row without numbers. */
-export function argmax(row: Float32Array): number {
-  let best = -1;
-  let bestValue = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < row.length; i++) {
-    if (row[i]! > bestValue) {
-      bestValue = row[i]!;
-      best = i;
-    }
-  }
-  return best;
-}
-
-/** 0-based count of positions after the prompt; null in the prompt. */
-export function decodeStep(position: number, request: SequenceRequest): number | null {
-  return position < request.promptIds.length ? null : position - request.promptIds.length;
-}
-
-/** What every feed of a sequence asks for. */
-export function feedRequest({
-  promptIds,
-  taps,
-  signal,
-}: Pick<SequenceRequest, 'promptIds' | 'taps' | 'signal'>): FeedRequest {
-  return {
-    rows: 'all',
-    promptLength: promptIds.length,
-    ...(taps === undefined ? {} : { taps }),
-    ...(signal === undefined ? {} : { signal }),
-  };
-}
-
-/** Tokens that need no choice: the prompt and a forced continuation, as far as the sequence may go. */
-export function knownIds({
-  promptIds,
-  continuationIds,
-  maxSeqLen,
-}: Pick<SequenceRequest, 'promptIds' | 'continuationIds' | 'maxSeqLen'>): Int32Array {
-  if (continuationIds === undefined) return promptIds;
-  const ids = new Int32Array(Math.min(promptIds.length + continuationIds.length, maxSeqLen));
-  ids.set(promptIds);
-  ids.set(continuationIds.subarray(0, ids.length - promptIds.length), promptIds.length);
-  return ids;
-}
-
 interface NextToken {
   readonly tokenId: number | undefined;
   readonly stopReason: StopReason | undefined;
@@ -189,6 +100,7 @@ async function referenceRows(
   request: SequenceRequest,
 ): Promise<void> {
   const before = chunk.length;
+  request.onStage?.({ side: 'reference', firstPosition, lastPosition: firstPosition + ids.length - 1 });
   let since = performance.now();
   await blame('reference', () =>
     reference.feed(ids, feedRequest(request), (row) => {
@@ -209,13 +121,27 @@ async function deviceChunk(
   onPair: PairSink,
 ): Promise<void> {
   const ids = Int32Array.from(chunk.rows, (row) => row.tokenId);
+  const stage = {
+    side: 'device',
+    firstPosition: chunk.rows[0]!.position,
+    lastPosition: chunk.last().position,
+  } as const;
+  const { onStage } = request;
+  onStage?.(stage);
+  const want =
+    onStage === undefined
+      ? feedRequest(request)
+      : {
+          ...feedRequest(request),
+          onLayer: (done: number, total: number): void => onStage({ ...stage, layers: { done, total } }),
+        };
   let i = 0;
   let since = performance.now();
   // What the sink throws is not the device's fault; it is kept aside and thrown as it was.
   let sinkError: { readonly error: unknown } | undefined;
   try {
     await blame('device', () =>
-      device.feed(ids, feedRequest(request), async (actual) => {
+      device.feed(ids, want, async (actual) => {
         const actualMs = performance.now() - since;
         const golden = chunk.rows[i];
         if (golden === undefined) requireRowCount('actual', i + 1, ids.length, request.prompt);
@@ -246,45 +172,4 @@ async function deviceChunk(
     throw sinkError === undefined ? error : sinkError.error;
   }
   requireRowCount('actual', i, ids.length, request.prompt);
-}
-
-/** Golden rows of the positions that the device has not seen yet; one buffer [capacity, V], reused. */
-class GoldenChunk {
-  readonly capacity: number;
-  readonly rows: LogitsRow[] = [];
-  readonly milliseconds: number[] = [];
-  private readonly buffer: Float32Array;
-  private readonly vocabSize: number;
-
-  constructor(capacity: number, vocabSize: number) {
-    this.capacity = capacity;
-    this.vocabSize = vocabSize;
-    this.buffer = new Float32Array(capacity * vocabSize);
-  }
-
-  get length(): number {
-    return this.rows.length;
-  }
-
-  get isFull(): boolean {
-    return this.rows.length === this.capacity;
-  }
-
-  push(row: LogitsRow, milliseconds: number): void {
-    const start = this.rows.length * this.vocabSize;
-    const logits = this.buffer.subarray(start, start + this.vocabSize);
-    logits.set(row.logits);
-    const taps = new Map([...row.taps].map(([name, values]) => [name, values.slice()] as const));
-    this.rows.push({ position: row.position, tokenId: row.tokenId, logits, taps });
-    this.milliseconds.push(milliseconds);
-  }
-
-  last(): LogitsRow {
-    return this.rows[this.rows.length - 1]!;
-  }
-
-  clear(): void {
-    this.rows.length = 0;
-    this.milliseconds.length = 0;
-  }
 }

@@ -1,12 +1,13 @@
 // A run's work: every case in lockstep, every token judged and appended at once; what stops it is handed back, not lost.
 import type { LogitsSource, SourceInfo } from '../../src/device/logits-source.ts';
 import { runFree } from './free-running.ts';
-import { type RowPair, runLockstep, type SequenceRequest } from './lockstep.ts';
+import { runLockstep } from './lockstep.ts';
 import { type PlannedCase, type PlannedPrompt, type SequenceLimits, tokensPlannedMax } from './plan.ts';
 import { ResumedRecords } from './resumed-records.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { DecodingMode, PromptRecord } from './run-record.ts';
 import { type RunUsage, UsageMeter } from './run-usage.ts';
+import type { RowPair, SequenceRequest, Stage } from './sequence.ts';
 import { blame } from './sides.ts';
 import { type JudgeSettings, TokenJudge } from './token-judge.ts';
 import type { TokenRecord } from './token-record.ts';
@@ -42,6 +43,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Called after each token that was judged or that a resumed run brings along. */
   readonly onToken?: (record: TokenRecord) => void;
+  /** Called when a side begins a chunk of a prompt, and after layers of it. */
+  readonly onStage?: (variant: string, prompt: string, stage: Stage) => void;
 }
 
 /** A case as far as it was run. */
@@ -175,7 +178,7 @@ class Run {
     prompts: PromptRecord[],
   ): Promise<void> {
     const { limits, mode } = this.plan;
-    const { signal } = this.options;
+    const { signal, onStage } = this.options;
     judge.startPrompt(prompt.name, prompt.promptIds.length);
     const request: SequenceRequest = {
       prompt: prompt.name,
@@ -184,6 +187,7 @@ class Run {
       ...limits,
       ...(prompt.continuationIds === undefined ? {} : { continuationIds: prompt.continuationIds }),
       ...(signal === undefined ? {} : { signal }),
+      ...(onStage === undefined ? {} : { onStage: (stage: Stage): void => onStage(runCase.name, prompt.name, stage) }),
     };
     const fed: number[] = [];
     // Stands in for a prompt that does not end: coverage then says what is missing.

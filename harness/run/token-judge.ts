@@ -9,7 +9,7 @@ import { RowComparer } from '../metrics/row-comparer.ts';
 import type { PccSemantics, RowMetrics } from '../metrics/row-metrics.ts';
 import { EMPTY_CONTEXT, extendContextHash } from './context-hash.ts';
 import { writeEvidence } from './evidence-file.ts';
-import type { RowPair } from './lockstep.ts';
+import type { RowPair } from './sequence.ts';
 import { phaseOfPosition, type TokenRecord } from './token-record.ts';
 
 /** What decides about every token; part of what a resumed run must share. */

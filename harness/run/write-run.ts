@@ -9,7 +9,7 @@ import { buildRunRecord } from './build-run-record.ts';
 import { describeEnvironment } from './environment.ts';
 import { RUN_FILE, type RunFolder } from './run-folder.ts';
 import { formatRunRecord, type RunRecord } from './run-record.ts';
-import { type RunPlan, runValidate } from './run-validate.ts';
+import { type RunOptions, type RunPlan, runValidate } from './run-validate.ts';
 import type { TokenRecord } from './token-record.ts';
 
 export interface WriteRunOptions {
@@ -20,6 +20,7 @@ export interface WriteRunOptions {
   readonly startedAt: Date;
   readonly signal?: AbortSignal;
   readonly onToken?: (record: TokenRecord) => void;
+  readonly onStage?: NonNullable<RunOptions['onStage']>;
 }
 
 export interface WrittenRun {

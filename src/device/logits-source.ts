@@ -44,6 +44,8 @@ export interface FeedRequest {
   readonly promptLength?: number;
   /** A source that works long may give up between two layers; the sequence is then good for `truncate(0)` only. */
   readonly signal?: AbortSignal;
+  /** Told by a source that works long, after each layer of a pass. */
+  readonly onLayer?: (done: number, layers: number) => void;
 }
 
 export interface LogitsSource {

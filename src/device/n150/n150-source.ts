@@ -11,6 +11,8 @@ import { loadDeviceWeights, type WeightOptions } from './device-weights.ts';
 /** Rows that pass through the layers together, so that streamed weights are read once for all of them; changes no bit. */
 const ROWS_PER_BATCH = 256;
 
+const LAYER_OUTPUT = /^layers\.(\d+)\.out$/;
+
 /** Logits made at once are at most this many values (256 MiB): all rows of a batch for Qwen2's 152,064 tokens. */
 const LOGITS_PER_BATCH = 1 << 26;
 
@@ -44,6 +46,8 @@ export async function createN150Source(
       const unwanted = unwantedRows(want.rows, batch.length, isLastBatch);
       const normed = await graph.run(batch, length, want.promptLength, unwanted, (tap, rows) => {
         want.signal?.throwIfAborted();
+        const layer = LAYER_OUTPUT.exec(tap)?.[1];
+        if (layer !== undefined) want.onLayer?.(Number(layer) + 1, weights.layerCount);
         if (wantedTaps.has(tap)) taps.set(tap, rows.slice());
       });
       const firstPosition = length + unwanted;
