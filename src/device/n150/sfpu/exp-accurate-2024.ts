@@ -11,7 +11,8 @@ const MAXIMUM_SQUARINGS = 8;
 export function expAccurate2024(x: number): number {
   let magnitude = Math.abs(x);
   let squarings = 0;
-  while (magnitude >= 1) {
+  // An infinite magnitude stays one: 128 halvings are enough for every other.
+  while (magnitude >= 1 && squarings < 128) {
     magnitude *= 0.5;
     squarings++;
   }

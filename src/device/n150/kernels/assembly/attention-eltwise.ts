@@ -131,20 +131,25 @@ function multiplyElements(a: v128, b: v128, phases: i32): v128 {
   return i32x4.replace_lane(product, 3, multiplyElement(i32x4.extract_lane(a, 3), i32x4.extract_lane(b, 3), phases));
 }
 
+// @ts-ignore: decorator
+@inline
+function rounded(result: v128, arithmetic: i32): v128 {
+  return arithmetic == ARITHMETIC_FLOAT32 ? result : roundToBf16TiesEven(result);
+}
+
 /** a + b of BF16 values (float32 in ARITHMETIC_FLOAT32). */
 // @ts-ignore: decorator
 @inline
 export function add(a: v128, b: v128, arithmetic: i32): v128 {
-  if (arithmetic == ARITHMETIC_HARDWARE) return addOnMatrixUnit(a, b);
-  const sum = f32x4.add(a, b);
-  return arithmetic == ARITHMETIC_FLOAT32 ? sum : roundToBf16TiesEven(sum);
+  return arithmetic == ARITHMETIC_HARDWARE ? addOnMatrixUnit(a, b) : rounded(f32x4.add(a, b), arithmetic);
 }
 
 /** a - b; otherwise as add. */
 // @ts-ignore: decorator
 @inline
 export function subtract(a: v128, b: v128, arithmetic: i32): v128 {
-  return add(a, f32x4.neg(b), arithmetic);
+  if (arithmetic == ARITHMETIC_HARDWARE) return addOnMatrixUnit(a, f32x4.neg(b));
+  return rounded(f32x4.sub(a, b), arithmetic);
 }
 
 /** a * b, a in SrcA and b in SrcB; `phases` is that of the math fidelity. */
