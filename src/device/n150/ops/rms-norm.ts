@@ -1,103 +1,33 @@
-// RMSNorm with a 32-bit Dst: the mean square by reduce instructions, then two products whose SrcB operand is cut.
-// Source: n150-numerics C.1 (sharded over cores). The interleaved kernel of ttnn 0.81 is rms-norm-2026.ts.
-// Exactness: the operand cuts are literal; sums inside a tile are float64 instead of 8-lane groups.
-import { roundToBf16TiesAway, roundToBf16TiesEven } from '../../../numerics/bf16.ts';
-import { float32Bits, float32FromBits } from '../../../numerics/float-bits.ts';
-import { truncateToTf32 } from '../../../numerics/tf32.ts';
-import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+// RMSNorm of a configuration: the sharded kernel of 2024, the interleaved one of ttnn 0.81, or without rounding.
+// Source: n150-numerics C.1 and section I.
+import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
 import type { NormSplit } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
 import type { VectorUnit } from '../sfpu/vector-unit.ts';
-import { hostScalar } from './host-scalars.ts';
+import { createRmsNorm2024 } from './rms-norm-2024.ts';
+import { createRmsNorm2024Fast } from './rms-norm-2024-fast.ts';
 import { rmsNorm2026 } from './rms-norm-2026.ts';
 
 /** One row [H] in from `rowStart`, one row [H] out; `gamma` [H] BF16. */
 export type RmsNorm = (row: Float32Array, rowStart: number, gamma: Float32Array, out: Float32Array) => void;
-
-/** Mean of the squares of a row of BF16 values, float32. */
-type MeanSquare = (row: Float32Array, rowStart: number) => number;
-
-/** SrcB keeps 7 significant bits in HiFi2 and LoFi: the low 17 bits of a float32 fall. */
-const CUT_TO_7_BITS = 0xfffe_0000;
-/** SrcA keeps 10 significant bits of a tf32: its last one never meets the multiplier. */
-const CUT_TO_10_BITS = 0xffff_c000;
-const CUT_TO_TF32 = 0xffff_e000;
-
-function cut(value: number, mask: number): number {
-  return float32FromBits(float32Bits(value) & mask);
-}
 
 /**
  * @param width - H, features of a row.
  * @returns out[i] = row[rowStart + i] / rms * gamma[i], BF16 (float32 in tier fp32); rows are not modified.
  */
 export function createRmsNorm(width: number, split: NormSplit, config: N150Config, vectorUnit: VectorUnit): RmsNorm {
-  if (config.tier === 'fp32') return exactNorm(width, config.rmsEps, Math.fround);
-  if (config.rmsExact) return exactNorm(width, config.rmsEps, (value) => roundToBf16TiesEven(Math.fround(value)));
+  if (config.tier === 'fp32') return unroundedNorm(width, config.rmsEps, Math.fround);
+  if (config.rmsExact) return unroundedNorm(width, config.rmsEps, (value) => roundToBf16TiesEven(Math.fround(value)));
   if (config.rmsLayout === 'interleaved') {
     const options = { fp32DestAcc: true, mathFidelity: config.normFidelity, epsilon: config.rmsEps };
     return (row, rowStart, gamma, out) =>
       out.set(rmsNorm2026(row.subarray(rowStart, rowStart + width), gamma, options));
   }
-
-  const cutsSrcB = config.normFidelity === 'LoFi' || config.normFidelity === 'HiFi2';
-  const srcBMask = cutsSrcB ? CUT_TO_7_BITS : CUT_TO_TF32;
-  const meanSquare = shardedMeanSquare(width, split, srcBMask, config);
-  const epsilon = hostScalar(config.rmsEps, config);
-
-  return (row, rowStart, gamma, out) => {
-    const inverse = cut(vectorUnit.reciprocalRoot(Math.fround(meanSquare(row, rowStart) + epsilon)), srcBMask);
-    for (let i = 0; i < width; i++) {
-      const scaled = cut(Math.fround(row[rowStart + i]! * inverse), CUT_TO_10_BITS);
-      out[i] = roundToBf16TiesAway(Math.fround(scaled * cut(gamma[i]!, srcBMask)));
-    }
-  };
+  const create = config.tier === 'exact' ? createRmsNorm2024 : createRmsNorm2024Fast;
+  return create(width, split, config, vectorUnit);
 }
 
-/**
- * Each core sums its tiles with the scaler 1 / its width (squares in SrcA, the running sum cut to tf32 after each tile);
- * the partials are then summed with the scaler 1 / cores, in stages where the grid has rows.
- */
-function shardedMeanSquare(width: number, split: NormSplit, srcBMask: number, config: N150Config): MeanSquare {
-  const { cores, tilesPerCore, firstStage } = split;
-  const coreScaler = hostScalar(cores / width, config);
-  const combineScaler = hostScalar(1 / cores, config);
-
-  const partialOfCore = (row: Float32Array, rowStart: number, core: number): number => {
-    const firstTile = core * tilesPerCore;
-    let sum = 0;
-    for (let tile = firstTile; tile < firstTile + tilesPerCore; tile++) {
-      const squares = sumOfTile(row, rowStart, tile, width, srcBMask);
-      sum = truncateToTf32(Math.fround(sum + squares * coreScaler));
-    }
-    return sum;
-  };
-  return (row, rowStart) => {
-    if (cores === 1) return partialOfCore(row, rowStart, 0);
-    let sum = 0;
-    for (let stage = 0; stage < cores; stage += firstStage) {
-      let stageSum = 0;
-      for (let core = stage; core < stage + firstStage; core++) {
-        stageSum += cut(partialOfCore(row, rowStart, core), CUT_TO_10_BITS);
-      }
-      sum += truncateToTf32(stageSum * combineScaler);
-    }
-    return truncateToTf32(sum);
-  };
-}
-
-/** Sum of x times x cut as SrcB, each square cut as SrcA, over one tile of 32 features. */
-function sumOfTile(row: Float32Array, rowStart: number, tile: number, width: number, srcBMask: number): number {
-  const end = Math.min((tile + 1) * TILE_SIDE, width);
-  let sum = 0;
-  for (let i = tile * TILE_SIDE; i < end; i++) {
-    const value = row[rowStart + i]!;
-    sum += cut(value * cut(value, srcBMask), CUT_TO_10_BITS);
-  }
-  return sum;
-}
-
-function exactNorm(width: number, epsilon: number, store: (value: number) => number): RmsNorm {
+function unroundedNorm(width: number, epsilon: number, store: (value: number) => number): RmsNorm {
   return (row, rowStart, gamma, out) => {
     let sum = 0;
     for (let i = 0; i < width; i++) sum += row[rowStart + i]! * row[rowStart + i]!;
