@@ -68,6 +68,14 @@ export const ATTENTION_SCORE_SCALE = 176;
 /** Float32: what differences are multiplied with inside the exponentials. */
 export const ATTENTION_WEIGHT_SCALE = 180;
 export const ATTENTION_DECAY_SCALE = 184;
+/** TIER_FLOAT or TIER_EXACT. */
+export const ATTENTION_TIER = 188;
+/** Whether tier exact sums weights by a matmul instead of a reduce. */
+export const ATTENTION_SUMS_BY_MATMUL = 192;
+
+/** What a unit of attention needs in tier exact: work area, and more of it for each query row. */
+export const ATTENTION_EXACT_BYTES = 28672;
+export const ATTENTION_EXACT_ROW_BYTES = 324;
 
 /** How attention adds: as the matrix unit, in float32 rounded to nearest even, or in float32. */
 export const ARITHMETIC_HARDWARE = 0;

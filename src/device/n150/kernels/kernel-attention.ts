@@ -7,27 +7,27 @@ import { TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
 import type { AttentionShape, LayerAttention } from '../attention-engine.ts';
 import { attentionCoresPerHead } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
+import type { MatmulTier } from '../matmul-engine.ts';
 import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
 import { hostScalar } from '../ops/host-scalars.ts';
 import * as layout from './job-layout.ts';
 import { createKernelKvCache, type KernelKvRegion } from './kernel-kv-cache.ts';
 import type { KernelPool } from './kernel-pool.ts';
 
-/**
- * Which combinations the kernel computes: all of the float tiers, as long as a unit of one head and position fits a
- * worker's scratch. Tier exact stays with the plain twin.
- */
+/** Which combinations the kernel computes: all whose units of one head and position fit a worker's scratch. */
 export function hasKernelAttention({ headDim }: AttentionShape, { tier, sdpaChunk }: N150Config): boolean {
-  return tier !== 'exact' && unitRowsMax(headDim, sdpaChunk) >= 1;
+  return unitRowsMax(headDim, sdpaChunk, tier) >= 1;
 }
 
 /** Query rows that share keys and values from the processor's cache; more of them gain nothing. */
 const UNIT_ROWS_MAX = 32;
 
 /** Query rows of a unit whose scratch holds four rows of D, one of scores and five numbers for each. */
-function unitRowsMax(headDim: number, chunk: number): number {
-  const rowBytes = 4 * (4 * tilesAcross(headDim) * TILE_SIDE + chunk + 5);
-  return Math.min(UNIT_ROWS_MAX, Math.floor(layout.SCRATCH_BYTES / rowBytes));
+function unitRowsMax(headDim: number, chunk: number, tier: MatmulTier): number {
+  const floats = 4 * tilesAcross(headDim) * TILE_SIDE + chunk + 5;
+  const [workBytes, workRowBytes] =
+    tier === 'exact' ? [layout.ATTENTION_EXACT_BYTES, layout.ATTENTION_EXACT_ROW_BYTES] : [0, 0];
+  return Math.min(UNIT_ROWS_MAX, Math.floor((layout.SCRATCH_BYTES - workBytes) / (4 * floats + workRowBytes)));
 }
 
 /** Multiplications below which waking the workers costs more than they save. */
@@ -48,10 +48,11 @@ export function createKernelAttention(pool: KernelPool, shape: AttentionShape, c
   const cuts = config.tier === 'fast';
   const masks = FAST_OPERAND_MASKS[config.sdpaFidelity];
   const cache = createKernelKvCache(pool, shape, config, cuts ? masks.in1 << 16 : -1);
+  const rowsMax = unitRowsMax(shape.headDim, config.sdpaChunk, config.tier);
   const knobs = knobFields(shape, config, cuts ? masks.in0 << 16 : -1);
 
   function run(region: KernelKvRegion, queries: number, out: number, rows: number, firstPosition: number): void {
-    const { unitRows, unitHeads, units } = shareOut(shape, config.sdpaChunk, rows, firstPosition, pool.threads);
+    const { unitRows, unitHeads, units } = shareOut(shape, rowsMax, rows, firstPosition, pool.threads);
     const { bank, capacity, keys, values } = region;
     writeFields(bank.heap.ints(layout.JOB_START, 64), [
       ...knobs,
@@ -108,6 +109,7 @@ function knobFields(shape: AttentionShape, config: N150Config, in0Mask: number):
     [layout.ATTENTION_HEAD_DIM, headDim],
     [layout.ATTENTION_QUERY_HEADS, queryHeads],
     [layout.ATTENTION_KEY_VALUE_HEADS, keyValueHeads],
+    [layout.ATTENTION_TIER, tier === 'exact' ? layout.TIER_EXACT : layout.TIER_FLOAT],
     [layout.ATTENTION_CHUNK, sdpaChunk],
     [layout.ATTENTION_CORES, sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads, config.gridRows)],
     [layout.ATTENTION_ARITHMETIC, isFloat32 ? layout.ARITHMETIC_FLOAT32 : roundedArithmetic],
@@ -115,6 +117,7 @@ function knobFields(shape: AttentionShape, config: N150Config, in0Mask: number):
     [layout.ATTENTION_IN0_MASK, in0Mask],
     // The sum of kernel 2026 is a matmul too.
     [layout.ATTENTION_SUM_MASK, isScaleInside ? in0Mask : -1],
+    [layout.ATTENTION_SUMS_BY_MATMUL, Number(isScaleInside)],
     [layout.ATTENTION_EXPONENTIAL, isFloat32 ? layout.EXPONENTIAL_EXACT : EXPONENTIAL_CODE[sdpaExp]],
     [layout.ATTENTION_RECIPROCAL, sfpuRoots === 'exact' ? layout.RECIPROCAL_EXACT : layout.RECIPROCAL_2024],
     [layout.ATTENTION_SCORE_SCALE, isScaleInside ? 0 : float32Bits(hostScalar(scale, config))],
@@ -128,19 +131,24 @@ function writeFields(words: Int32Array, fields: Fields): void {
 }
 
 interface Shares {
-  /** Positions of a unit: a power of two, so that units never reach across a chunk's end. */
+  /** Positions of a unit: a power of two, at most 32, so that units never reach across a tile of keys. */
   readonly unitRows: number;
   readonly unitHeads: number;
   readonly units: number;
 }
 
 /** As many query rows to a unit as share keys and values well, but two units for each thread where heads can be shared out. */
-function shareOut(shape: AttentionShape, chunk: number, rows: number, firstPosition: number, threads: number): Shares {
-  const { queryHeads, keyValueHeads, headDim } = shape;
+function shareOut(
+  shape: AttentionShape,
+  rowsMax: number,
+  rows: number,
+  firstPosition: number,
+  threads: number,
+): Shares {
+  const { queryHeads, keyValueHeads } = shape;
   const group = queryHeads / keyValueHeads;
-  const unitRowsMost = unitRowsMax(headDim, chunk);
-  let unitHeads = Math.min(group, unitRowsMost);
-  const unitRows = 2 ** Math.floor(Math.log2(unitRowsMost / unitHeads));
+  let unitHeads = Math.min(group, rowsMax);
+  const unitRows = 2 ** Math.floor(Math.log2(rowsMax / unitHeads));
   const blocks = Math.floor((firstPosition + rows - 1) / unitRows) - Math.floor(firstPosition / unitRows) + 1;
   const parts = Math.ceil((2 * threads) / (blocks * keyValueHeads));
   unitHeads = Math.min(unitHeads, Math.ceil(group / parts));

@@ -2,10 +2,11 @@
 // Twin of ops/attention-decode.ts, steps 2 to 8.
 import {
   ATTENTION_ARITHMETIC, ATTENTION_DECAY_SCALE, ATTENTION_EXPONENTIAL, ATTENTION_IN0_MASK, ATTENTION_PHASES,
-  ATTENTION_RECIPROCAL, ATTENTION_SCORE_SCALE, ATTENTION_SUM_MASK, ATTENTION_WEIGHT_SCALE, ARITHMETIC_FLOAT32,
-  ARITHMETIC_NEAREST_EVEN, JOB_START,
+  ATTENTION_RECIPROCAL, ATTENTION_SCORE_SCALE, ATTENTION_SUM_MASK, ATTENTION_SUMS_BY_MATMUL, ATTENTION_TIER,
+  ATTENTION_WEIGHT_SCALE, ARITHMETIC_FLOAT32, ARITHMETIC_NEAREST_EVEN, JOB_START, TIER_EXACT,
 } from '../job-layout';
 import { add, multiply, subtract } from './attention-eltwise';
+import { exactSumByMatmul, exactSumByReduce } from './attention-exact';
 import { decayOf, reciprocalOf, weightsOf } from './attention-exponentials';
 
 // @ts-ignore: decorator
@@ -25,6 +26,9 @@ function scalar(offset: usize): f32 {
 function first(vector: v128): f32 {
   return f32x4.extract_lane(vector, 0);
 }
+
+/** Bytes of a row in a tile of scores. */
+const TILE_ROW_BYTES: usize = 32 << 2;
 
 /** Scales the first `count` scores of a row and gives their maximum, `maximum` included; the lanes behind repeat a score. */
 export function maximumOfScores(row: usize, tileBytes: usize, count: i32, maximum: f32): f32 {
@@ -47,15 +51,32 @@ export function maximumOfScores(row: usize, tileBytes: usize, count: i32, maximu
   return first(f32x4.pmax(maxima, v128.shuffle<i32>(maxima, maxima, 1, 1, 1, 1)));
 }
 
-/** Scores to weights, in place, as the product with the values takes them; gives the sum of the first `count`. */
-export function weightsOfScores(row: usize, tileBytes: usize, count: i32, maximum: f32): f32 {
+function exactSumOnto(sum: f32, tile: usize, work: usize): f32 {
+  const phases = field(ATTENTION_PHASES);
+  return field(ATTENTION_SUMS_BY_MATMUL) != 0
+    ? exactSumByMatmul(tile, sum, phases, work)
+    : exactSumByReduce(tile, sum, phases, work);
+}
+
+/** The sum of the tile's keys in order, rounded once on top of `sum`. */
+function floatSumOnto(sum: f32, tile: usize, keys: i32): f32 {
+  const mask = field(ATTENTION_SUM_MASK);
+  const isFloat32 = field(ATTENTION_ARITHMETIC) == ARITHMETIC_FLOAT32;
+  let tileSum: f32 = 0;
+  for (let at = tile, end = tile + (<usize>keys << 2); at < end; at += 4) {
+    tileSum += reinterpret<f32>(load<i32>(at) & mask);
+  }
+  return first(add(f32x4.splat(sum), f32x4.splat(tileSum), isFloat32 ? ARITHMETIC_FLOAT32 : ARITHMETIC_NEAREST_EVEN));
+}
+
+/** Scores to weights, in place, as the product with the values takes them, zeros behind the first `count`; gives their sum. */
+export function weightsOfScores(row: usize, tileBytes: usize, count: i32, maximum: f32, exactWork: usize): f32 {
   const arithmetic = field(ATTENTION_ARITHMETIC);
   const exponential = field(ATTENTION_EXPONENTIAL);
   const scale = f32x4.splat(scalar(ATTENTION_WEIGHT_SCALE));
-  const sumMask = field(ATTENTION_SUM_MASK);
+  const isExact = field(ATTENTION_TIER) == TIER_EXACT;
   const in0Mask = i32x4.splat(field(ATTENTION_IN0_MASK));
   const maxima = f32x4.splat(maximum);
-  const sumArithmetic = arithmetic == ARITHMETIC_FLOAT32 ? ARITHMETIC_FLOAT32 : ARITHMETIC_NEAREST_EVEN;
   let sum: f32 = 0;
   for (let tile = row, left = count; left > 0; tile += tileBytes, left -= 32) {
     const keys = min(left, 32);
@@ -64,11 +85,8 @@ export function weightsOfScores(row: usize, tileBytes: usize, count: i32, maximu
       const difference = subtract(v128.load(at), maxima, arithmetic);
       v128.store(at, weightsOf(f32x4.mul(difference, scale), exponential, arithmetic));
     }
-    let tileSum: f32 = 0;
-    for (let at = tile, last = tile + (<usize>keys << 2); at < last; at += 4) {
-      tileSum += reinterpret<f32>(load<i32>(at) & sumMask);
-    }
-    sum = first(add(f32x4.splat(sum), f32x4.splat(tileSum), sumArithmetic));
+    for (let at = tile + (<usize>keys << 2); at < tile + TILE_ROW_BYTES; at += 4) store<f32>(at, 0);
+    sum = isExact ? exactSumOnto(sum, tile, exactWork) : floatSumOnto(sum, tile, keys);
     for (let at = tile; at < end; at += 16) v128.store(at, v128.and(v128.load(at), in0Mask));
   }
   return sum;

@@ -1,11 +1,13 @@
-// Flash decode of one unit of work: some heads that share keys and values, at some neighbouring positions of one chunk.
-// Twin of ops/attention-decode.ts and of the float products in ops/row-products.ts: every query row goes through the same
+// Flash decode of one unit of work: some heads that share keys and values, at neighbouring positions of one tile of keys.
+// Twin of ops/attention-decode.ts and ops/row-products.ts: every query row goes through the same
 // steps, side by side with the unit's others so that keys and values are read once for all of them.
 import {
   ATTENTION_CAPACITY, ATTENTION_CHUNK, ATTENTION_CORES, ATTENTION_FIRST_POSITION, ATTENTION_HEAD_DIM, ATTENTION_IN0_MASK,
   ATTENTION_KEYS, ATTENTION_KEY_VALUE_HEADS, ATTENTION_OUT, ATTENTION_QUERIES, ATTENTION_QUERY_HEADS, ATTENTION_ROWS,
-  ATTENTION_ARITHMETIC, ATTENTION_UNIT_HEADS, ATTENTION_UNIT_ROWS, ATTENTION_VALUES, ARITHMETIC_FLOAT32, JOB_START,
+  ATTENTION_ARITHMETIC, ATTENTION_PHASES, ATTENTION_TIER, ATTENTION_UNIT_HEADS, ATTENTION_UNIT_ROWS, ATTENTION_VALUES,
+  ARITHMETIC_FLOAT32, JOB_START, TIER_EXACT,
 } from '../job-layout';
+import { exactRows } from './attention-exact';
 import { decayTo, divideRow, maximumOfScores, mergeRow, rescaleRow, rescaled, rescaledSum, weightsOfScores } from './attention-rows';
 import { oneRow, twoRows } from './float-step';
 
@@ -36,6 +38,7 @@ let rowBytes: usize = 0;
 let keys: usize = 0;
 let values: usize = 0;
 let isDst32: bool = false;
+let isExact: bool = false;
 
 /** Scratch: queries and scores in tiles [., query rows, 32], then outputs [query rows, D], then one float32 a row each. */
 let queries: usize = 0;
@@ -45,6 +48,8 @@ let decays: usize = 0;
 /** What a core holds; the first one, the reducer, takes in the others'. */
 let reducer: usize = 0;
 let worker: usize = 0;
+/** Work area of tier exact. */
+let exactWork: usize = 0;
 
 // @ts-ignore: decorator
 @inline
@@ -98,12 +103,14 @@ function beginUnit(unit: i32, scratch: usize): void {
   keys = address(ATTENTION_KEYS) + headBytes;
   values = address(ATTENTION_VALUES) + headBytes;
   isDst32 = field(ATTENTION_ARITHMETIC) == ARITHMETIC_FLOAT32;
+  isExact = field(ATTENTION_TIER) == TIER_EXACT;
   queries = scratch;
   scores = queries + queryRows * rowBytes;
   chunkOutput = scores + ((queryRows * <usize>field(ATTENTION_CHUNK)) << 2);
   reducer = chunkOutput + queryRows * rowBytes;
   worker = reducer + queryRows * (rowBytes + 8);
   decays = worker + queryRows * (rowBytes + 8);
+  exactWork = decays + (queryRows << 2);
 }
 
 /** Queries from [rows, heads * D] to tiles [D / 32, query rows, 32], cut as SrcB does, zeros behind D. */
@@ -143,7 +150,7 @@ function attendChunk(chunk: i32, core: usize, isFirst: bool): void {
     const count = keysOf(row, firstKey);
     const before = load<f32>(maximumAt(core, row));
     const maximum = maximumOfScores(rowScores, tileBytes, count, isFirst ? -Infinity : before);
-    const sum = weightsOfScores(rowScores, tileBytes, count, maximum);
+    const sum = weightsOfScores(rowScores, tileBytes, count, maximum, exactWork);
     store<f32>(maximumAt(core, row), maximum);
     if (isFirst) {
       store<f32>(sumAt(core, row), sum);
@@ -174,20 +181,28 @@ function scoreTile(tile: usize, out: usize): void {
   const tileBytes = queryRows * TILE_ROW_BYTES;
   let strip = keys + (tile * rowBytes << 5);
   for (let in0 = queries; in0 < scores; in0 += tileBytes, strip += TILE_ROW_BYTES << 5) {
-    multiplyRows(in0, strip, TILE_ROW_BYTES, out, TILE_ROW_BYTES, 32);
+    if (isExact) {
+      exactRows(in0, queryRows, strip, TILE_ROW_BYTES, 32, out, TILE_ROW_BYTES, field(ATTENTION_PHASES), exactWork);
+    } else {
+      multiplyRows(in0, strip, TILE_ROW_BYTES, out, TILE_ROW_BYTES, 32);
+    }
   }
 }
 
 /** out += weights of 32 keys times their values, rounded once; of the last keys each row takes those that it may see. */
 function combineTile(tile: usize, firstKey: i32, weights: usize, out: usize): void {
   const strip = values + (tile * rowBytes << 5);
+  if (isExact) {
+    // Weights of keys that a row may not see are zero.
+    exactRows(weights, queryRows, strip, rowBytes, rowBytes >> 2, out, rowBytes, field(ATTENTION_PHASES), exactWork);
+    return;
+  }
   if (firstKey + 31 <= firstPosition) {
     multiplyRows(weights, strip, rowBytes, out, rowBytes, rowBytes >> 2);
     return;
   }
   for (let row: usize = 0; row < queryRows; row++) {
     const depth = min(32, keysOf(row, firstKey));
-    if (depth <= 0) continue;
     for (let column: usize = 0; column < rowBytes; column += TILE_ROW_BYTES) {
       const in0 = weights + row * TILE_ROW_BYTES;
       oneRow(in0, <usize>depth, strip + column, rowBytes, out + row * rowBytes + column, isDst32);
