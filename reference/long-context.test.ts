@@ -1,11 +1,44 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../src/checkpoint/weights.ts';
-import { feedInPieces, fixturePath, maxDistance, readGoldenCase, wrongArgmaxRows } from './golden-cases.ts';
+import {
+  feedInPieces,
+  fixturePath,
+  type GoldenCase,
+  maxDistance,
+  readGoldenCase,
+  wrongArgmaxRows,
+} from './golden-cases.ts';
 import { createReference, type Reference } from './onnx-reference.ts';
+
+type Rows = Pick<GoldenCase, 'tokenIds' | 'positions'>;
 
 /** 131,072 positions of attention take half a minute on two free cores, several times that on busy ones. */
 const LONG_TIMEOUT_MS = 600_000;
 const TAIL = 7;
+
+describe('the reference on 4,096 positions', () => {
+  /** One by one, all of them take 23 s of a core, these 2 s; onnx-reference.test.ts feeds the last 128 so. */
+  const ONE_BY_ONE = 1024;
+  const { tokenIds, tolerance } = readGoldenCase('golden-hf/general-4096');
+  const first = (count: number): Rows => ({
+    tokenIds: tokenIds.subarray(0, count),
+    positions: Array.from({ length: count }, (_, position) => position),
+  });
+
+  it('gives every row alike in one pass and in sevens, and the first 1,024 token by token', async () => {
+    const checkpoint = openCheckpoint(fixturePath('tiny-qwen2'));
+    const source = await createReference(checkpoint, { precision: 'fp32', threads: 1, chunk: tokenIds.length });
+    const whole = await feedInPieces(source, first(tokenIds.length), tokenIds.length);
+    const sevens = await feedInPieces(source, first(tokenIds.length), 7);
+    const singles = await feedInPieces(source, first(ONE_BY_ONE), 1);
+    await source.close();
+    expect(whole).toHaveLength(tokenIds.length * source.vocabSize);
+    expect(maxDistance(sevens, whole)).toBeLessThanOrEqual(tolerance);
+    for (const way of [whole, sevens]) {
+      expect(maxDistance(singles, way.subarray(0, singles.length))).toBeLessThanOrEqual(tolerance);
+    }
+  });
+});
 
 describe('the reference on 131,072 positions with YaRN', () => {
   const golden = readGoldenCase('golden-hf/quirk-yarn-131072');
