@@ -1,5 +1,6 @@
 // A layer's attention on the worker pool: keys and values stay in shared memory, heads and positions are shared out.
 // Exactness: the bits of ops/attention-decode.ts, for any number of threads and any number of rows at once.
+import { InternalError } from '../../../errors.ts';
 import { truncateToBf16 } from '../../../numerics/bf16.ts';
 import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
 import { float32Bits } from '../../../numerics/float-bits.ts';
@@ -74,7 +75,13 @@ export function createKernelAttention(pool: KernelPool, shape: AttentionShape, c
     write: cache.write,
     attend(queries, stride, rows, firstPosition): Float32Array {
       const { region } = cache;
-      if (region === undefined || rows === 0) return new Float32Array(rows * width);
+      if (rows === 0) return new Float32Array(0);
+      if (region === undefined) {
+        throw new InternalError('Attention was asked for positions that were never written.', {
+          code: 'ATTENTION_EMPTY',
+          facts: { found: 'no keys and values', wanted: `those of positions 0 … ${firstPosition + rows - 1}` },
+        });
+      }
       const { heap } = region.bank;
       const source = heap.allocate(rows * width * 4);
       const out = heap.allocate(rows * width * 4);

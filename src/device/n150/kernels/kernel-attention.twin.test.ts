@@ -6,7 +6,8 @@ import type { AttentionShape, LayerAttention } from '../attention-engine.ts';
 import { parseDeviceOptions } from '../device-options.ts';
 import { MATH_FIDELITIES } from '../matmul-engine.ts';
 import { createPlainAttention } from '../ops/plain-attention.ts';
-import { createKernelMatmulEngine } from './kernel-matmul-engine.ts';
+import { createEngineOnPool, createKernelMatmulEngine } from './kernel-matmul-engine.ts';
+import { createKernelPool } from './kernel-pool.ts';
 import { bf16Operands, OPERAND_KINDS, type OperandKind } from './operands.fixture.ts';
 
 type KernelEngine = Awaited<ReturnType<typeof createKernelMatmulEngine>>;
@@ -201,6 +202,25 @@ describe.each(RECIPES)('every knob of attention with %s', (recipe) => {
   it.each(KNOBS)('%s', (knob) => {
     const operands = operandsOf(SMALL, 130, 'plain');
     compare({ shape: SMALL, options: `${recipe},${knob}`, operands, positions: 130, rows: 4 });
+  });
+});
+
+describe('keys and values of the kernel', () => {
+  it('give their memory back, after which the next sequence begins anew', async () => {
+    const pool = await createKernelPool({ threads: 1 });
+    const { heap } = pool.banks[0];
+    const before = heap.allocate(1);
+    heap.free(before);
+    const operands = operandsOf(SMALL, 300, 'plain');
+    const kernel = kernelOf(SMALL, '', createEngineOnPool(pool));
+    fill(kernel, SMALL, operands, 0, 300);
+    const golden = attendLast(kernel, SMALL, operands, 0, 40);
+    kernel.release();
+    expect(heap.allocate(2 ** 18)).toBe(before);
+    expect(() => attendLast(kernel, SMALL, operands, 0, 1)).toThrow(/never written/);
+    fill(kernel, SMALL, operands, 0, 40);
+    expectSameBits(attendLast(kernel, SMALL, operands, 0, 40), golden, 'again');
+    await pool.close();
   });
 });
 
