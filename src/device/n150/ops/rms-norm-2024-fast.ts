@@ -10,7 +10,7 @@ import type { NormSplit } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
 import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { hostScalar } from './host-scalars.ts';
-import type { RmsNorm } from './rms-norm.ts';
+import type { RmsNorm } from './rms-norm-row.ts';
 
 /** Mean of the squares of a row of BF16 values, float32. */
 type MeanSquare = (row: Float32Array, rowStart: number) => number;

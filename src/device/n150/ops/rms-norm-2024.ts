@@ -12,7 +12,7 @@ import { createReduceTile } from '../matrix-unit/reduce-row.ts';
 import { packFloat32RowToBf16 } from '../packer.ts';
 import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { hostScalar } from './host-scalars.ts';
-import type { RmsNorm } from './rms-norm.ts';
+import type { RmsNorm } from './rms-norm-row.ts';
 
 const ONE = 0x3f80_0000;
 

@@ -7,9 +7,7 @@ import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { createRmsNorm2024 } from './rms-norm-2024.ts';
 import { createRmsNorm2024Fast } from './rms-norm-2024-fast.ts';
 import { rmsNorm2026 } from './rms-norm-2026.ts';
-
-/** One row [H] in from `rowStart`, one row [H] out; `gamma` [H] BF16. */
-export type RmsNorm = (row: Float32Array, rowStart: number, gamma: Float32Array, out: Float32Array) => void;
+import type { RmsNorm } from './rms-norm-row.ts';
 
 /**
  * @param width - H, features of a row.
