@@ -62,7 +62,7 @@ describe('tier fast against tier exact', () => {
           `${below} of ${pccs.length} tokens below 0.999`,
       );
       // Both runs are draws of the same noise: a few tokens are sensitive to any draw (docs/numerics.md).
-      // The aim of 0.999 at every token is NOT met (7 of 280 below, 0.9972 the lowest): these limits were set from that
+      // The aim of 0.999 at every token is NOT met (8 of 280 below, 0.9972 the lowest): these limits were set from that
       // measurement and guard against getting worse.
       expect(pccMinimum).toBeGreaterThanOrEqual(0.995);
       expect(pccs.filter((pcc) => pcc >= 0.999).length / pccs.length).toBeGreaterThanOrEqual(0.9);

@@ -32,21 +32,24 @@ describe('RMSNorm', () => {
   const WIDTH = 256;
 
   it.each([
-    { fidelity: 'HiFi2', layout: 'interleaved', equal: 1, pcc: 0.999999 },
-    { fidelity: 'HiFi4', layout: 'interleaved', equal: 1, pcc: 0.999999 },
+    { fidelity: 'HiFi2', layout: 'interleaved', tier: 'fast', equal: 1, pcc: 0.999999 },
+    { fidelity: 'HiFi4', layout: 'interleaved', tier: 'fast', equal: 1, pcc: 0.999999 },
     // The sharded kernel of 2024 reduces in another order and with its data in SrcA.
-    { fidelity: 'HiFi2', layout: 'sharded', equal: 0.7, pcc: 0.99998 },
-    { fidelity: 'HiFi4', layout: 'sharded', equal: 0.9, pcc: 0.999998 },
-  ])('$layout agrees with the recorded $fidelity kernel in $equal of the bits', ({ fidelity, layout, equal, pcc }) => {
+    { fidelity: 'HiFi2', layout: 'sharded', tier: 'fast', equal: 0.7, pcc: 0.99998 },
+    { fidelity: 'HiFi4', layout: 'sharded', tier: 'fast', equal: 0.9, pcc: 0.999998 },
+    { fidelity: 'HiFi2', layout: 'sharded', tier: 'exact', equal: 0.7, pcc: 0.99998 },
+    { fidelity: 'HiFi4', layout: 'sharded', tier: 'exact', equal: 0.8, pcc: 0.999998 },
+  ])('$layout in tier $tier agrees with the recorded $fidelity kernel in $equal of the bits', (setting) => {
+    const { fidelity, layout, tier, equal, pcc } = setting;
     const recording = readRecording(`rms-norm-bf16-${fidelity}-fp32acc1-l1acc1`);
-    const config = parseDeviceOptions(`recipe=ttnn-0.81,rmsLayout=${layout},normFidelity=${fidelity}`);
+    const config = parseDeviceOptions(`tier=${tier},recipe=ttnn-0.81,rmsLayout=${layout},normFidelity=${fidelity}`);
     const norm = createRmsNorm(WIDTH, layerNormSplit(WIDTH, config.gridRows), config, createVectorUnit(config));
     const rows = recording('x');
     const actual = new Float32Array(rows.length);
     for (let start = 0; start < rows.length; start += WIDTH) {
       norm(rows, start, recording('w'), actual.subarray(start, start + WIDTH));
     }
-    const agreement = agreementOf(`RMSNorm ${layout} ${fidelity}`, actual, recording('out'));
+    const agreement = agreementOf(`RMSNorm ${layout} ${tier} ${fidelity}`, actual, recording('out'));
     expect(agreement.equal).toBeGreaterThanOrEqual(equal);
     expect(agreement.pcc).toBeGreaterThan(pcc);
   });
