@@ -14,6 +14,7 @@ export const HEARTBEAT_BYTES = 64;
 
 /** The one job in flight; byte offsets of its 32-bit fields follow. */
 export const JOB_START = 16384;
+export const JOB_BYTES = 256;
 export const JOB_TIER = 0;
 export const JOB_ROWS = 4;
 export const JOB_N = 8;

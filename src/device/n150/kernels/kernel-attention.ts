@@ -13,7 +13,7 @@ import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
 import { hostScalar } from '../ops/host-scalars.ts';
 import * as layout from './job-layout.ts';
 import { createKernelKvCache, type KernelKvRegion } from './kernel-kv-cache.ts';
-import type { KernelPool } from './kernel-pool.ts';
+import { type JobFields, type KernelPool, writeJob } from './kernel-pool.ts';
 
 /** Which combinations the kernel computes: all whose units of one head and position fit a worker's scratch. */
 export function hasKernelAttention({ headDim }: AttentionShape, { tier, sdpaChunk }: N150Config): boolean {
@@ -41,8 +41,6 @@ const EXPONENTIAL_CODE: Readonly<Record<N150Config['sdpaExp'], number>> = {
   exact: layout.EXPONENTIAL_EXACT,
 };
 
-type Fields = readonly (readonly [offset: number, value: number])[];
-
 /** @throws DeviceError as the pool does, from `attend`. */
 export function createKernelAttention(pool: KernelPool, shape: AttentionShape, config: N150Config): LayerAttention {
   const width = shape.queryHeads * shape.headDim;
@@ -55,7 +53,7 @@ export function createKernelAttention(pool: KernelPool, shape: AttentionShape, c
   function run(region: KernelKvRegion, queries: number, out: number, rows: number, firstPosition: number): void {
     const { unitRows, unitHeads, units } = shareOut(shape, rowsMax, rows, firstPosition, pool.threads);
     const { bank, capacity, keys, values } = region;
-    writeFields(bank.heap.ints(layout.JOB_START, 64), [
+    writeJob(bank, [
       ...knobs,
       [layout.JOB_UNITS, units],
       [layout.ATTENTION_FIRST_POSITION, firstPosition],
@@ -102,7 +100,7 @@ export function createKernelAttention(pool: KernelPool, shape: AttentionShape, c
 }
 
 /** The job's fields that depend on the layer's shape and knobs only. */
-function knobFields(shape: AttentionShape, config: N150Config, in0Mask: number): Fields {
+function knobFields(shape: AttentionShape, config: N150Config, in0Mask: number): JobFields {
   const { queryHeads, keyValueHeads, headDim } = shape;
   const { tier, sdpaMerge, sdpaKernel, sdpaChunk, sdpaExp, sdpaFidelity, eltwiseRounding, sfpuRoots } = config;
   const isFloat32 = tier === 'fp32';
@@ -131,10 +129,6 @@ function knobFields(shape: AttentionShape, config: N150Config, in0Mask: number):
     [layout.ATTENTION_WEIGHT_SCALE, float32Bits(insideScale)],
     [layout.ATTENTION_DECAY_SCALE, float32Bits(cutsDecayScale ? truncateToBf16(insideScale) : insideScale)],
   ];
-}
-
-function writeFields(words: Int32Array, fields: Fields): void {
-  for (const [offset, value] of fields) words[offset / 4] = value;
 }
 
 interface Shares {

@@ -16,7 +16,14 @@ import { requireSupportedMatmul } from '../matrix-unit/matmul-blocks.ts';
 import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
 import * as layout from './job-layout.ts';
 import { createKernelAttention, hasKernelAttention } from './kernel-attention.ts';
-import { bankWithRoom, createKernelPool, type KernelBank, type KernelPool } from './kernel-pool.ts';
+import {
+  bankWithRoom,
+  createKernelPool,
+  type JobFields,
+  type KernelBank,
+  type KernelPool,
+  writeJob,
+} from './kernel-pool.ts';
 
 const FORMAT_CODE: Readonly<Record<WeightFormat | OutputFormat, number>> = {
   BF16: layout.FORMAT_BF16,
@@ -129,7 +136,7 @@ function runMatmul(
       const { raw, high, low, exponents, ranges, groups } = activations;
       kernels.splitActivations(raw, high, low, exponents, ranges, groups);
     }
-    writeJob(heap.ints(layout.JOB_START, 64), { rows, weights, options: effective, activations, out });
+    writeJob(bank, jobFields({ rows, weights, options: effective, activations, out }));
     pool.run(bank, rows * k * n < SMALL_JOB);
     return heap.floats(out, rows * n).slice();
   } finally {
@@ -185,9 +192,9 @@ interface Job {
   readonly out: number;
 }
 
-function writeJob(words: Int32Array, { rows, weights, options, activations, out }: Job): void {
+function jobFields({ rows, weights, options, activations, out }: Job): JobFields {
   const { k, n, format, start } = weights;
-  const fields: readonly (readonly [offset: number, value: number])[] = [
+  return [
     [layout.JOB_KIND, layout.KIND_MATMUL],
     [layout.JOB_TIER, options.tier === 'exact' ? layout.TIER_EXACT : layout.TIER_FLOAT],
     [layout.JOB_ROWS, rows],
@@ -212,5 +219,4 @@ function writeJob(words: Int32Array, { rows, weights, options, activations, out 
     [layout.JOB_OUT, out],
     [layout.JOB_UNITS, Math.ceil(n / layout.PANEL_COLUMNS) * Math.ceil(rows / layout.BLOCK_ROWS)],
   ];
-  for (const [offset, value] of fields) words[offset / 4] = value;
 }

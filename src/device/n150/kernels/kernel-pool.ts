@@ -11,6 +11,7 @@ import {
   CONTROL_START,
   HEARTBEAT_BYTES,
   HEARTBEAT_START,
+  JOB_BYTES,
   JOB_NEXT_UNIT,
   JOB_START,
   SCRATCH_BYTES,
@@ -172,7 +173,7 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
     run(bank, isSmall) {
       if (failure !== undefined) fail(failure);
       if (isClosed) fail('the pool was closed');
-      Atomics.store(bank.heap.ints(JOB_START, 64), JOB_NEXT_UNIT / 4, 0);
+      Atomics.store(bank.heap.ints(JOB_START, JOB_BYTES / 4), JOB_NEXT_UNIT / 4, 0);
       const isAlone = isSmall || workers.length === 0;
       if (!isAlone) {
         Atomics.store(control, CONTROL_DONE, 0);
@@ -190,6 +191,15 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
+}
+
+/** Fields of a job: byte offset from JOB_START and 32-bit value. */
+export type JobFields = readonly (readonly [offset: number, value: number])[];
+
+/** Writes the job that the bank's next run takes up. */
+export function writeJob({ heap }: KernelBank, fields: JobFields): void {
+  const words = heap.ints(JOB_START, JOB_BYTES / 4);
+  for (const [offset, value] of fields) words[offset / 4] = value;
 }
 
 /** Of each bank's memory, for activations and results. */

@@ -55,6 +55,11 @@ describe('expAccurate2024', () => {
     // The table has two digits.
     expect(Math.abs(relative - error)).toBeLessThan(0.05 * error + 0.0006);
   });
+
+  it('ends at infinite arguments', () => {
+    expect(expAccurate2024(Number.NEGATIVE_INFINITY)).toBe(0);
+    expect(expAccurate2024(Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY);
+  });
 });
 
 describe('expExact', () => {

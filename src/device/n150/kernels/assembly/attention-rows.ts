@@ -8,12 +8,7 @@ import {
 import { add, multiply, subtract } from './attention-eltwise';
 import { exactSumByMatmul, exactSumByReduce } from './attention-exact';
 import { decayOf, reciprocalOf, weightsOf } from './attention-exponentials';
-
-// @ts-ignore: decorator
-@inline
-function field(offset: usize): i32 {
-  return load<i32>(<usize>JOB_START + offset);
-}
+import { field } from './blocks';
 
 // @ts-ignore: decorator
 @inline

@@ -5,23 +5,12 @@ import {
   ATTENTION_CAPACITY, ATTENTION_CHUNK, ATTENTION_CORES, ATTENTION_FIRST_POSITION, ATTENTION_HEAD_DIM, ATTENTION_IN0_MASK,
   ATTENTION_KEYS, ATTENTION_KEY_VALUE_HEADS, ATTENTION_OUT, ATTENTION_QUERIES, ATTENTION_QUERY_HEADS, ATTENTION_ROWS,
   ATTENTION_ARITHMETIC, ATTENTION_PHASES, ATTENTION_TIER, ATTENTION_UNIT_HEADS, ATTENTION_UNIT_ROWS, ATTENTION_VALUES,
-  ARITHMETIC_FLOAT32, JOB_START, TIER_EXACT,
+  ARITHMETIC_FLOAT32, TIER_EXACT,
 } from '../job-layout';
 import { exactRows } from './attention-exact';
 import { decayTo, divideRow, maximumOfScores, mergeRow, rescaleRow, rescaled, rescaledSum, weightsOfScores } from './attention-rows';
+import { address, field } from './blocks';
 import { oneRow, twoRows } from './float-step';
-
-// @ts-ignore: decorator
-@inline
-function field(offset: usize): i32 {
-  return load<i32>(<usize>JOB_START + offset);
-}
-
-// @ts-ignore: decorator
-@inline
-function address(offset: usize): usize {
-  return <usize>load<u32>(<usize>JOB_START + offset);
-}
 
 /** Bytes of 32 float32: a row of a tile. */
 const TILE_ROW_BYTES: usize = 32 << 2;

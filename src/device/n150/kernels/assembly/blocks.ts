@@ -26,7 +26,7 @@ export function field(offset: usize): i32 {
 
 // @ts-ignore: decorator
 @inline
-function address(offset: usize): usize {
+export function address(offset: usize): usize {
   return <usize>load<u32>(<usize>JOB_START + offset);
 }
 
