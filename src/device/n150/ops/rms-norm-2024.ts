@@ -7,11 +7,12 @@ import { bitsOf, float32Bits, float32FromBits } from '../../../numerics/float-bi
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
 import type { NormSplit } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
-import { addRows, mulRows } from '../matrix-unit/eltwise-rows.ts';
+import { addRows } from '../matrix-unit/eltwise-rows.ts';
 import { createReduceTile } from '../matrix-unit/reduce-row.ts';
 import { packFloat32RowToBf16 } from '../packer.ts';
 import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { hostScalar } from './host-scalars.ts';
+import { createMultiplyRows32 } from './multiply-32-bit-dst.ts';
 import type { RmsNorm } from './rms-norm-row.ts';
 
 const ONE = 0x3f80_0000;
@@ -23,16 +24,16 @@ export function createRmsNorm2024(
   config: N150Config,
   vectorUnit: VectorUnit,
 ): RmsNorm {
-  const options = { fp32DestAcc: true, mathFidelity: config.normFidelity };
+  const multiply = createMultiplyRows32(config.normFidelity);
   const meanOf = createShardedMean(width, split, config);
   const epsilon = Float32Array.of(hostScalar(config.rmsEps, config));
 
   return (row, rowStart, gamma, out) => {
     const features = row.subarray(rowStart, rowStart + width);
-    const mean = meanOf(mulRows(features, features, options));
-    const shifted = addRows(Float32Array.of(mean), epsilon, options)[0]!;
+    const mean = meanOf(multiply(features, features));
+    const shifted = addRows(Float32Array.of(mean), epsilon, { fp32DestAcc: true })[0]!;
     const inverse = Float32Array.of(vectorUnit.reciprocalRoot(shifted));
-    const scaled = mulRows(mulRows(features, inverse, options), gamma, options);
+    const scaled = multiply(multiply(features, inverse), gamma);
     packFloat32RowToBf16(scaled);
     out.set(scaled);
   };
