@@ -25,10 +25,11 @@ function linearOfTwo(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function expFast(argument: v128): v128 {
-  const x = f32x4.max(argument, f32x4.splat(LOWEST_ARGUMENT));
+  // pmax and pmin keep a first operand that is no number, and are one instruction.
+  const x = f32x4.pmax(argument, f32x4.splat(LOWEST_ARGUMENT));
   const high = linearOfTwo(v128.shuffle<i32>(x, x, 2, 3, 2, 3));
   const linear = v128.shuffle<i32>(linearOfTwo(x), high, 0, 1, 4, 5);
-  const clamped = f32x4.min(f32x4.max(linear, f32x4.splat(0)), f32x4.splat(65535));
+  const clamped = f32x4.pmin(f32x4.pmax(linear, f32x4.splat(0)), f32x4.splat(65535));
   const whole = i32x4.trunc_sat_f32x4_s(clamped);
   const rest = f32x4.sub(clamped, f32x4.convert_i32x4_s(whole));
   // A comparison gives -1 where it holds.
