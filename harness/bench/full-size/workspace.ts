@@ -55,7 +55,7 @@ export class Workspace {
     const id = (i: number): number => ((i + 1) * 7919) % 151_643;
     const ids = Array.from({ length: prompt }, (_, i) => id(i));
     const forced = Array.from({ length: continuation }, (_, i) => id(prompt + i));
-    writeFileSync(file, JSON.stringify([{ name: `${prompt}+${continuation}`, ids, continuation: forced }]));
+    writeFileSync(file, JSON.stringify([{ name: `${prompt}-${continuation}`, ids, continuation: forced }]));
     return file;
   }
 
