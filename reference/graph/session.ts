@@ -27,7 +27,7 @@ export async function openSession(model: Uint8Array, settings: SessionSettings):
       session: {
         model_external_initializers_file_folder_path: settings.dataFolder,
         // Threads that spin as long between operators as the runtime lets them by default take the cores from the device
-        // side. Threads that sleep at once wake for every slice: 3 % of a pass on a free machine, 10 % on a busy one.
+        // side. Threads that sleep at once would have to wake for every slice.
         'intra_op.spin_duration_us': '20',
         // Packing for Gemm is a private copy of a float32 checkpoint's weights.
         disable_prepacking: mapped ? '1' : '0',
