@@ -10,7 +10,7 @@ import { MVMUL_LANES, mvmul } from './mvmul.ts';
  * Dst plus the scaled sum of one tile's row.
  *
  * @param values - float32 bit patterns, cut to tf32 on their way into SrcA. Not modified.
- * @param first - where the tile's row begins in `values`; it ends before `end`, at most 32 further, zeros behind it.
+ * @param first - where the tile's row begins in `values`; it ends before `end`, zeros behind it.
  * @param scaler - float32 bit pattern; cut to tf32 too.
  * @param dst - float32 bit pattern before.
  * @returns float32 bit pattern after: a tf32, or a bfloat16 with a 16-bit Dst.

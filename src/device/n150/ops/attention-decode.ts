@@ -2,15 +2,14 @@
 // then merged by the reducer core.
 // Source: n150-numerics C.3, step by step; section I for what later kernels changed (`sdpaKernel`, `sdpaMerge`).
 // Exactness: the order of roundings is literal; masked keys weigh exactly zero.
-import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
-import { bitsOf } from '../../../numerics/float-bits.ts';
+import { bitsOf, float32FromBits } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
 import type { AttentionShape } from '../attention-engine.ts';
 import { attentionCoresPerHead, chunkRuns } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
 import type { MathFidelity } from '../matmul-engine.ts';
 import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
-import { MVMUL_LANES, mvmul } from '../matrix-unit/mvmul.ts';
+import { createReduceTile } from '../matrix-unit/reduce-row.ts';
 import { sumRowByMatmul } from '../matrix-unit/row-sum.ts';
 import { createAttentionExponentials } from '../sfpu/attention-exponentials.ts';
 import type { VectorUnit } from '../sfpu/vector-unit.ts';
@@ -152,25 +151,9 @@ function createRowSum(config: N150Config): RowSum {
 
 const ONE = 0x3f80_0000;
 
-/** Reduce: face after face, all phases of each. */
-function createReduceSum(fidelity: MathFidelity): RowSum {
-  const cell = new Float32Array(1);
-  const cellBits = bitsOf(cell);
-  const phases = Array.from({ length: PHASE_COUNT[fidelity] }, (_, phase) => ({ phase, fp32DestAcc: false }));
-  const srcA = new Uint32Array(MVMUL_LANES);
-  const srcB = new Uint32Array(MVMUL_LANES).fill(ONE);
-  return (row, count) => {
-    let dst = 0;
-    for (let face = 0; face < count; face += MVMUL_LANES) {
-      for (let lane = 0; lane < MVMUL_LANES; lane++) {
-        cell[0] = face + lane < count ? row[face + lane]! : 0;
-        srcA[lane] = cellBits[0]!;
-      }
-      for (const phase of phases) dst = mvmul(srcA, srcB, dst, phase);
-    }
-    cellBits[0] = dst;
-    return cell[0]!;
-  };
+function createReduceSum(mathFidelity: MathFidelity): RowSum {
+  const reduce = createReduceTile({ fp32DestAcc: false, mathFidelity });
+  return (row, count) => float32FromBits(reduce(bitsOf(row), 0, count, ONE, 0));
 }
 
 function createFloatSum(config: N150Config): RowSum {
