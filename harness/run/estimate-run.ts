@@ -71,13 +71,12 @@ export function estimateRun(checkpoint: Checkpoint, options: EstimateOptions): R
   };
 }
 
-/** Weights as float32: all that stay, or of mapped ones the widest two at once; and a chunk's golden rows. */
+/** Weights that stay, as float32 (slices of mapped ones are small beside the rest); scores, gate, up and their product; golden rows. */
 function referenceBytes(checkpoint: Checkpoint): number {
-  const sizes = [...checkpoint.tensors.entries()]
-    .filter(([name, { shape }]) => shape.length === 2 && name.startsWith('model.layers.'))
-    .map(([, { shape }]) => shape[0]! * shape[1]! * FLOAT32_BYTES);
-  const weights = weightMemory(checkpoint) === 'resident' ? float32Bytes(checkpoint) : 2 * Math.max(...sizes);
-  return weights + ESTIMATED_POSITIONS * checkpoint.config.vocabSize * FLOAT32_BYTES;
+  const { queryHeads, intermediateSize, hiddenSize, vocabSize } = checkpoint.config;
+  const weights = weightMemory(checkpoint) === 'resident' ? float32Bytes(checkpoint) : 0;
+  const row = 2 * queryHeads * ESTIMATED_POSITIONS + 3 * intermediateSize + 4 * hiddenSize + vocabSize;
+  return weights + ESTIMATED_POSITIONS * row * FLOAT32_BYTES;
 }
 
 /** Of the device: gate, up and their product, tiled inputs, and a chunk's logits. */
