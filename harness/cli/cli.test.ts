@@ -1,15 +1,12 @@
 // Facts about the command line, as a user meets it: a child process, its streams and its exit code.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { validateRunFolder } from '../run/json-schema.ts';
 import { commandWords, repeatableCommand } from '../run/repeatable-command.ts';
+import { type Finished, MAIN, ROOT, type SpawnedCommand, spawnCommand } from './spawned-command.fixture.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAIN = path.join(ROOT, 'dist/harness/cli/main.js');
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-cli-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
@@ -25,36 +22,11 @@ const SHORT = [
   scratch,
 ];
 
-interface Finished {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(
+const start = (
   args: readonly string[],
   cwd: string,
   environment: Readonly<Record<string, string>> = {},
-): { readonly child: ChildProcess; readonly finished: Promise<Finished> } {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    cwd,
-    env: { ...process.env, NO_COLOR: '1', FAKE_DEVICE: '', WH_ARCH_YAML: '', ...environment },
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const finished = new Promise<Finished>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
-  return { child, finished };
-}
-
+): SpawnedCommand => spawnCommand(args, { FAKE_DEVICE: '', WH_ARCH_YAML: '', ...environment }, cwd);
 const qwenPcc = (...args: string[]): Promise<Finished> => start(args, ROOT).finished;
 const lastRun = (): string => path.join(scratch, 'last');
 

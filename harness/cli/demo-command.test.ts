@@ -1,44 +1,19 @@
 // qwen-pcc demo as a user meets it: texts and speed on stdout, a file on request, refusals, Ctrl-C.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { demoDevice } from '../demo/plan-demo.ts';
 import { demoWeights } from './demo-weights.ts';
 import { createProgram } from './program.ts';
+import { type SpawnedCommand, spawnCommand } from './spawned-command.fixture.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAIN = path.join(ROOT, 'dist/harness/cli/main.js');
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-demo-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 beforeAll(() => void vi.stubEnv('QWEN_DIR', ''));
 afterAll(() => void vi.unstubAllEnvs());
 
-interface Finished {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(args: readonly string[]): { readonly child: ChildProcess; readonly finished: Promise<Finished> } {
-  const env = { ...process.env, NO_COLOR: '1' };
-  const child = spawn(process.execPath, [MAIN, 'demo', ...args], { cwd: ROOT, env });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const finished = new Promise<Finished>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
-  return { child, finished };
-}
+const start = (args: readonly string[]): SpawnedCommand => spawnCommand(['demo', ...args]);
 
 describe('qwen-pcc demo', () => {
   it('prints header, iterations, texts and performance, and writes the texts to a file', async () => {

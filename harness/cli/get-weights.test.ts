@@ -1,14 +1,12 @@
 // Facts about get-weights as a user meets it: the built command against a hub on 127.0.0.1.
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FAKE_COMMIT, FAKE_REPO, type FakeHub, startFakeHub } from '../../src/checkpoint/hub/fake-hub.ts';
 import { EXIT_CODES } from '../../src/errors.ts';
+import { type Finished, MAIN, spawnCommand } from './spawned-command.fixture.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/harness/cli/main.js', import.meta.url));
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-get-weights-'));
 let hub: FakeHub;
 beforeAll(async () => {
@@ -20,27 +18,9 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true });
 });
 
-interface Finished {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function getWeights(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Finished> {
-  const env = { ...process.env, HF_TOKEN: 'hf_secret', HF_ENDPOINT: hub.endpoint, ...environment };
-  const child = spawn(process.execPath, [MAIN, 'get-weights', ...args], { env });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
+  const hubEnvironment = { HF_TOKEN: 'hf_secret', HF_ENDPOINT: hub.endpoint, ...environment };
+  return spawnCommand(['get-weights', ...args], hubEnvironment).finished;
 }
 
 describe('get-weights', () => {

@@ -1,34 +1,22 @@
 // validate with a weight cache: two processes may make it at once, and streamed weights give the numbers of resident ones.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 import { validateRunFolder } from '../run/json-schema.ts';
+import { spawnCommand } from './spawned-command.fixture.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAIN = path.join(ROOT, 'dist/harness/cli/main.js');
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-cli-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 const SHORT = ['--weights', 'fixtures/tiny-qwen2', '--prompt', 'senate-and-house', '--max-new-tokens', '2'];
 
 /** Runs validate into `scratch/name`; the exit code, and every token's record without its timings. */
-function validate(name: string, ...options: string[]): Promise<{ code: number | null; tokens: unknown[] }> {
+async function validate(name: string, ...options: string[]): Promise<{ code: number | null; tokens: unknown[] }> {
   const out = path.join(scratch, name);
-  const child = spawn(process.execPath, [MAIN, 'validate', ...SHORT, '--out', out, ...options], {
-    cwd: ROOT,
-    env: { ...process.env, NO_COLOR: '1' },
-    stdio: 'ignore',
-  });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => {
-      const { tokens } = validateRunFolder(path.join(out, 'last'));
-      resolve({ code, tokens: tokens.map((token) => ({ ...token, timing: null })) });
-    });
-  });
+  const { code } = await spawnCommand(['validate', ...SHORT, '--out', out, ...options]).finished;
+  const { tokens } = validateRunFolder(path.join(out, 'last'));
+  return { code, tokens: tokens.map((token) => ({ ...token, timing: null })) };
 }
 
 it('two runs at once make one cache and judge as without it', async () => {
