@@ -1,72 +1,26 @@
 // A source with a fault put in on purpose, to prove that the gate sees it.
-import type { FeedRequest, LogitsRow, LogitsSource, RowSink, SourceInfo } from '../../src/device/logits-source.ts';
+import type { FeedRequest, LogitsRow, LogitsSource, RowSink } from '../../src/device/logits-source.ts';
+import { WrappedSource } from '../run/wrapped-source.ts';
 
 /** Changes each row on its way out; `logits` is a copy that may be written to. */
-export class SabotagedRows implements LogitsSource {
-  private readonly inner: LogitsSource;
+export class SabotagedRows extends WrappedSource {
   private readonly spoil: (row: LogitsRow) => LogitsRow;
 
   constructor(inner: LogitsSource, spoil: (row: LogitsRow) => LogitsRow) {
-    this.inner = inner;
+    super(inner);
     this.spoil = spoil;
   }
 
-  get info(): SourceInfo {
-    return this.inner.info;
-  }
-
-  get vocabSize(): number {
-    return this.inner.vocabSize;
-  }
-
-  get length(): number {
-    return this.inner.length;
-  }
-
-  feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
+  override feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
     return this.inner.feed(tokenIds, want, (row) => onRow(this.spoil({ ...row, logits: row.logits.slice() })));
-  }
-
-  truncate(length: number): Promise<void> {
-    return this.inner.truncate(length);
-  }
-
-  close(): Promise<void> {
-    return this.inner.close();
   }
 }
 
 /** The original test's own fault: the first token is fed twice, so that all later ones sit one position too far. */
-export class FirstTokenTwice implements LogitsSource {
-  private readonly inner: LogitsSource;
-
-  constructor(inner: LogitsSource) {
-    this.inner = inner;
-  }
-
-  get info(): SourceInfo {
-    return this.inner.info;
-  }
-
-  get vocabSize(): number {
-    return this.inner.vocabSize;
-  }
-
-  get length(): number {
-    return this.inner.length;
-  }
-
-  async feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
+export class FirstTokenTwice extends WrappedSource {
+  override async feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
     if (this.inner.length === 0) await this.inner.feed(tokenIds.subarray(0, 1), { rows: 'none' }, () => undefined);
     await this.inner.feed(tokenIds, want, onRow);
-  }
-
-  truncate(length: number): Promise<void> {
-    return this.inner.truncate(length);
-  }
-
-  close(): Promise<void> {
-    return this.inner.close();
   }
 }
 
@@ -81,36 +35,19 @@ export function oneRowLate(): (row: LogitsRow) => LogitsRow {
 }
 
 /** Says that it begins a new sequence, but goes on after the old one: the old keys and values stay in sight. */
-export class KeepsItsCache implements LogitsSource {
-  private readonly inner: LogitsSource;
+export class KeepsItsCache extends WrappedSource {
   private forgotten = 0;
 
-  constructor(inner: LogitsSource) {
-    this.inner = inner;
-  }
-
-  get info(): SourceInfo {
-    return this.inner.info;
-  }
-
-  get vocabSize(): number {
-    return this.inner.vocabSize;
-  }
-
-  get length(): number {
+  override get length(): number {
     return this.inner.length - this.forgotten;
   }
 
-  feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
+  override feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
     return this.inner.feed(tokenIds, want, (row) => onRow({ ...row, position: row.position - this.forgotten }));
   }
 
-  truncate(): Promise<void> {
+  override truncate(): Promise<void> {
     this.forgotten = this.inner.length;
     return Promise.resolve();
-  }
-
-  close(): Promise<void> {
-    return this.inner.close();
   }
 }

@@ -7,6 +7,7 @@ import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
 import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import { createN150Source } from '../../src/device/n150/n150-source.ts';
 import { weightCacheFolder } from './weight-cache-folder.ts';
+import { WrappedSource } from './wrapped-source.ts';
 
 /** What the device may use of this machine; changes no bit. */
 export interface DeviceResources {
@@ -66,33 +67,16 @@ export function rememberInWeightCache(
 }
 
 /** A source that closes what it was built on. */
-class OwningSource implements LogitsSource {
-  readonly info: LogitsSource['info'];
-  readonly vocabSize: number;
-  private readonly source: LogitsSource;
+class OwningSource extends WrappedSource {
   private readonly closeRest: () => Promise<void>;
 
-  constructor(source: LogitsSource, closeRest: () => Promise<void>) {
-    this.source = source;
+  constructor(inner: LogitsSource, closeRest: () => Promise<void>) {
+    super(inner);
     this.closeRest = closeRest;
-    this.info = source.info;
-    this.vocabSize = source.vocabSize;
   }
 
-  get length(): number {
-    return this.source.length;
-  }
-
-  feed(...request: Parameters<LogitsSource['feed']>): Promise<void> {
-    return this.source.feed(...request);
-  }
-
-  truncate(length: number): Promise<void> {
-    return this.source.truncate(length);
-  }
-
-  async close(): Promise<void> {
-    await this.source.close();
+  override async close(): Promise<void> {
+    await super.close();
     await this.closeRest();
   }
 }

@@ -1,0 +1,34 @@
+// A source around another one: all it does is the inner one's until a subclass changes it.
+import type { FeedRequest, LogitsSource, RowSink, SourceInfo } from '../../src/device/logits-source.ts';
+
+export class WrappedSource implements LogitsSource {
+  protected readonly inner: LogitsSource;
+
+  constructor(inner: LogitsSource) {
+    this.inner = inner;
+  }
+
+  get info(): SourceInfo {
+    return this.inner.info;
+  }
+
+  get vocabSize(): number {
+    return this.inner.vocabSize;
+  }
+
+  get length(): number {
+    return this.inner.length;
+  }
+
+  feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
+    return this.inner.feed(tokenIds, want, onRow);
+  }
+
+  truncate(length: number): Promise<void> {
+    return this.inner.truncate(length);
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}
