@@ -1,28 +1,19 @@
 // Prompt files of the original demo: a JSON array of { "prompt": … }, raw text for general weights, a question for instruct ones.
 // Source: n150-numerics F.1.
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { InputError } from '../../src/errors.ts';
+import { readPromptJson } from '../../src/text/prompts.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
 import type { WeightsFamily } from '../run/plan.ts';
 
+const FORM = '[{ "prompt": "…" }, …]';
 const SYSTEM_MESSAGE = 'You are a helpful assistant.';
 
 const schema = z.array(z.strictObject({ prompt: z.string().min(1) })).min(1);
 
 /** @throws InputError `PROMPTS_UNREADABLE` or `PROMPTS_MALFORMED`. */
 export function readDemoPrompts(path: string): readonly string[] {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new InputError(`${path}: the prompt file cannot be read as JSON.`, {
-      code: 'PROMPTS_UNREADABLE',
-      facts: { found: (cause as Error).message, wanted: '[{ "prompt": "…" }, …]' },
-      cause,
-    });
-  }
-  const result = schema.safeParse(json);
+  const result = schema.safeParse(readPromptJson(path, FORM));
   if (result.success) return result.data.map(({ prompt }) => prompt);
   const [issue] = result.error.issues;
   const hasContext = issue?.code === 'unrecognized_keys' && issue.keys.includes('context');
@@ -30,7 +21,7 @@ export function readDemoPrompts(path: string): readonly string[] {
     code: 'PROMPTS_MALFORMED',
     facts: {
       found: issue === undefined ? 'something else' : [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
-      wanted: '[{ "prompt": "…" }, …]',
+      wanted: FORM,
     },
     hint: hasContext
       ? 'contexts are not downloaded: put the text in front of the prompt.'

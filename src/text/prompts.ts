@@ -42,17 +42,20 @@ const SOURCES = ['text', 'messages', 'ids'] as const;
 
 /** Reads and checks a prompt file. @throws InputError `PROMPTS_*`. */
 export function readPrompts(path: string): readonly PromptEntry[] {
-  let json: unknown;
+  return parsePrompts(readPromptJson(path, '[{ "name": "…", "text": "…" }, …]'), path);
+}
+
+/** @param wanted - the file's form, for the message. @throws InputError `PROMPTS_UNREADABLE`. */
+export function readPromptJson(path: string, wanted: string): unknown {
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
     throw new InputError(`${path}: the prompt file cannot be read as JSON.`, {
       code: 'PROMPTS_UNREADABLE',
-      facts: { found: (cause as Error).message, wanted: '[{ "name": "…", "text": "…" }, …]' },
+      facts: { found: (cause as Error).message, wanted },
       cause,
     });
   }
-  return parsePrompts(json, path);
 }
 
 /** `readPrompts` on parsed JSON; `path` only names the file in errors. */
