@@ -37,6 +37,22 @@ describe("Qwen2-7B's core counts", () => {
   });
 });
 
+describe("the layers' norms", () => {
+  it.each([
+    { width: 1536, split: { cores: 24, tilesPerCore: 2, firstStage: 8 } },
+    { width: 2048, split: { cores: 32, tilesPerCore: 2, firstStage: 8 } },
+    { width: 8192, split: { cores: 32, tilesPerCore: 8, firstStage: 8 } },
+    { width: 256, split: { cores: 8, tilesPerCore: 1, firstStage: 8 } },
+    { width: 896, split: { cores: 28, tilesPerCore: 1, firstStage: 28 } },
+    { width: 100, split: { cores: 1, tilesPerCore: 4, firstStage: 1 } },
+  ])(
+    'of $width features are combined in two stages only where cores fill several rows of eight',
+    ({ width, split }) => {
+      expect(layerNormSplit(width, 8)).toEqual(split);
+    },
+  );
+});
+
 describe('kBlocks', () => {
   it.each([
     { k: 3584, in0BlockW: 1, blocks: 112 },

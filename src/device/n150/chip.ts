@@ -27,12 +27,14 @@ export interface NormSplit {
 }
 
 /**
- * Split of the RMSNorms inside the layers: 3584 features give 28 cores of 4 tiles, 576 give 18 of 1, 128 give 4 of 1. A width
- * that is no multiple of 32 stays on one core.
+ * Split of the RMSNorms inside the layers: 3584 features give 28 cores of 4 tiles, 576 give 18 of 1, 128 give 4 of 1. Cores that
+ * fill several rows of eight are combined in two stages: 1536 features give three rows, 8192 four. A width that is no
+ * multiple of 32 stays on one core.
  */
 export function layerNormSplit(hiddenSize: number, gridRows: number): NormSplit {
   const cores = splitCores(hiddenSize, gridRows);
-  return { cores, tilesPerCore: tilesAcross(hiddenSize) / cores, firstStage: cores };
+  const firstStage = cores % GRID_COLUMNS === 0 ? GRID_COLUMNS : cores;
+  return { cores, tilesPerCore: tilesAcross(hiddenSize) / cores, firstStage };
 }
 
 /**
