@@ -67,7 +67,7 @@ export function addWeightOptions(command: Command): Command {
   return command
     .option(
       '--memory <size>',
-      "the N150 model's packed weights that may stay in memory, bytes or with MiB or GiB; more is streamed from the weight cache (default: 70 % of the free memory)",
+      "the N150 model's packed weights that may stay in memory, bytes or with MB, MiB, GB or GiB; more is streamed from the weight cache (default: 70 % of the free memory)",
       byteCount('--memory'),
     )
     .option(
