@@ -43,7 +43,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'gates',
-          include: ['harness/gates/**/*.gate.test.ts'],
+          include: ['harness/calibration/**/*.gate.test.ts'],
           exclude: [...configDefaults.exclude, '**/dist/**'],
           fileParallelism: false,
           testTimeout: GATE_TIMEOUT_MS,

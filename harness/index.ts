@@ -12,11 +12,7 @@ export {
   createPlainMatmulEngine,
   createRecordingWriter,
   DeviceError,
-  type DownloadEvent,
-  type DownloadOptions,
-  type DownloadResult,
   describeKnobs,
-  downloadCheckpoint,
   EXIT_CODES,
   encodePrompt,
   type FeedRequest,
@@ -49,21 +45,27 @@ export {
   type VectorReport,
 } from '../src/index.ts';
 export { evaluateGate, type GateInput } from './gate/evaluate-gate.ts';
-export type { GateRule } from './gate/rules.ts';
 export { DEFAULT_PCC_MINIMUM, defaultRules } from './gate/thresholds.ts';
-export type { Coverage, RuleResult, Verdict } from './gate/verdict.ts';
+export {
+  type DownloadEvent,
+  type DownloadOptions,
+  type DownloadResult,
+  downloadCheckpoint,
+} from './hub/download.ts';
 export { correlate } from './metrics/pcc.ts';
 export { judgePcc } from './metrics/pcc-semantics.ts';
 export { RowComparer, type RowComparerOptions } from './metrics/row-comparer.ts';
-export { type Correlation, PCC_SEMANTICS, type PccSemantics, type RowMetrics } from './metrics/row-metrics.ts';
-export { parseDeviceSpec, parseReferenceSpec } from './run/device-spec.ts';
-export { runFree } from './run/free-running.ts';
-export { runRecordJsonSchema, tokenRecordJsonSchema, validateRunFolder } from './run/json-schema.ts';
-export { runLockstep } from './run/lockstep.ts';
-export { type CaseOptions, openCases } from './run/open-cases.ts';
-export { RunFolder } from './run/run-folder.ts';
-export type { RunRecord } from './run/run-record.ts';
+export { runRecordJsonSchema, tokenRecordJsonSchema, validateRunFolder } from './record/json-schema.ts';
+export { type Correlation, PCC_SEMANTICS, type PccSemantics, type RowMetrics } from './record/row-metrics.ts';
+export type { GateRule } from './record/rules.ts';
+export { RunFolder } from './record/run-folder.ts';
+export type { RunRecord } from './record/run-record.ts';
+export type { TokenRecord } from './record/token-record.ts';
+export type { Coverage, RuleResult, Verdict } from './record/verdict.ts';
 export { describePlan, type RunCase, type RunPlan } from './run/run-validate.ts';
-export type { RowPair, SequenceOutcome, SequenceRequest } from './run/sequence.ts';
-export type { TokenRecord } from './run/token-record.ts';
 export { type WriteRunOptions, type WrittenRun, writeRun } from './run/write-run.ts';
+export { runFree } from './sequence/free-running.ts';
+export { runLockstep } from './sequence/lockstep.ts';
+export type { RowPair, SequenceOutcome, SequenceRequest } from './sequence/sequence.ts';
+export { parseDeviceSpec, parseReferenceSpec } from './sources/device-spec.ts';
+export { type CaseOptions, openCases } from './sources/open-cases.ts';

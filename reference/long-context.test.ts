@@ -7,7 +7,7 @@ import {
   maxDistance,
   readGoldenCase,
   wrongArgmaxRows,
-} from './golden-cases.ts';
+} from './golden-cases.fixture.ts';
 import { createReference, type Reference } from './onnx-reference.ts';
 
 type Rows = Pick<GoldenCase, 'tokenIds' | 'positions'>;

@@ -10,7 +10,7 @@ import {
   readGoldenCase,
   rmsDistance,
   wrongArgmaxRows,
-} from './golden-cases.ts';
+} from './golden-cases.fixture.ts';
 import { createReference, type Reference, type ReferenceOptions } from './onnx-reference.ts';
 
 const VARIABLE = 'QWEN_PCC_SMOLLM2_DIR';

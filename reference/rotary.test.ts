@@ -6,7 +6,7 @@ import {
   readTensorFloat32,
   readTensorInt32,
 } from '../src/checkpoint/safetensors.ts';
-import { fixturePath, maxDistance } from './golden-cases.ts';
+import { fixturePath, maxDistance } from './golden-cases.fixture.ts';
 import { rotaryFrequencies, rotaryTables } from './rotary.ts';
 
 const TABLES = readSafetensorsHeader(fixturePath('golden-hf/yarn-tables.safetensors'));

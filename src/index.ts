@@ -1,11 +1,5 @@
 // The public names of the shared ground and the device under test.
 export { type ModelConfig, readModelConfig } from './checkpoint/config.ts';
-export {
-  type DownloadEvent,
-  type DownloadOptions,
-  type DownloadResult,
-  downloadCheckpoint,
-} from './checkpoint/download.ts';
 export { type Checkpoint, openCheckpoint } from './checkpoint/weights.ts';
 export { type CaptureOptions, type CaptureSource, createCaptureSource } from './device/capture/capture-source.ts';
 export { openRecording, type Recording, type RecordingOptions } from './device/capture/recording.ts';
@@ -13,11 +7,11 @@ export { createRecordingWriter, type RecordingWriter } from './device/capture/re
 export type { FeedRequest, LogitsRow, LogitsSource, RowSink, SourceInfo, TapName } from './device/logits-source.ts';
 export type { N150Config } from './device/n150/compute-config.ts';
 export { describeKnobs, parseDeviceOptions } from './device/n150/device-options.ts';
-export { createKernelMatmulEngine } from './device/n150/kernels/kernel-matmul-engine.ts';
-export type { MatmulEngine } from './device/n150/matmul-engine.ts';
-export { createPlainMatmulEngine } from './device/n150/matrix-unit/matmul.ts';
 export { createN150Source } from './device/n150/n150-source.ts';
 export { checkVectors, type VectorReport } from './device/n150/vector-check/check-vectors.ts';
+export { createKernelMatmulEngine } from './device/wormhole/kernels/kernel-matmul-engine.ts';
+export type { MatmulEngine } from './device/wormhole/matmul-engine.ts';
+export { createPlainMatmulEngine } from './device/wormhole/matrix-unit/matmul.ts';
 export {
   ComparisonInvalidError,
   DeviceError,

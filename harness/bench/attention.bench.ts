@@ -1,9 +1,9 @@
 // Benchmark of attention: the kernel against the plain TypeScript twin, by position, at Qwen2-7B's shape.
 
 import type { LayerAttention } from '../../src/device/n150/attention-engine.ts';
-import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import { createPlainAttention } from '../../src/device/n150/ops/plain-attention.ts';
 import { RECIPES } from '../../src/device/n150/recipes.ts';
+import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
 import { type Benchmark, type BenchResult, ratios, timeInTurns } from './benchmark.ts';
 import { bf16Values } from './random-values.ts';
 

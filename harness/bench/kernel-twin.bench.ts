@@ -1,9 +1,9 @@
 // Benchmark of the kernels against the plain TypeScript twins that define them, on one thread.
 
-import { DEMO_MATMUL } from '../../src/device/n150/demo-matmul.fixture.ts';
-import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
-import { MATMUL_TIERS, type MatmulTier } from '../../src/device/n150/matmul-engine.ts';
-import { createPlainMatmulEngine } from '../../src/device/n150/matrix-unit/matmul.ts';
+import { DEMO_MATMUL } from '../../src/device/wormhole/demo-matmul.fixture.ts';
+import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
+import { MATMUL_TIERS, type MatmulTier } from '../../src/device/wormhole/matmul-engine.ts';
+import { createPlainMatmulEngine } from '../../src/device/wormhole/matrix-unit/matmul.ts';
 import { type Benchmark, type BenchResult, ratios, timeInTurns } from './benchmark.ts';
 import { bf16Values, packedWeights } from './random-values.ts';
 

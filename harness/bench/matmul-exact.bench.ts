@@ -1,9 +1,9 @@
 // Benchmark of tier exact: multiplications a second, every fidelity phase counted as one.
 
-import { DEMO_MATMUL } from '../../src/device/n150/demo-matmul.fixture.ts';
-import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
-import type { MatmulOptions } from '../../src/device/n150/matmul-engine.ts';
-import { PHASE_COUNT } from '../../src/numerics/fidelity.ts';
+import { DEMO_MATMUL } from '../../src/device/wormhole/demo-matmul.fixture.ts';
+import { PHASE_COUNT } from '../../src/device/wormhole/fidelity.ts';
+import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
+import type { MatmulOptions } from '../../src/device/wormhole/matmul-engine.ts';
 import { type Benchmark, timeInTurns } from './benchmark.ts';
 import { bf16Values, packedWeights } from './random-values.ts';
 

@@ -1,7 +1,7 @@
 // Benchmark of tier fast: an MLP projection of Qwen2-7B on the kernels, beside ONNX Runtime's Gemm of the same shape.
 
-import { DEMO_MATMUL } from '../../src/device/n150/demo-matmul.fixture.ts';
-import { createKernelMatmulEngine } from '../../src/device/n150/kernels/kernel-matmul-engine.ts';
+import { DEMO_MATMUL } from '../../src/device/wormhole/demo-matmul.fixture.ts';
+import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
 import { createBareGemm } from './bare-gemm.ts';
 import { type Benchmark, ratios, timeInTurns } from './benchmark.ts';
 import { bf16Values, packedWeights } from './random-values.ts';

@@ -1,6 +1,6 @@
 // Seeded values for benchmarks: uniform in -1 … 1, as float32, as bfloat16 or packed for the device.
-import { packMatrix } from '../../src/device/n150/host-packing.ts';
-import type { PackedMatrix, WeightFormat } from '../../src/device/n150/matmul-engine.ts';
+import { packMatrix } from '../../src/device/wormhole/host-packing.ts';
+import type { PackedMatrix, WeightFormat } from '../../src/device/wormhole/matmul-engine.ts';
 
 /** `seed` must not be 0. */
 export function uniformValues(length: number, seed: number): Float32Array {

@@ -1,10 +1,10 @@
 // The options that validate, record and inspect share: which checkpoints, prompts, device and reference.
 import { type Command, Option } from 'commander';
 import type { Precision } from '../../reference/onnx-reference.ts';
-import { parseDeviceSpec, parseReferenceSpec } from '../run/device-spec.ts';
-import { type CaseOptions, openCases } from '../run/open-cases.ts';
-import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, type SequenceLimits } from '../run/plan.ts';
 import type { RunCase } from '../run/run-validate.ts';
+import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
+import { type CaseOptions, openCases } from '../sources/open-cases.ts';
+import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, type SequenceLimits } from '../sources/plan.ts';
 import { byteCount, oneOf, wholeNumber } from './option-values.ts';
 import { packageFile, recordedCheckpoint, tinyCheckpoints } from './package-root.ts';
 

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { validateRunFolder } from '../run/json-schema.ts';
+import { validateRunFolder } from '../record/json-schema.ts';
 import { commandWords, repeatableCommand } from '../run/repeatable-command.ts';
 import { type Finished, MAIN, ROOT, type SpawnedCommand, spawnCommand } from './spawned-command.fixture.ts';
 

@@ -1,7 +1,7 @@
 // Which checkpoint the demo runs: --weights, $QWEN_DIR, or a tiny one of the package.
 import { existsSync } from 'node:fs';
 import { nearestName, UsageError } from '../../src/errors.ts';
-import { WEIGHTS_FAMILIES, type WeightsFamily } from '../run/plan.ts';
+import { WEIGHTS_FAMILIES, type WeightsFamily } from '../sources/plan.ts';
 import { packageFile } from './package-root.ts';
 
 export interface DemoWeights {

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAKE_COMMIT, FAKE_REPO, type FakeHub, startFakeHub } from '../../src/checkpoint/hub/fake-hub.ts';
 import { EXIT_CODES } from '../../src/errors.ts';
+import { FAKE_COMMIT, FAKE_REPO, type FakeHub, startFakeHub } from '../hub/fake-hub.fixture.ts';
 import { type Finished, MAIN, spawnCommand } from './spawned-command.fixture.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-get-weights-'));

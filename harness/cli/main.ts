@@ -2,7 +2,7 @@
 // The command qwen-pcc: parses, calls one command, turns errors into exit codes.
 import { CommanderError } from 'commander';
 import { EXIT_CODES, QwenPccError } from '../../src/errors.ts';
-import { isAbort } from '../run/sides.ts';
+import { isAbort } from '../sequence/sides.ts';
 import { createProgram } from './program.ts';
 
 /** A reader that closes the pipe early (`| head`) has what it wanted. */

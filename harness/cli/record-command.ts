@@ -6,9 +6,9 @@ import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.
 import { nearestName, UsageError } from '../../src/errors.ts';
 import { countOf } from '../report/format.ts';
 import { createProgress } from '../report/progress.ts';
-import { tokensPlannedMax } from '../run/plan.ts';
 import { recordPrompts } from '../run/record-prompts.ts';
-import { allTaps } from '../run/taps.ts';
+import { tokensPlannedMax } from '../sources/plan.ts';
+import { allTaps } from '../sources/taps.ts';
 import { addCaseOptions, type CaseCommandOptions, casesOf, limitsOf } from './case-options.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
 import { oneOf } from './option-values.ts';

@@ -1,15 +1,15 @@
 // qwen-pcc synthesize: a checkpoint of a Qwen2 model's exact size with made-up weights, to measure and to stress with.
 import { Command } from 'commander';
+import { createByteProgress } from '../report/byte-progress.ts';
+import { countOf } from '../report/format.ts';
 import {
   generationConfigJson,
   MODEL_NAMES,
   type ModelName,
   modelConfigJson,
   parseModelName,
-} from '../../src/checkpoint/model-shapes.ts';
-import { synthesizeCheckpoint } from '../../src/checkpoint/synthesize.ts';
-import { createByteProgress } from '../report/byte-progress.ts';
-import { countOf } from '../report/format.ts';
+} from '../synthesize/model-shapes.ts';
+import { synthesizeCheckpoint } from '../synthesize/synthesize.ts';
 import { onInterrupt } from './interrupt.ts';
 import { wholeNumber } from './option-values.ts';
 

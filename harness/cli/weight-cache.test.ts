@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { validateRunFolder } from '../run/json-schema.ts';
+import { validateRunFolder } from '../record/json-schema.ts';
 import { spawnCommand } from './spawned-command.fixture.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-cli-'));

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { InputError } from '../../src/errors.ts';
 import { readPromptJson } from '../../src/text/prompts.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
-import type { WeightsFamily } from '../run/plan.ts';
+import type { WeightsFamily } from '../sources/plan.ts';
 
 const FORM = '[{ "prompt": "…" }, …]';
 const SYSTEM_MESSAGE = 'You are a helpful assistant.';

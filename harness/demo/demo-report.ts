@@ -1,7 +1,7 @@
 // What the demo prints, in the original's words: header, iterations, texts, performance of batch 0.
 // Source: n150-numerics F.1.
 import { countOf } from '../report/format.ts';
-import type { WeightsFamily } from '../run/plan.ts';
+import type { WeightsFamily } from '../sources/plan.ts';
 import type { DemoBatch, DemoStop } from './run-demo.ts';
 
 /** Longest end of a text that a line of an iteration shows, and longest prompt shown whole. */

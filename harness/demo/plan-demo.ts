@@ -5,10 +5,10 @@ import type { LogitsSource } from '../../src/device/logits-source.ts';
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
 import { InputError, UsageError } from '../../src/errors.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
-import { parseDeviceSpec } from '../run/device-spec.ts';
-import { type Model, openModel } from '../run/open-cases.ts';
-import { type DeviceResources, openN150 } from '../run/open-n150.ts';
-import { requireRunnable, type WeightsFamily } from '../run/plan.ts';
+import { parseDeviceSpec } from '../sources/device-spec.ts';
+import { type Model, openModel } from '../sources/open-cases.ts';
+import { type DeviceResources, openN150 } from '../sources/open-n150.ts';
+import { requireRunnable, type WeightsFamily } from '../sources/plan.ts';
 import { encodeDemoPrompt, readDemoPrompts } from './demo-prompts.ts';
 
 export interface DemoPlanOptions {

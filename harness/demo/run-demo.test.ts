@@ -1,7 +1,7 @@
 // Facts about the demo's loop: what is fed, when it stops, and that batches share nothing.
 import { describe, expect, it } from 'vitest';
-import { argmax, CHUNK_POSITIONS } from '../run/sequence.ts';
-import { ToySource } from '../run/toy-source.ts';
+import { argmax, CHUNK_POSITIONS } from '../sequence/sequence.ts';
+import { ToySource } from '../sequence/toy-source.fixture.ts';
 import { type DemoRequest, runDemo } from './run-demo.ts';
 
 const VOCABULARY = 50;

@@ -4,8 +4,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
 import { DeviceError } from '../../src/errors.ts';
-import { argmax, CHUNK_POSITIONS } from '../run/sequence.ts';
-import { blame, isAbort, requireContext, requireRowCount } from '../run/sides.ts';
+import { argmax, CHUNK_POSITIONS } from '../sequence/sequence.ts';
+import { blame, isAbort, requireContext, requireRowCount } from '../sequence/sides.ts';
 
 export interface DemoRequest {
   /** [P] token ids, P >= 1. */

@@ -1,6 +1,7 @@
 // The numbers of many tokens that prompt and run rules judge.
-import type { TokenSummary } from '../metrics/summary.ts';
-import type { AggregateMetric } from './rules.ts';
+
+import type { AggregateMetric } from '../record/rules.ts';
+import type { TokenSummary } from '../record/summary.ts';
 
 const VALUES: Readonly<Record<Exclude<AggregateMetric, 'coverage'>, (summary: TokenSummary) => number | null>> = {
   pccMin: ({ pcc }) => pcc?.min ?? null,

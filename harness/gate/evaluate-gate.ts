@@ -1,11 +1,12 @@
 // The gate: from a plan, the judged tokens and the rules to a verdict. A pure function; nothing passes for lack of evidence.
-import type { TokenKey, TokenRecord } from '../run/token-record.ts';
+
+import type { GateRule } from '../record/rules.ts';
+import type { TokenKey, TokenRecord } from '../record/token-record.ts';
+import type { Coverage, RuleResult, Verdict, VerdictStatus } from '../record/verdict.ts';
 import { evaluateCoverage, evaluateRule, type JudgedRecord } from './evaluate-rule.ts';
 import { headlineOf } from './headline.ts';
 import { findBrokenRules, holds } from './judge-token.ts';
-import type { GateRule } from './rules.ts';
 import { tokenMetricValue } from './token-metrics.ts';
-import type { Coverage, RuleResult, Verdict, VerdictStatus } from './verdict.ts';
 
 /** Tokens that a run set out to judge in one prompt. */
 export interface PlannedPrompt {

@@ -1,11 +1,11 @@
 // What becomes of one rule over all judged tokens: worst value, where, how much room is left.
 import { summarizeTokens } from '../metrics/aggregate.ts';
-import type { TokenRecord } from '../run/token-record.ts';
+import type { GateRule } from '../record/rules.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+import type { RulePlace, RuleResult } from '../record/verdict.ts';
 import { aggregateMetricValue } from './aggregate-metrics.ts';
 import { holds, isRuleForPhase, isTokenRuleBroken, type TokenRule } from './judge-token.ts';
-import type { GateRule } from './rules.ts';
 import { tokenMetricValue } from './token-metrics.ts';
-import type { RulePlace, RuleResult } from './verdict.ts';
 
 /** A record that the rule may judge, and whether the comparison itself was found invalid before. */
 export interface JudgedRecord {

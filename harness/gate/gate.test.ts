@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { goldenRowExample, noisyRowExample } from '../metrics/random-rows.fixture.ts';
 import { RowComparer } from '../metrics/row-comparer.ts';
-import { phaseOfPosition, type TokenRecord } from '../run/token-record.ts';
+import type { GateRule } from '../record/rules.ts';
+import { phaseOfPosition, type TokenRecord } from '../record/token-record.ts';
+import type { RuleResult, Verdict } from '../record/verdict.ts';
 import { evaluateGate, type PlannedPrompt } from './evaluate-gate.ts';
 import { headroomOf } from './evaluate-rule.ts';
 import { EXIT_CODE_OF_VERDICT } from './exit-code.ts';
 import { judgeToken } from './judge-token.ts';
-import type { GateRule } from './rules.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from './thresholds.ts';
-import type { RuleResult, Verdict } from './verdict.ts';
 
 const V = 4096;
 const TOKENS = 12;

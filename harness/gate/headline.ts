@@ -1,5 +1,5 @@
 // The verdict's one sentence: what was judged, what broke first, and how near the nearest limit is.
-import type { RuleResult, Verdict } from './verdict.ts';
+import type { RuleResult, Verdict } from '../record/verdict.ts';
 
 /** Sentence without the word PASS or FAIL: the status stands beside it wherever it is shown. */
 export function headlineOf(verdict: Omit<Verdict, 'headline'>): string {

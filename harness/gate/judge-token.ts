@@ -1,7 +1,8 @@
 // Judges one token by the token rules, while the run goes on.
-import { explainToken, type WhyContext } from '../metrics/row-why.ts';
-import type { TokenStatus } from '../run/token-record.ts';
-import type { GateRule, TokenMetric } from './rules.ts';
+
+import type { GateRule, TokenMetric } from '../record/rules.ts';
+import type { TokenStatus } from '../record/token-record.ts';
+import { explainToken, type WhyContext } from './explain-token.ts';
 import { type TokenFacts, tokenMetricValue } from './token-metrics.ts';
 
 export interface TokenJudgement {

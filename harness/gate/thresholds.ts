@@ -1,5 +1,5 @@
 // Every threshold of the default gate, one row each: value, origin, what was measured, why.
-import type { Calibration, GateRule } from './rules.ts';
+import type { Calibration, GateRule } from '../record/rules.ts';
 
 /** The original test's per-token limit (models/demos/qwen/tests/test_qwen_model.py). */
 export const DEFAULT_PCC_MINIMUM = 0.79;

@@ -1,8 +1,8 @@
 // The numbers of one token that token rules judge.
 import { countForbidden } from '../metrics/hygiene.ts';
-import type { Pair, RowMetrics } from '../metrics/row-metrics.ts';
-import type { Phase } from '../run/token-record.ts';
-import type { TokenMetric } from './rules.ts';
+import type { Pair, RowMetrics } from '../record/row-metrics.ts';
+import type { TokenMetric } from '../record/rules.ts';
+import type { Phase } from '../record/token-record.ts';
 
 /** What both sides consumed at a position. */
 export interface TokenContext {

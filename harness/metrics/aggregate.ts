@@ -1,8 +1,9 @@
 // Summaries of many judged tokens: spreads, shares and medians, in total, by phase and by prompt.
+
+import type { PccJudgement, RowChoice, RowControls, RowDistribution, RowMoments } from '../record/row-metrics.ts';
+import type { KlSpread, PccSpread, TokenSummary } from '../record/summary.ts';
 import { exponential } from './exp-log.ts';
 import { mean, median, quantile, sortSample, standardError } from './quantile.ts';
-import type { PccJudgement, RowChoice, RowControls, RowDistribution, RowMoments } from './row-metrics.ts';
-import type { KlSpread, PccSpread, TokenSummary } from './summary.ts';
 
 /** What a summary needs of a token record. */
 export interface SummarizedToken {

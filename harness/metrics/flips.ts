@@ -1,7 +1,8 @@
 // Flips: the device's best token is not the reference's. How much does the arithmetic's own coarseness explain?
+
+import type { FlipClass } from '../record/row-metrics.ts';
 import type { LogitsFormat } from './logits-format.ts';
 import { ulpAtEntry } from './logits-format.ts';
-import type { FlipClass } from './row-metrics.ts';
 
 /** A flip within this many ULP of the device's logits format, by golden's margin, is a near tie. */
 export const DEFAULT_TIE_ULPS = 1;

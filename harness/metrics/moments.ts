@@ -1,7 +1,8 @@
 // Moments of two finite rows and of their difference: the second float64 pass, after the scan that gave the means.
+
+import type { Correlation, RowMoments } from '../record/row-metrics.ts';
 import { decibels } from './exp-log.ts';
 import { pccFromSums } from './pcc.ts';
-import type { Correlation, RowMoments } from './row-metrics.ts';
 import type { RowScan } from './row-scan.ts';
 
 export interface MomentsAndCorrelation {

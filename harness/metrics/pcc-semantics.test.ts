@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { type Pair, PCC_SEMANTICS, type PccJudgement } from '../record/row-metrics.ts';
 import { judgePcc } from './pcc-semantics.ts';
 import { seededNormal } from './random-rows.fixture.ts';
-import { type Pair, PCC_SEMANTICS, type PccJudgement } from './row-metrics.ts';
 
 const N = 4096;
 const normal = seededNormal(20240721);

@@ -1,8 +1,9 @@
 // The four meanings of "PCC" that reports may name: strict (ours) and three generations of Tenstorrent's comp_pcc.
 // Source: tt-metal comp_pcc until mid-2026 (tt-legacy), comparison_funcs.get_atol_rtol_pcc (tt-sweep),
 // ttnn/ttnn/comparison.py (tt-2026); branch by branch. Rows are float32 here, so no dtype cast of theirs ever applies.
+
+import type { Correlation, Pair, PccJudgement, PccSemantics } from '../record/row-metrics.ts';
 import { correlate, type NumberRow } from './pcc.ts';
-import type { Correlation, Pair, PccJudgement, PccSemantics } from './row-metrics.ts';
 
 /** Verdict of one semantics, without its name. */
 type Outcome = Omit<PccJudgement, 'semantics'>;

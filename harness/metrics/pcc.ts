@@ -1,6 +1,6 @@
 // Pearson correlation of two rows in float64, in two passes.
 // Exactness: the rounding error stays below 1e-13 for 152064 values; equal rows give exactly 1, and no result exceeds 1.
-import type { Correlation } from './row-metrics.ts';
+import type { Correlation } from '../record/row-metrics.ts';
 
 /** Any row of numbers; typed arrays are the fast case. */
 export type NumberRow = Float32Array | Float64Array | readonly number[];

@@ -1,5 +1,6 @@
 // Compares the two logits rows of a token: every metric in a few passes over reused memory.
 import { ComparisonInvalidError } from '../../src/errors.ts';
+import type { PccSemantics, RowChoice, RowControls, RowMetrics, TextToken, TopToken } from '../record/row-metrics.ts';
 import { measureDivergences, type Softmax, softmax } from './distribution.ts';
 import { exponential } from './exp-log.ts';
 import { classifyFlip } from './flips.ts';
@@ -8,7 +9,6 @@ import type { LogitsFormat } from './logits-format.ts';
 import { type ControlRow, type MomentsAndCorrelation, measureMoments } from './moments.ts';
 import { correlate } from './pcc.ts';
 import { judgePcc, judgeStrict } from './pcc-semantics.ts';
-import type { PccSemantics, RowChoice, RowControls, RowMetrics, TextToken, TopToken } from './row-metrics.ts';
 import { createRowScan, type RowScan, scanRow } from './row-scan.ts';
 import { countOverlap, findRanks, findTopIds } from './top-tokens.ts';
 

@@ -1,6 +1,6 @@
 // What stderr says while a checkpoint is downloaded: a bar on a terminal, a line per file elsewhere.
 import { SingleBar } from 'cli-progress';
-import type { DownloadEvent } from '../../src/checkpoint/download.ts';
+import type { DownloadEvent } from '../hub/download.ts';
 import { formatBytes } from './format.ts';
 
 export interface DownloadProgress {

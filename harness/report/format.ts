@@ -1,5 +1,5 @@
 // How reports write numbers and token texts, so that all of them show the same digits.
-import type { RuleResult } from '../gate/verdict.ts';
+import type { RuleResult } from '../record/verdict.ts';
 
 /** A correlation: enough digits to tell 0.99999 from 1; `none` where it does not exist. */
 export function formatPcc(pcc: number | null): string {

@@ -1,7 +1,8 @@
 // Why a gate is red, as a test's failure text: broken rules, the worst token with its numbers, and the next command.
-import type { RuleResult } from '../gate/verdict.ts';
-import type { RunRecord } from '../run/run-record.ts';
-import type { TokenRecord } from '../run/token-record.ts';
+
+import type { RunRecord } from '../record/run-record.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+import type { RuleResult } from '../record/verdict.ts';
 import { countOf, formatPcc, formatPosition, formatSmall, formatValue, quoteText } from './format.ts';
 import { describeMisfit, isPassing, worstTokens } from './worst-tokens.ts';
 

@@ -1,7 +1,8 @@
 // JUnit XML of a run: one suite for each variant with a case for each prompt, and one suite with the gate's rules.
-import type { RuleResult } from '../gate/verdict.ts';
-import type { PromptRecord, RunRecord, VariantRecord } from '../run/run-record.ts';
-import type { TokenRecord } from '../run/token-record.ts';
+
+import type { PromptRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+import type { RuleResult } from '../record/verdict.ts';
 import { countOf, formatPcc, formatPosition, formatValue, quoteText } from './format.ts';
 import { describeToken, isPassing } from './worst-tokens.ts';
 

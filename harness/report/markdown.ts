@@ -1,6 +1,6 @@
 // The run as Markdown for a CI's step summary; GitHub refuses more than 1 MiB, so it is cut well before.
-import type { RunRecord, VariantRecord } from '../run/run-record.ts';
-import type { TokenRecord } from '../run/token-record.ts';
+import type { RunRecord, VariantRecord } from '../record/run-record.ts';
+import type { TokenRecord } from '../record/token-record.ts';
 import {
   countOf,
   formatDuration,

@@ -1,8 +1,8 @@
 // The closing summary of a run in the terminal: prompts, worst tokens, rules, run folder, verdict.
 import type { ChalkInstance } from 'chalk';
-import type { RuleResult } from '../gate/verdict.ts';
-import type { RunRecord, VariantRecord } from '../run/run-record.ts';
-import type { TokenRecord } from '../run/token-record.ts';
+import type { RunRecord, VariantRecord } from '../record/run-record.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+import type { RuleResult } from '../record/verdict.ts';
 import {
   countOf,
   formatBytes,

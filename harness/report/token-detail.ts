@@ -1,9 +1,9 @@
 // One token of a run in the terminal: context, metrics, both top-10 lists, worst vocabulary entries and taps.
 import type { ChalkInstance } from 'chalk';
-import type { Pair, TopToken } from '../metrics/row-metrics.ts';
+import type { Pair, TopToken } from '../record/row-metrics.ts';
+import type { RunRecord } from '../record/run-record.ts';
+import type { TokenRecord } from '../record/token-record.ts';
 import type { InspectedToken, TapComparison } from '../run/inspect-token.ts';
-import type { RunRecord } from '../run/run-record.ts';
-import type { TokenRecord } from '../run/token-record.ts';
 import { formatPcc, formatPosition, formatShare, formatSmall, formatValue, quoteText } from './format.ts';
 import { plainTable } from './plain-table.ts';
 import { describeMisfit, isPassing } from './worst-tokens.ts';

@@ -1,5 +1,5 @@
 // Picks the tokens that a reader should look at first and says in one sentence why.
-import type { TokenRecord } from '../run/token-record.ts';
+import type { TokenRecord } from '../record/token-record.ts';
 import { formatPcc, formatSmall } from './format.ts';
 
 /** Whether a token counts as good in a report: a plain pass, or a flip that rounding explains. */

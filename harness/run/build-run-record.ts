@@ -2,21 +2,21 @@
 import { EXIT_CODES, QwenPccError } from '../../src/errors.ts';
 import { evaluateGate } from '../gate/evaluate-gate.ts';
 import { EXIT_CODE_OF_VERDICT } from '../gate/exit-code.ts';
-import type { Verdict } from '../gate/verdict.ts';
 import { summarizeBy, summarizeControl, summarizeTokens } from '../metrics/aggregate.ts';
 import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
 import { TOP_COUNT } from '../metrics/row-comparer.ts';
-import { tokensPlannedMax } from './plan.ts';
 import {
   type PromptRecord,
   type RunRecord,
   type RunSummary,
   SCHEMA_VERSION,
   type VariantRecord,
-} from './run-record.ts';
+} from '../record/run-record.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+import type { Verdict } from '../record/verdict.ts';
+import { isAbort } from '../sequence/sides.ts';
+import { tokensPlannedMax } from '../sources/plan.ts';
 import type { CaseResult, RunPlan, RunResult } from './run-validate.ts';
-import { isAbort } from './sides.ts';
-import type { TokenRecord } from './token-record.ts';
 
 /** What the run itself cannot know. */
 export interface RunFrame {

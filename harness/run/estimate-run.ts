@@ -7,7 +7,7 @@ import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
 import { planWeights, type WeightPlan } from '../../src/device/n150/weight-cache/memory-plan.ts';
 import { weightUnits } from '../../src/device/n150/weight-cache/weight-units.ts';
-import { CHUNK_POSITIONS } from './sequence.ts';
+import { CHUNK_POSITIONS } from '../sequence/sequence.ts';
 
 /** The run that the estimate is for: the original demo's prompt of 128 tokens and 120 forced ones. */
 export const ESTIMATED_POSITIONS = 248;

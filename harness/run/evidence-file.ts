@@ -1,6 +1,6 @@
 // The rows of one failing token as safetensors: what the judge saw, for other tools to look at.
 import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
-import type { RowPair } from './sequence.ts';
+import type { RowPair } from '../sequence/sequence.ts';
 
 /** Writes `golden` and `actual`, [V] F32 each, with position and token in the metadata. */
 export function writeEvidence(path: string, pair: RowPair): void {

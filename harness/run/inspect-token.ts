@@ -2,10 +2,10 @@
 import type { LogitsRow, LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import { ComparisonInvalidError } from '../../src/errors.ts';
 import { compareTap } from '../metrics/pcc.ts';
-import type { Pair } from '../metrics/row-metrics.ts';
+import type { Pair } from '../record/row-metrics.ts';
+import { CHUNK_POSITIONS } from '../sequence/sequence.ts';
+import { blame, requireContext, requireRowCount } from '../sequence/sides.ts';
 import type { RunCase } from './run-validate.ts';
-import { CHUNK_POSITIONS } from './sequence.ts';
-import { blame, requireContext, requireRowCount } from './sides.ts';
 
 export interface TapComparison {
   readonly tap: TapName;

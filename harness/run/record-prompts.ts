@@ -2,8 +2,8 @@
 
 import { createRecordingWriter } from '../../src/device/capture/recording-writer.ts';
 import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
-import type { PlannedPrompt, SequenceLimits } from './plan.ts';
-import { argmax, CHUNK_POSITIONS, feedRequest, knownIds } from './sequence.ts';
+import { argmax, CHUNK_POSITIONS, feedRequest, knownIds } from '../sequence/sequence.ts';
+import type { PlannedPrompt, SequenceLimits } from '../sources/plan.ts';
 
 export interface RecordRequest {
   readonly prompts: readonly PlannedPrompt[];

@@ -1,7 +1,7 @@
 // The records that a resumed run finds in its folder: which prompts need not run again, and whether the rest repeats.
 import { ComparisonInvalidError } from '../../src/errors.ts';
-import type { DecodingMode } from './run-record.ts';
-import { formatTokenLine, type TokenKey, type TokenRecord } from './token-record.ts';
+import type { DecodingMode } from '../record/run-record.ts';
+import { formatTokenLine, type TokenKey, type TokenRecord } from '../record/token-record.ts';
 
 interface PlannedNames {
   readonly mode: DecodingMode;

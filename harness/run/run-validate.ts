@@ -1,16 +1,16 @@
 // A run's work: every case in lockstep, every token judged and appended at once; what stops it is handed back, not lost.
 import type { LogitsSource, SourceInfo } from '../../src/device/logits-source.ts';
-import { runFree } from './free-running.ts';
-import { runLockstep } from './lockstep.ts';
-import { type PlannedCase, type PlannedPrompt, type SequenceLimits, tokensPlannedMax } from './plan.ts';
+import type { RunFolder } from '../record/run-folder.ts';
+import type { DecodingMode, PromptRecord } from '../record/run-record.ts';
+import { type RunUsage, UsageMeter } from '../record/run-usage.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+import { runFree } from '../sequence/free-running.ts';
+import { runLockstep } from '../sequence/lockstep.ts';
+import type { RowPair, SequenceRequest, Stage } from '../sequence/sequence.ts';
+import { blame } from '../sequence/sides.ts';
+import { type PlannedCase, type PlannedPrompt, type SequenceLimits, tokensPlannedMax } from '../sources/plan.ts';
 import { ResumedRecords } from './resumed-records.ts';
-import type { RunFolder } from './run-folder.ts';
-import type { DecodingMode, PromptRecord } from './run-record.ts';
-import { type RunUsage, UsageMeter } from './run-usage.ts';
-import type { RowPair, SequenceRequest, Stage } from './sequence.ts';
-import { blame } from './sides.ts';
 import { type JudgeSettings, TokenJudge } from './token-judge.ts';
-import type { TokenRecord } from './token-record.ts';
 
 /** A planned case with what it takes to run it; its sources are opened when its turn comes and closed after it. */
 export interface RunCase extends PlannedCase {

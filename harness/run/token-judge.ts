@@ -2,15 +2,15 @@
 
 import type { SourceInfo } from '../../src/device/logits-source.ts';
 import { judgeToken } from '../gate/judge-token.ts';
-import type { GateRule } from '../gate/rules.ts';
 import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
 import { isLogitsFormat, type LogitsFormat } from '../metrics/logits-format.ts';
 import { RowComparer } from '../metrics/row-comparer.ts';
-import type { PccSemantics, RowMetrics } from '../metrics/row-metrics.ts';
-import { EMPTY_CONTEXT, extendContextHash } from './context-hash.ts';
+import { EMPTY_CONTEXT, extendContextHash } from '../record/context-hash.ts';
+import type { PccSemantics, RowMetrics } from '../record/row-metrics.ts';
+import type { GateRule } from '../record/rules.ts';
+import { phaseOfPosition, type TokenRecord } from '../record/token-record.ts';
+import type { RowPair } from '../sequence/sequence.ts';
 import { writeEvidence } from './evidence-file.ts';
-import type { RowPair } from './sequence.ts';
-import { phaseOfPosition, type TokenRecord } from './token-record.ts';
 
 /** What decides about every token; part of what a resumed run must share. */
 export interface JudgeSettings {

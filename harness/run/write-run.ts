@@ -3,14 +3,14 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { InputError } from '../../src/errors.ts';
+import { RUN_FILE, type RunFolder } from '../record/run-folder.ts';
+import { formatRunRecord, type RunRecord } from '../record/run-record.ts';
+import type { TokenRecord } from '../record/token-record.ts';
 import { junitXml } from '../report/junit.ts';
 import { summaryMarkdown } from '../report/markdown.ts';
 import { buildRunRecord } from './build-run-record.ts';
 import { describeEnvironment } from './environment.ts';
-import { RUN_FILE, type RunFolder } from './run-folder.ts';
-import { formatRunRecord, type RunRecord } from './run-record.ts';
 import { type RunOptions, type RunPlan, runValidate } from './run-validate.ts';
-import type { TokenRecord } from './token-record.ts';
 
 export interface WriteRunOptions {
   readonly folder: RunFolder;

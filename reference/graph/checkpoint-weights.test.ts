@@ -6,7 +6,7 @@ import { Tensor } from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/weights.ts';
 import { ReferenceFaultError } from '../../src/errors.ts';
-import { feedInPieces, fixturePath, maxDistance, rangeTolerance, readGoldenCase } from '../golden-cases.ts';
+import { feedInPieces, fixturePath, maxDistance, rangeTolerance, readGoldenCase } from '../golden-cases.fixture.ts';
 import { KvCache } from '../kv-cache.ts';
 import { ModelProtoSchema } from '../onnx/onnx_pb.generated.ts';
 import { createReference } from '../onnx-reference.ts';

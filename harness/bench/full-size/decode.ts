@@ -1,8 +1,8 @@
 // The device's decode path on all of Qwen2-7B: one token at a time, packed weights resident.
 import { openCheckpoint } from '../../../src/checkpoint/weights.ts';
-import { createKernelMatmulEngine } from '../../../src/device/n150/kernels/kernel-matmul-engine.ts';
 import { createN150Source } from '../../../src/device/n150/n150-source.ts';
 import { DEFAULT_N150_CONFIG } from '../../../src/device/n150/recipes.ts';
+import { createKernelMatmulEngine } from '../../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
 import type { BenchResult } from '../benchmark.ts';
 import type { Workspace } from './workspace.ts';
 

@@ -1,9 +1,9 @@
 // The original's longest sequence, 4096 positions, on two layers of Qwen2-7B: memory, the growing report, cost by position.
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { TOKENS_FILE } from '../../run/read-run-folder.ts';
-import { CHUNK_POSITIONS } from '../../run/sequence.ts';
-import { parseTokenLine, type TokenRecord } from '../../run/token-record.ts';
+import { TOKENS_FILE } from '../../record/read-run-folder.ts';
+import { parseTokenLine, type TokenRecord } from '../../record/token-record.ts';
+import { CHUNK_POSITIONS } from '../../sequence/sequence.ts';
 import type { BenchResult } from '../benchmark.ts';
 import type { Workspace } from './workspace.ts';
 

@@ -1,7 +1,7 @@
 // The folder of the full-size benchmark: synthetic checkpoints, their weight caches, prompts and runs.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseRunRecord, type RunRecord } from '../../run/run-record.ts';
+import { parseRunRecord, type RunRecord } from '../../record/run-record.ts';
 import { type ChildRun, type ChildRunOptions, runCommand } from '../child-run.ts';
 
 export type ModelSize = '7B' | '72B';

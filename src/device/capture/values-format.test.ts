@@ -1,7 +1,7 @@
 // The format of recorded values: what was rounded is recognised, what was not keeps its dtype.
 import { describe, expect, it } from 'vitest';
 import { roundToBf16TiesEven } from '../../numerics/bf16.ts';
-import { packRowsToBlockFloat } from '../n150/packer.ts';
+import { packRowsToBlockFloat } from '../wormhole/packer.ts';
 import { valuesFormat } from './values-format.ts';
 
 const float32Row = Float32Array.from({ length: 512 }, (_, i) => ((i * 7919) % 1013) / 37 - 13);

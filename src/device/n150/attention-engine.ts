@@ -1,7 +1,8 @@
 // The contract of a layer's attention with its keys and values: the plain TypeScript twin and the WASM kernel compute the
 // same bits behind it.
+
+import type { MatmulEngine } from '../wormhole/matmul-engine.ts';
 import type { N150Config } from './compute-config.ts';
-import type { MatmulEngine } from './matmul-engine.ts';
 
 export interface AttentionShape {
   readonly queryHeads: number;

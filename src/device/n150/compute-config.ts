@@ -1,8 +1,8 @@
 // Every knob of the N150 model in one typed table: its values, its meaning, and where the specification ranks it.
 // Source: n150-numerics G (names are ttnn's), section I for what later releases changed.
 import { HOST_BFP_ROUNDINGS, type HostBfpRounding } from '../../numerics/block-float-host.ts';
+import { MATH_FIDELITIES, MATMUL_TIERS, type MathFidelity, type MatmulTier } from '../wormhole/matmul-engine.ts';
 import { GRID_ROWS_MAX } from './chip.ts';
-import { MATH_FIDELITIES, MATMUL_TIERS, type MathFidelity, type MatmulTier } from './matmul-engine.ts';
 
 export const RECIPE_NAMES = ['demo-2024', 'ttnn-0.81'] as const;
 export type RecipeName = (typeof RECIPE_NAMES)[number];

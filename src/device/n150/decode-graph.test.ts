@@ -1,9 +1,9 @@
 // Calibration of the device graph: how far it is from the float64 truth, and that its noise has the size of ttnn's.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensorsHeader, readTensorFloat32 } from '../../checkpoint/safetensors.ts';
+import { createKernelMatmulEngine } from '../wormhole/kernels/kernel-matmul-engine.ts';
+import type { MatmulEngine } from '../wormhole/matmul-engine.ts';
 import { distanceOf, equalShare, fixturePath, openFixture, readGoldenCase, runDevice } from './graph.fixture.ts';
-import { createKernelMatmulEngine } from './kernels/kernel-matmul-engine.ts';
-import type { MatmulEngine } from './matmul-engine.ts';
 
 const RECIPE_NAMES = ['demo-2024', 'ttnn-0.81'] as const;
 const NO_NOISE = 'tier=fp32,weightFormat=BF16,lmHeadFormat=BF16,biasFormat=BF16';

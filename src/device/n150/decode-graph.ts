@@ -2,11 +2,12 @@
 // Source: n150-numerics C. Every operation is independent per row, so a batch gives the same bits as single positions.
 import type { ModelConfig } from '../../checkpoint/config.ts';
 import type { TapName } from '../logits-source.ts';
+import type { MathFidelity, MatmulOptions, OutputFormat } from '../wormhole/matmul-engine.ts';
+import { createVectorUnit } from '../wormhole/sfpu/vector-unit.ts';
 import type { DeviceEngine, LayerAttention } from './attention-engine.ts';
 import { coreCounts } from './chip.ts';
 import type { N150Config } from './compute-config.ts';
 import type { DeviceWeights, LayerWeights } from './device-weights.ts';
-import type { MathFidelity, MatmulOptions, OutputFormat } from './matmul-engine.ts';
 import { createAdd, createMultiply, multiplyOnVectorUnit } from './ops/eltwise.ts';
 import { createPlainAttention } from './ops/plain-attention.ts';
 import { createRmsNorm } from './ops/rms-norm.ts';
@@ -15,7 +16,6 @@ import { createRotate } from './ops/rotary.ts';
 import { createSteppedTables } from './ops/rotary-step.ts';
 import { rotaryFrequencies, writeRotaryTables, type YarnScaling } from './ops/rotary-tables.ts';
 import { naturalLogarithm } from './ops/sin-cos.ts';
-import { createVectorUnit } from './sfpu/vector-unit.ts';
 
 /** Called with the values [wanted rows, H] of a tap; they are valid only during the call. */
 export type TapSink = (tap: TapName, rows: Float32Array) => void;

@@ -2,8 +2,8 @@
 import { fileURLToPath } from 'node:url';
 import { readSafetensorsHeader, readTensorFloat32, readTensorInt32 } from '../../checkpoint/safetensors.ts';
 import { type Checkpoint, openCheckpoint } from '../../checkpoint/weights.ts';
+import type { MatmulEngine } from '../wormhole/matmul-engine.ts';
 import { parseDeviceOptions } from './device-options.ts';
-import type { MatmulEngine } from './matmul-engine.ts';
 import { createN150Source } from './n150-source.ts';
 
 export function fixturePath(path: string): string {

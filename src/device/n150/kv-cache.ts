@@ -3,9 +3,9 @@
 // other rows of its tile re-pack to themselves.
 // Exactness: bit-exact.
 import { BLOCK_LENGTH } from '../../numerics/block-float.ts';
+import { packRowsToBlockFloat } from '../wormhole/packer.ts';
 import type { N150Config } from './compute-config.ts';
 import type { HeadCache } from './ops/attention-decode.ts';
-import { packRowsToBlockFloat } from './packer.ts';
 
 const FIRST_CAPACITY = 128;
 

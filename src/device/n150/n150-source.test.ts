@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../errors.ts';
 import type { LogitsRow, TapName } from '../logits-source.ts';
+import { createKernelMatmulEngine } from '../wormhole/kernels/kernel-matmul-engine.ts';
+import type { MatmulEngine } from '../wormhole/matmul-engine.ts';
+import { createPlainMatmulEngine } from '../wormhole/matrix-unit/matmul.ts';
 import { KNOB_NAMES } from './compute-config.ts';
 import { parseDeviceOptions } from './device-options.ts';
 import { distanceOf, equalShare, openFixture, readGoldenCase, runDevice } from './graph.fixture.ts';
-import { createKernelMatmulEngine } from './kernels/kernel-matmul-engine.ts';
-import type { MatmulEngine } from './matmul-engine.ts';
-import { createPlainMatmulEngine } from './matrix-unit/matmul.ts';
 import { createN150Source } from './n150-source.ts';
 
 const checkpoint = openFixture('tiny-qwen2');

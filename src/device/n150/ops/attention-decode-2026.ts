@@ -5,14 +5,14 @@
 // Exactness: bit-exact against ttnn 0.81 (`exp_approx_mode` off) in HiFi2 with a 16-bit and HiFi4 with a 32-bit Dst,
 // BF16 and BFP8_B caches.
 import { roundToBf16TiesAway, truncateToBf16 } from '../../../numerics/bf16.ts';
-import { packMatrix, packTransposedWeights } from '../host-packing.ts';
-import type { MatmulEngine, MatmulOptions, PackedMatrix } from '../matmul-engine.ts';
-import { addRows, type MultiplyOptions, mulRows, subRows } from '../matrix-unit/eltwise-rows.ts';
-import { sumRowByMatmul } from '../matrix-unit/row-sum.ts';
-import { packFloat32RowToBf16 } from '../packer.ts';
-import { expFastFloat32 } from '../sfpu/exp-fast.ts';
-import { expPolynomial2026 } from '../sfpu/exp-polynomial-2026.ts';
-import { reciprocal2026 } from '../sfpu/reciprocal-2026.ts';
+import { packMatrix, packTransposedWeights } from '../../wormhole/host-packing.ts';
+import type { MatmulEngine, MatmulOptions, PackedMatrix } from '../../wormhole/matmul-engine.ts';
+import { addRows, type MultiplyOptions, mulRows, subRows } from '../../wormhole/matrix-unit/eltwise-rows.ts';
+import { sumRowByMatmul } from '../../wormhole/matrix-unit/row-sum.ts';
+import { packFloat32RowToBf16 } from '../../wormhole/packer.ts';
+import { expFastFloat32 } from '../../wormhole/sfpu/exp-fast.ts';
+import { expPolynomial2026 } from '../../wormhole/sfpu/exp-polynomial-2026.ts';
+import { reciprocal2026 } from '../../wormhole/sfpu/reciprocal-2026.ts';
 
 export interface AttentionOptions2026 extends MultiplyOptions {
   /** D. */

@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
 import { float32Bits } from '../../../numerics/float-bits.ts';
+import { createVectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
 import type { N150Config } from '../compute-config.ts';
 import { parseDeviceOptions } from '../device-options.ts';
 import { pccOf } from '../graph.fixture.ts';
-import { createVectorUnit } from '../sfpu/vector-unit.ts';
 import { type AttentionDecode, createAttentionDecode } from './attention-decode.ts';
 import { createMultiply } from './eltwise.ts';
 import { hostScalar } from './host-scalars.ts';

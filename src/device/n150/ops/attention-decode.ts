@@ -4,15 +4,15 @@
 // Exactness: the order of roundings is literal; masked keys weigh exactly zero.
 import { bitsOf, float32FromBits } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+import type { MathFidelity } from '../../wormhole/matmul-engine.ts';
+import { FAST_OPERAND_MASKS } from '../../wormhole/matrix-unit/matmul-fast.ts';
+import { createReduceTile } from '../../wormhole/matrix-unit/reduce-row.ts';
+import { sumRowByMatmul } from '../../wormhole/matrix-unit/row-sum.ts';
+import { createAttentionExponentials } from '../../wormhole/sfpu/attention-exponentials.ts';
+import type { VectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
 import type { AttentionShape } from '../attention-engine.ts';
 import { attentionCoresPerHead, chunkRuns } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
-import type { MathFidelity } from '../matmul-engine.ts';
-import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
-import { createReduceTile } from '../matrix-unit/reduce-row.ts';
-import { sumRowByMatmul } from '../matrix-unit/row-sum.ts';
-import { createAttentionExponentials } from '../sfpu/attention-exponentials.ts';
-import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { createAdd, createMultiply, createSubtract } from './eltwise.ts';
 import { hostScalar } from './host-scalars.ts';
 import { createRowProducts, type StridedRows } from './row-products.ts';

@@ -1,8 +1,8 @@
 // The graph's element-wise inner loops against the matrix unit's instructions, over edge patterns and random operands.
 import { describe, expect, it } from 'vitest';
-import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
-import type { MathFidelity } from '../matmul-engine.ts';
-import { elwadd, elwmul } from '../matrix-unit/eltwise.ts';
+import { PHASE_COUNT } from '../../wormhole/fidelity.ts';
+import type { MathFidelity } from '../../wormhole/matmul-engine.ts';
+import { elwadd, elwmul } from '../../wormhole/matrix-unit/eltwise.ts';
 import { add16, multiply16 } from './eltwise-16-bit-dst.ts';
 
 const EDGES = [

@@ -2,10 +2,10 @@
 // Source: n150-numerics B.5; section I for ttnn.multiply on the vector unit.
 // Exactness: bit-exact per element in both device tiers; plain float32 in tier fp32.
 import { bf16FromFloat32Bits } from '../../../numerics/bf16.ts';
-import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
 import { bitsOf } from '../../../numerics/float-bits.ts';
+import { PHASE_COUNT } from '../../wormhole/fidelity.ts';
+import type { MathFidelity } from '../../wormhole/matmul-engine.ts';
 import type { N150Config } from '../compute-config.ts';
-import type { MathFidelity } from '../matmul-engine.ts';
 import { add16, multiply16 } from './eltwise-16-bit-dst.ts';
 
 /** Two BF16 values (float32 in tier fp32) to one. */

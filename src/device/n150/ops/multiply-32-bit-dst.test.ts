@@ -1,9 +1,9 @@
 // Products with a 32-bit Dst in floats against the matrix unit's phases.
 import { describe, expect, it } from 'vitest';
 import { bitsOf } from '../../../numerics/float-bits.ts';
-import { bf16Operands, createRandom, OPERAND_KINDS } from '../kernels/operands.fixture.ts';
-import { MATH_FIDELITIES } from '../matmul-engine.ts';
-import { mulRows } from '../matrix-unit/eltwise-rows.ts';
+import { bf16Operands, createRandom, OPERAND_KINDS } from '../../wormhole/kernels/operands.fixture.ts';
+import { MATH_FIDELITIES } from '../../wormhole/matmul-engine.ts';
+import { mulRows } from '../../wormhole/matrix-unit/eltwise-rows.ts';
 import { createMultiplyRows32 } from './multiply-32-bit-dst.ts';
 
 const LENGTH = 4000;

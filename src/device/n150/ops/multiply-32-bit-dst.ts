@@ -2,10 +2,11 @@
 // Source: n150-numerics B.2, B.4, B.5; the definition is mulRows of the matrix unit.
 // Exactness: bit-exact against that definition (multiply-32-bit-dst.test.ts). Parts of 5 and 7 bits make products of at most 21,
 // which Dst and float64 hold whole, so that neither the order nor the rounding of the phases shows.
-import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
+
 import { bitsOf } from '../../../numerics/float-bits.ts';
-import type { MathFidelity } from '../matmul-engine.ts';
-import { elwmul } from '../matrix-unit/eltwise.ts';
+import { PHASE_COUNT } from '../../wormhole/fidelity.ts';
+import type { MathFidelity } from '../../wormhole/matmul-engine.ts';
+import { elwmul } from '../../wormhole/matrix-unit/eltwise.ts';
 
 const TOP_5_BITS = 0xfff8_0000;
 const TOP_7_BITS = 0xfffe_0000;

@@ -1,8 +1,9 @@
 // A layer's attention in plain TypeScript, for every combination of knobs: the definition that the kernel reproduces.
+
+import { createVectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
 import type { AttentionShape, LayerAttention } from '../attention-engine.ts';
 import type { N150Config } from '../compute-config.ts';
 import { createKvCache } from '../kv-cache.ts';
-import { createVectorUnit } from '../sfpu/vector-unit.ts';
 import { createAttentionDecode } from './attention-decode.ts';
 
 export function createPlainAttention(shape: AttentionShape, config: N150Config): LayerAttention {

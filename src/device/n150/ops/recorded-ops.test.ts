@@ -2,10 +2,10 @@
 // The recorded kernels differ from the graph's where n150-numerics says so; the figures stand in docs/numerics.md.
 import { describe, expect, it } from 'vitest';
 import { readSafetensorsHeader, readTensorFloat32 } from '../../../checkpoint/safetensors.ts';
+import { createVectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
 import { layerNormSplit } from '../chip.ts';
 import { parseDeviceOptions } from '../device-options.ts';
 import { equalShare, fixturePath, pccOf } from '../graph.fixture.ts';
-import { createVectorUnit } from '../sfpu/vector-unit.ts';
 import { createAttentionDecode } from './attention-decode.ts';
 import { createRmsNorm } from './rms-norm.ts';
 import { createRotate } from './rotary.ts';

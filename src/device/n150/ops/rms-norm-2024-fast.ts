@@ -6,9 +6,9 @@ import { roundToBf16TiesAway } from '../../../numerics/bf16.ts';
 import { float32Bits, float32FromBits } from '../../../numerics/float-bits.ts';
 import { truncateToTf32 } from '../../../numerics/tf32.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+import type { VectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
 import type { NormSplit } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
-import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { hostScalar } from './host-scalars.ts';
 import type { RmsNorm } from './rms-norm-row.ts';
 

@@ -5,12 +5,12 @@
 // Exactness: literal, step by step; no recording of this kernel exists. Tier fast: rms-norm-2024-fast.ts.
 import { bitsOf, float32Bits, float32FromBits } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+import { addRows } from '../../wormhole/matrix-unit/eltwise-rows.ts';
+import { createReduceTile } from '../../wormhole/matrix-unit/reduce-row.ts';
+import { packFloat32RowToBf16 } from '../../wormhole/packer.ts';
+import type { VectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
 import type { NormSplit } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
-import { addRows } from '../matrix-unit/eltwise-rows.ts';
-import { createReduceTile } from '../matrix-unit/reduce-row.ts';
-import { packFloat32RowToBf16 } from '../packer.ts';
-import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { hostScalar } from './host-scalars.ts';
 import { createMultiplyRows32 } from './multiply-32-bit-dst.ts';
 import type { RmsNorm } from './rms-norm-row.ts';

@@ -2,9 +2,9 @@
 // Source: n150-numerics section I; C.1 for the operands' sides.
 // Exactness: bit-exact against ttnn 0.81 in HiFi2 and HiFi4 and both Dst widths (vector-check).
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
-import { addRows, type MultiplyOptions, mulRows } from '../matrix-unit/eltwise-rows.ts';
-import { sumRowByMatmul } from '../matrix-unit/row-sum.ts';
-import { packFloat32RowToBf16 } from '../packer.ts';
+import { addRows, type MultiplyOptions, mulRows } from '../../wormhole/matrix-unit/eltwise-rows.ts';
+import { sumRowByMatmul } from '../../wormhole/matrix-unit/row-sum.ts';
+import { packFloat32RowToBf16 } from '../../wormhole/packer.ts';
 
 export interface RmsNormOptions extends MultiplyOptions {
   readonly epsilon: number;

@@ -1,10 +1,10 @@
 // RMSNorm of 2024: examples worked by hand from n150-numerics C.1, B.3 and B.5, and tier fast beside tier exact.
 import { describe, expect, it } from 'vitest';
+import { bf16Operands } from '../../wormhole/kernels/operands.fixture.ts';
+import { createVectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
 import { finalNormSplit, layerNormSplit, type NormSplit } from '../chip.ts';
 import { parseDeviceOptions } from '../device-options.ts';
 import { equalShare } from '../graph.fixture.ts';
-import { bf16Operands } from '../kernels/operands.fixture.ts';
-import { createVectorUnit } from '../sfpu/vector-unit.ts';
 import { createRmsNorm } from './rms-norm.ts';
 import { createShardedMean } from './rms-norm-2024.ts';
 

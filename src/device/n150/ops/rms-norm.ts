@@ -1,9 +1,9 @@
 // RMSNorm of a configuration: the sharded kernel of 2024, the interleaved one of ttnn 0.81, or without rounding.
 // Source: n150-numerics C.1 and section I.
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
+import type { VectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
 import type { NormSplit } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
-import type { VectorUnit } from '../sfpu/vector-unit.ts';
 import { createRmsNorm2024 } from './rms-norm-2024.ts';
 import { createRmsNorm2024Fast } from './rms-norm-2024-fast.ts';
 import { rmsNorm2026 } from './rms-norm-2026.ts';

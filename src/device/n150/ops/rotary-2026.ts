@@ -2,8 +2,8 @@
 // Source: n150-numerics section I. `rotary_embedding` moves halves and negates; `rotary_embedding_llama` rotates
 // neighbours by a matmul with a 32x32 matrix.
 // Exactness: bit-exact against ttnn 0.81 in HiFi2 and HiFi4 and both Dst widths (vector-check).
-import { addRows, type MultiplyOptions, mulRows } from '../matrix-unit/eltwise-rows.ts';
-import { packFloat32RowToBf16 } from '../packer.ts';
+import { addRows, type MultiplyOptions, mulRows } from '../../wormhole/matrix-unit/eltwise-rows.ts';
+import { packFloat32RowToBf16 } from '../../wormhole/packer.ts';
 
 /**
  * @param row - [D] BF16 values of one head. Not modified.

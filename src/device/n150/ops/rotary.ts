@@ -2,12 +2,12 @@
 // Source: n150-numerics C.2 (one K block, all updates in a 16-bit Dst; updates by zeros leave it unchanged and are skipped).
 // Exactness: bit-exact in tier exact; tier fast rounds once per K tile.
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
-import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
 import { bitsOf, float32Bits, float32FromBits } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+import { PHASE_COUNT } from '../../wormhole/fidelity.ts';
+import { FAST_OPERAND_MASKS } from '../../wormhole/matrix-unit/matmul-fast.ts';
+import { MVMUL_LANES, mvmul } from '../../wormhole/matrix-unit/mvmul.ts';
 import type { N150Config } from '../compute-config.ts';
-import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
-import { MVMUL_LANES, mvmul } from '../matrix-unit/mvmul.ts';
 
 /**
  * Rotates one head in place.

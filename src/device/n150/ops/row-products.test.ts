@@ -1,10 +1,10 @@
 // Attention's and RoPE's products for one row against the matmul engine's definition: the same bits, one K block in Dst.
 import { describe, expect, it } from 'vitest';
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
+import { packMatrix } from '../../wormhole/host-packing.ts';
+import type { MathFidelity, MatmulOptions, MatmulTier } from '../../wormhole/matmul-engine.ts';
+import { createPlainMatmulEngine } from '../../wormhole/matrix-unit/matmul.ts';
 import { parseDeviceOptions } from '../device-options.ts';
-import { packMatrix } from '../host-packing.ts';
-import type { MathFidelity, MatmulOptions, MatmulTier } from '../matmul-engine.ts';
-import { createPlainMatmulEngine } from '../matrix-unit/matmul.ts';
 import { createRotate } from './rotary.ts';
 import { createRowProducts } from './row-products.ts';
 

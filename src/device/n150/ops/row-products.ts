@@ -2,13 +2,13 @@
 // Source: n150-numerics B.3, B.4, B.6 (no L1 accumulation: all updates stay in Dst), B.7 for tier fast.
 // Exactness: bit-exact in tier exact; tier fast rounds once per K tile; tier fp32 not at all.
 import { bf16FromFloat32Bits } from '../../../numerics/bf16.ts';
-import { PHASE_COUNT } from '../../../numerics/fidelity.ts';
 import { bitsOf } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+import { PHASE_COUNT } from '../../wormhole/fidelity.ts';
+import type { MathFidelity } from '../../wormhole/matmul-engine.ts';
+import { FAST_OPERAND_MASKS } from '../../wormhole/matrix-unit/matmul-fast.ts';
+import { MVMUL_LANES, mvmul } from '../../wormhole/matrix-unit/mvmul.ts';
 import type { N150Config } from '../compute-config.ts';
-import type { MathFidelity } from '../matmul-engine.ts';
-import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
-import { MVMUL_LANES, mvmul } from '../matrix-unit/mvmul.ts';
 
 /** Where a matrix operand lies: element (i, j) at `start + i * stride + j`. */
 export interface StridedRows {

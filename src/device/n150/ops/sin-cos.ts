@@ -1,7 +1,7 @@
 // Sine, cosine and power in float64 of our own, the same bits on every JavaScript engine.
 // Source: Cody-Waite reduction by pi/2 in three parts, Taylor series on [-pi/4, pi/4]; ln by the atanh series.
 // Exactness: |error| below 2e-15 for |x| <= 262,144 (sin-cos.test.ts).
-import { expExact } from '../sfpu/exp-exact.ts';
+import { expExact } from '../../wormhole/sfpu/exp-exact.ts';
 
 const TWO_OVER_PI = 0.6366197723675814;
 /** pi/2 in parts of 33 bits: a multiple below 2^20 of each is exact. */

@@ -2,9 +2,9 @@
 // Source: fixtures/vectors/ttnn-0.81.1/README.md, n150-numerics B.5, A.4 and section I.
 
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
-import { packMatrix, unpackMatrix } from '../host-packing.ts';
-import { addRows, mulRowsNearestEven, subRows } from '../matrix-unit/eltwise-rows.ts';
-import { packRowsToBlockFloat } from '../packer.ts';
+import { packMatrix, unpackMatrix } from '../../wormhole/host-packing.ts';
+import { addRows, mulRowsNearestEven, subRows } from '../../wormhole/matrix-unit/eltwise-rows.ts';
+import { packRowsToBlockFloat } from '../../wormhole/packer.ts';
 import { type Comparison, compareValues, createComparison } from './comparison.ts';
 import type { VectorFile } from './vector-file.ts';
 import { readVectorTensors } from './vector-tensors.ts';

@@ -1,13 +1,13 @@
 // Checks the vector unit's functions as ttnn 0.81.1 runs them, alone and as SiLU fused into a multiplication.
 // Source: fixtures/vectors/ttnn-0.81.1/README.md, n150-numerics section I.
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
-import { mulRows, mulRowsNearestEven } from '../matrix-unit/eltwise-rows.ts';
-import { packRowsToBlockFloat } from '../packer.ts';
-import { exp2026 } from '../sfpu/exp-2026.ts';
-import { expExact } from '../sfpu/exp-exact.ts';
-import { expFast } from '../sfpu/exp-fast.ts';
-import { reciprocal2026 } from '../sfpu/reciprocal-2026.ts';
-import { sigmoid2026, silu2026 } from '../sfpu/sigmoid-2026.ts';
+import { mulRows, mulRowsNearestEven } from '../../wormhole/matrix-unit/eltwise-rows.ts';
+import { packRowsToBlockFloat } from '../../wormhole/packer.ts';
+import { exp2026 } from '../../wormhole/sfpu/exp-2026.ts';
+import { expExact } from '../../wormhole/sfpu/exp-exact.ts';
+import { expFast } from '../../wormhole/sfpu/exp-fast.ts';
+import { reciprocal2026 } from '../../wormhole/sfpu/reciprocal-2026.ts';
+import { sigmoid2026, silu2026 } from '../../wormhole/sfpu/sigmoid-2026.ts';
 import { type Comparison, compareValues, createComparison } from './comparison.ts';
 import type { VectorFile } from './vector-file.ts';
 import { readVectorTensors } from './vector-tensors.ts';

@@ -2,7 +2,7 @@
 // Source: fixtures/vectors/README.md, n150-numerics B.6 and section I.
 import { InputError } from '../../../errors.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
-import { packMatrix } from '../host-packing.ts';
+import { packMatrix } from '../../wormhole/host-packing.ts';
 import {
   MATH_FIDELITIES,
   type MathFidelity,
@@ -11,7 +11,7 @@ import {
   type OutputFormat,
   type PackedMatrix,
   type WeightFormat,
-} from '../matmul-engine.ts';
+} from '../../wormhole/matmul-engine.ts';
 import { type Comparison, compareValues, createComparison } from './comparison.ts';
 import { bf16Values, float32Values, readRecords, type VectorFile, wrongSize } from './vector-file.ts';
 import { readVectorTensors } from './vector-tensors.ts';

@@ -1,9 +1,9 @@
 // Checks whole operations recorded from ttnn 0.81.1: RMSNorm, softmax, rotary embedding and flash decode.
 // Source: fixtures/vectors/ttnn-0.81.1/README.md; every argument is in the file's config.
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
-import { packMatrix } from '../host-packing.ts';
-import { MATH_FIDELITIES, type MathFidelity, type MatmulEngine } from '../matmul-engine.ts';
-import type { MultiplyOptions } from '../matrix-unit/eltwise-rows.ts';
+import { packMatrix } from '../../wormhole/host-packing.ts';
+import { MATH_FIDELITIES, type MathFidelity, type MatmulEngine } from '../../wormhole/matmul-engine.ts';
+import type { MultiplyOptions } from '../../wormhole/matrix-unit/eltwise-rows.ts';
 import { attentionDecode2026 } from '../ops/attention-decode-2026.ts';
 import { rmsNorm2026 } from '../ops/rms-norm-2026.ts';
 import { rotate2026, rotateHalves } from '../ops/rotary-2026.ts';

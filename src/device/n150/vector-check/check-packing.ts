@@ -3,7 +3,7 @@
 import { BLOCK_LENGTH, bf16FromBfp8 } from '../../../numerics/block-float.ts';
 import { packDeviceBlock } from '../../../numerics/block-float-device.ts';
 import { TILE_BYTES, TILE_ELEMENTS, TILE_SIDE } from '../../../tensor/tile-layout.ts';
-import { packMatrix, unpackMatrix } from '../host-packing.ts';
+import { packMatrix, unpackMatrix } from '../../wormhole/host-packing.ts';
 import { type Comparison, comparePattern, compareValues, createComparison } from './comparison.ts';
 import { float32Values, readRecords, type VectorFile } from './vector-file.ts';
 

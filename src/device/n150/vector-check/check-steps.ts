@@ -1,9 +1,9 @@
 // Checks fpu-steps.bin: single steps of the matrix unit and of the packer's L1 accumulation.
 // Source: fixtures/vectors/README.md.
 import { float32Bits, float32FromBits } from '../../../numerics/float-bits.ts';
-import { elwadd, elwmul } from '../matrix-unit/eltwise.ts';
-import { l1AccumulateBf16 } from '../matrix-unit/l1-accumulate.ts';
-import { MVMUL_LANES, mvmul } from '../matrix-unit/mvmul.ts';
+import { elwadd, elwmul } from '../../wormhole/matrix-unit/eltwise.ts';
+import { l1AccumulateBf16 } from '../../wormhole/matrix-unit/l1-accumulate.ts';
+import { MVMUL_LANES, mvmul } from '../../wormhole/matrix-unit/mvmul.ts';
 import { type Comparison, comparePattern, createComparison } from './comparison.ts';
 import { readRecords, type VectorFile, wrongSize } from './vector-file.ts';
 

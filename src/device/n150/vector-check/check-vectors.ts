@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, QwenPccError } from '../../../errors.ts';
-import type { MatmulEngine } from '../matmul-engine.ts';
-import { createPlainMatmulEngine } from '../matrix-unit/matmul.ts';
+import type { MatmulEngine } from '../../wormhole/matmul-engine.ts';
+import { createPlainMatmulEngine } from '../../wormhole/matrix-unit/matmul.ts';
 import type { Comparison } from './comparison.ts';
 import { KNOWN_VECTOR_FILES, vectorFileByName } from './vector-files.ts';
 

@@ -1,5 +1,5 @@
 // The table of vector files: which names are known, under which rule each is judged, and by which checker.
-import type { MatmulEngine, WeightFormat } from '../matmul-engine.ts';
+import type { MatmulEngine, WeightFormat } from '../../wormhole/matmul-engine.ts';
 import { checkAdd, checkEltwise, checkFillCache, checkTypecast, checkUpdateCache } from './check-eltwise.ts';
 import { checkFunction, checkMulSilu, VECTOR_FUNCTIONS } from './check-functions.ts';
 import { checkMatmulBinary, checkMatmulTensors } from './check-matmul.ts';

@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncat
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { packMatrix } from '../host-packing.ts';
+import { packMatrix } from '../../wormhole/host-packing.ts';
 import {
   CACHE_HEADER_BYTES,
   type CacheIdentity,

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { unwritable } from '../../../checkpoint/safetensors.ts';
 import { HOST_BFP_ROUNDINGS, type HostBfpRounding } from '../../../numerics/block-float-host.ts';
 import { packedBytes } from '../../../tensor/tile-layout.ts';
-import type { PackedMatrix, WeightFormat } from '../matmul-engine.ts';
+import type { PackedMatrix, WeightFormat } from '../../wormhole/matmul-engine.ts';
 
 /** Where the tiles begin: a page, so that reading them is aligned. */
 export const CACHE_HEADER_BYTES = 4096;

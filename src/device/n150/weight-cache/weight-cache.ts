@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Checkpoint } from '../../../checkpoint/weights.ts';
 import { InputError } from '../../../errors.ts';
-import type { WeightFormat } from '../matmul-engine.ts';
+import type { WeightFormat } from '../../wormhole/matmul-engine.ts';
 import { type CacheIdentity, cacheFileName, inspectCacheFile, writeCacheFile, writerOf } from './cache-file.ts';
 import { readPayload } from './read-payload.ts';
 import { createWeightPacker, type WeightPacker } from './weight-packer.ts';

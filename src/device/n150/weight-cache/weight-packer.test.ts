@@ -7,7 +7,7 @@ import type { TensorRows } from '../../../checkpoint/row-reader.ts';
 import { readSafetensorsHeader, requireTensor, writeSafetensors } from '../../../checkpoint/safetensors.ts';
 import { InputError } from '../../../errors.ts';
 import { bf16PatternsFromValues } from '../../../numerics/bf16.ts';
-import { packTransposedWeights } from '../host-packing.ts';
+import { packTransposedWeights } from '../../wormhole/host-packing.ts';
 import { createWeightPacker, type WeightPacker } from './weight-packer.ts';
 import type { WeightRecipe } from './weight-units.ts';
 

@@ -2,10 +2,10 @@
 // Exactness: the bytes of packTransposedWeights.
 import { openRows } from '../../../checkpoint/row-reader.ts';
 import { readFloat32At } from '../../../checkpoint/safetensors.ts';
-import { packTransposedWeights } from '../host-packing.ts';
-import { type KernelPacking, startPacking } from '../kernels/kernel-packing.ts';
-import { createKernelPool } from '../kernels/kernel-pool.ts';
-import type { PackedMatrix } from '../matmul-engine.ts';
+import { packTransposedWeights } from '../../wormhole/host-packing.ts';
+import { type KernelPacking, startPacking } from '../../wormhole/kernels/kernel-packing.ts';
+import { createKernelPool } from '../../wormhole/kernels/kernel-pool.ts';
+import type { PackedMatrix } from '../../wormhole/matmul-engine.ts';
 import { concatenate, type WeightRecipe } from './weight-units.ts';
 
 export interface WeightPacker {

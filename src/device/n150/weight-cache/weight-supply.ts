@@ -1,6 +1,6 @@
 // Hands packed matrices to the graph, unit by unit: all kept in the engine, or one at a time with the next one read ahead.
 // Exactness: the same bytes reach the engine either way, so no bit of a result depends on it.
-import type { LoadedMatrix, MatmulEngine } from '../matmul-engine.ts';
+import type { LoadedMatrix, MatmulEngine } from '../../wormhole/matmul-engine.ts';
 import type { CacheProgress, WeightCache } from './weight-cache.ts';
 import { createWeightPacker } from './weight-packer.ts';
 import type { WeightUnit } from './weight-units.ts';

@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { parseModelConfig } from '../../../checkpoint/config.ts';
 import { expectedTensors } from '../../../checkpoint/tensor-names.ts';
 import type { Checkpoint, CheckpointTensor } from '../../../checkpoint/weights.ts';
+import { packTransposedWeights } from '../../wormhole/host-packing.ts';
+import { createPlainMatmulEngine } from '../../wormhole/matrix-unit/matmul.ts';
 import { createDecodeGraph } from '../decode-graph.ts';
 import { parseDeviceOptions } from '../device-options.ts';
 import { loadDeviceWeights } from '../device-weights.ts';
 import { equalShare, openFixture } from '../graph.fixture.ts';
-import { packTransposedWeights } from '../host-packing.ts';
-import { createPlainMatmulEngine } from '../matrix-unit/matmul.ts';
 import { unitBytes, weightUnits } from './weight-units.ts';
 
 const config = parseDeviceOptions('');

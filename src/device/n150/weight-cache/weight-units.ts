@@ -4,8 +4,8 @@ import type { TensorRows } from '../../../checkpoint/row-reader.ts';
 import { layerPrefix } from '../../../checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../../checkpoint/weights.ts';
 import { packedBytes } from '../../../tensor/tile-layout.ts';
+import type { PackOptions } from '../../wormhole/host-packing.ts';
 import type { N150Config } from '../compute-config.ts';
-import type { PackOptions } from '../host-packing.ts';
 
 /** Outputs of one lm_head slice: a multiple of 32, so that no tile and no group of 16 is cut. */
 const HEAD_SLICE_COLUMNS = 32_064;

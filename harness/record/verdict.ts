@@ -1,0 +1,53 @@
+// What a gate answers: verdict, the fate of each rule, and coverage; types only.
+
+import type { GateRule } from './rules.ts';
+import type { TokenKey } from './token-record.ts';
+
+export const VERDICT_STATUSES = ['pass', 'fail', 'invalid'] as const;
+export type VerdictStatus = (typeof VERDICT_STATUSES)[number];
+
+export interface RulePlace {
+  readonly variant: string;
+  readonly prompt: string | null;
+  readonly position: number | null;
+}
+
+/** A rule and what became of it. */
+export type RuleResult = GateRule & {
+  /** Worst value seen: of a token, a prompt or a variant, as the scope says; null if none exists. */
+  readonly observed: number | null;
+  /** 1 - share of the allowed distance from ideal that `observed` uses; negative when broken, null if none. */
+  readonly headroom: number | null;
+  readonly status: 'pass' | 'fail' | 'invalid' | 'notTriggered';
+  /** How many were judged and how many broke the rule: tokens, prompts or variants. */
+  readonly judged: number;
+  readonly failures: number;
+  /** Where `observed` is; prompt scope has no position, run scope no prompt either. */
+  readonly worstAt: RulePlace | null;
+};
+
+/** Planned and judged tokens; a gate never passes with one missing. */
+export interface Coverage {
+  readonly promptsPlanned: number;
+  readonly promptsJudged: number;
+  readonly tokensPlanned: number;
+  readonly tokensJudged: number;
+  readonly prefill: number;
+  readonly decode: number;
+  readonly rulesPlanned: number;
+  readonly rulesEvaluated: number;
+  readonly rulesNeverTriggered: readonly string[];
+}
+
+export interface Verdict {
+  readonly status: VerdictStatus;
+  /** One sentence for people. */
+  readonly headline: string;
+  /** Ids of the rules that failed or were invalid, in order of the rule table. */
+  readonly failingRules: readonly string[];
+  readonly firstFailure: TokenKey | null;
+  /** Token with the least headroom of the PCC rule, failing tokens first; null if no token was judged. */
+  readonly worst: (TokenKey & { readonly metric: string; readonly value: number | null }) | null;
+  readonly coverage: Coverage;
+  readonly rules: readonly RuleResult[];
+}

@@ -1,0 +1,83 @@
+// Element-wise ops over whole rows: residual and bias adds, subtraction and the two kinds of multiplication.
+// Source: n150-numerics B.5 (matrix unit), section I (`ttnn.multiply` of 2026, on the vector unit).
+// Exactness: bit-exact.
+import { ShapeError } from '../../../errors.ts';
+import { bf16FromFloat32Bits } from '../../../numerics/bf16.ts';
+import { bitsOf } from '../../../numerics/float-bits.ts';
+import { PHASE_COUNT } from '../fidelity.ts';
+import type { MathFidelity } from '../matmul-engine.ts';
+import { elwadd, elwmul, elwsub } from './eltwise.ts';
+
+export interface EltwiseOptions {
+  readonly fp32DestAcc: boolean;
+}
+
+export interface MultiplyOptions extends EltwiseOptions {
+  readonly mathFidelity: MathFidelity;
+}
+
+/**
+ * a + b as ELWADD does it.
+ *
+ * @param a - [rows, N] float32 holding bfloat16 (or tf32) values, operand 0.
+ * @param b - [rows, N] likewise, or one row [N] that is added to every row (bias).
+ * @returns [rows, N] Dst values: bfloat16, or float32 with a 32-bit Dst; a fresh array.
+ * @throws ShapeError if b is neither as long as a nor a whole fraction of it.
+ */
+export function addRows(a: Float32Array, b: Float32Array, options: EltwiseOptions): Float32Array {
+  const { fp32DestAcc } = options;
+  return mapPairs(a, b, (x, y) => elwadd(x, y, 0, fp32DestAcc));
+}
+
+/** a - b as ELWSUB does it; otherwise as {@link addRows}. */
+export function subRows(a: Float32Array, b: Float32Array, options: EltwiseOptions): Float32Array {
+  const { fp32DestAcc } = options;
+  return mapPairs(a, b, (x, y) => elwsub(x, y, 0, fp32DestAcc));
+}
+
+/** a * b as ELWMUL does it, one Dst update per fidelity phase; a is SrcA, b is SrcB. Otherwise as {@link addRows}. */
+export function mulRows(a: Float32Array, b: Float32Array, options: MultiplyOptions): Float32Array {
+  const { fp32DestAcc, mathFidelity } = options;
+  const steps = Array.from({ length: PHASE_COUNT[mathFidelity] }, (_, phase) => ({ phase, fp32DestAcc }));
+  return mapPairs(a, b, (x, y) => {
+    let dst = 0;
+    for (const step of steps) dst = elwmul(x, y, dst, step);
+    return dst;
+  });
+}
+
+/** a * b on the vector unit: the exact product rounded to bfloat16, ties to even. Otherwise as {@link addRows}. */
+export function mulRowsNearestEven(a: Float32Array, b: Float32Array): Float32Array {
+  requireRows(a, b);
+  const product = new Float32Array(a.length);
+  const bits = bitsOf(product);
+  for (let i = 0, j = 0; i < a.length; i++) {
+    // Two bfloat16 significands make 16 bits: float32 holds the product exactly, so this is the only rounding.
+    product[i] = a[i]! * b[j]!;
+    bits[i] = bf16FromFloat32Bits(bits[i]!) << 16;
+    if (++j === b.length) j = 0;
+  }
+  return product;
+}
+
+function mapPairs(a: Float32Array, b: Float32Array, combine: (x: number, y: number) => number): Float32Array {
+  requireRows(a, b);
+  const result = new Float32Array(a.length);
+  const resultBits = bitsOf(result);
+  const aBits = bitsOf(a);
+  const bBits = bitsOf(b);
+  for (let i = 0, j = 0; i < aBits.length; i++) {
+    resultBits[i] = combine(aBits[i]!, bBits[j]!);
+    if (++j === bBits.length) j = 0;
+  }
+  return result;
+}
+
+function requireRows(a: Float32Array, b: Float32Array): void {
+  if (b.length > 0 && a.length % b.length === 0) return;
+  throw new ShapeError('The operands of an element-wise op do not fit.', {
+    code: 'ELTWISE_SHAPE',
+    facts: { 'operand 0': a.length, 'operand 1': b.length, wanted: 'equal lengths, or operand 1 one row of operand 0' },
+    hint: 'pass [rows, N] and [rows, N] or [N]',
+  });
+}

@@ -1,0 +1,46 @@
+// The vector unit's functions of a configuration: which reciprocal, root and SiLU, and how they are stored.
+// Source: n150-numerics D and section I. Stores to a 16-bit Dst truncate; the reciprocal of 2024 rounds to BF16 first.
+import { roundToBf16TiesAway, roundToBf16TiesEven, truncateToBf16 } from '../../../numerics/bf16.ts';
+import type { N150Config } from '../../n150/compute-config.ts';
+import { reciprocal2024 } from './reciprocal.ts';
+import { silu2026 } from './sigmoid-2026.ts';
+import { siluExact, siluPiecewise2024 } from './silu.ts';
+import { squareRoot2024 } from './square-root.ts';
+
+export type UnaryOp = (x: number) => number;
+
+export interface VectorUnit {
+  /** x * sigmoid(x) as the MLP stores it: BF16 (float32 in tier fp32). */
+  readonly silu: UnaryOp;
+  /** 1 / x as attention stores it: BF16 (float32 in tier fp32). */
+  readonly reciprocal: UnaryOp;
+  /** 1 / sqrt(x) of RMSNorm: float32, sqrt and then reciprocal as the kernel does. */
+  readonly reciprocalRoot: UnaryOp;
+}
+
+const reciprocalRoot2024: UnaryOp = (x) => reciprocal2024(squareRoot2024(x));
+const reciprocalRootExact: UnaryOp = (x) => Math.fround(1 / Math.sqrt(x));
+
+const SILUS: Readonly<Record<N150Config['silu'], UnaryOp>> = {
+  piecewise2024: (x) => truncateToBf16(siluPiecewise2024(x)),
+  ttnn2026: (x) => roundToBf16TiesEven(silu2026(x)),
+  exact: (x) => roundToBf16TiesEven(Math.fround(siluExact(x))),
+};
+
+export function createVectorUnit(config: N150Config): VectorUnit {
+  if (config.tier === 'fp32') {
+    return {
+      silu: (x) => Math.fround(siluExact(x)),
+      reciprocal: (x) => Math.fround(1 / x),
+      reciprocalRoot: reciprocalRootExact,
+    };
+  }
+  const isExact = config.sfpuRoots === 'exact';
+  return {
+    silu: SILUS[config.silu],
+    reciprocal: isExact
+      ? (x) => roundToBf16TiesEven(Math.fround(1 / x))
+      : (x) => roundToBf16TiesAway(reciprocal2024(x)),
+    reciprocalRoot: isExact ? reciprocalRootExact : reciprocalRoot2024,
+  };
+}
