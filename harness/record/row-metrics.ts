@@ -90,16 +90,16 @@ export interface RowDistribution {
   readonly klNats: number;
   /** KL(actual || golden). */
   readonly klReverseNats: number;
+  /** log of the sum of exp(logit): a token's probability is exp(logit - logNormaliser). */
+  readonly logNormaliser: Pair<number>;
   readonly textToken: TextToken | null;
 }
 
-/** One of a side's best tokens. Ranks are 1-based; equal logits rank by lower id first. */
+/** A token that is among the ten best of either side. Ranks are 1-based; equal logits rank by lower id first. */
 export interface TopToken {
   readonly id: number;
-  readonly logit: number;
-  readonly probability: number;
-  readonly otherLogit: number;
-  readonly otherRank: number;
+  readonly logit: Pair<number>;
+  readonly rank: Pair<number>;
 }
 
 export const FLIP_CLASSES = ['none', 'tie', 'nearTie', 'real'] as const;
@@ -123,16 +123,15 @@ export interface RowChoice {
   /** Tokens common to both best 5 (0 … 5) and best 10 (0 … 10). */
   readonly overlap5: number;
   readonly overlap10: number;
-  /** Best tokens, up to 10, best first. */
-  readonly topGolden: readonly TopToken[];
-  readonly topActual: readonly TopToken[];
+  /** The union of both ten best: golden's by rank, then those that only the device has, by its rank. */
+  readonly top: readonly TopToken[];
 }
 
 /** Correlation of the device's row with golden rows that it should not fit; null where there is no such row. */
 export interface RowControls {
   /** Golden row of the position before. */
   readonly pccPreviousGolden: number | null;
-  /** A golden row of another prompt. */
+  /** Golden row of the prompt's first judged position, whose context is one token or a few: far from this one's. */
   readonly pccUnrelatedGolden: number | null;
 }
 

@@ -66,5 +66,10 @@ interface RuleBase {
 export type GateRule = RuleBase &
   (
     | { readonly scope: 'token'; readonly metric: TokenMetric }
-    | { readonly scope: 'prompt' | 'run'; readonly metric: AggregateMetric }
+    | {
+        readonly scope: 'prompt' | 'run';
+        readonly metric: AggregateMetric;
+        /** Tokens that the rule needs in a prompt (run: in a variant) before it says anything; 1 for coverage. */
+        readonly sampleMinimum: number;
+      }
   );

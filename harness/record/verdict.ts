@@ -6,9 +6,12 @@ import type { TokenKey } from './token-record.ts';
 export const VERDICT_STATUSES = ['pass', 'fail', 'invalid'] as const;
 export type VerdictStatus = (typeof VERDICT_STATUSES)[number];
 
+/** A token, a prompt (position null) or a variant of a case (prompt, user and position null). */
 export interface RulePlace {
+  readonly case: string;
   readonly variant: string;
   readonly prompt: string | null;
+  readonly user: number | null;
   readonly position: number | null;
 }
 
@@ -18,10 +21,15 @@ export type RuleResult = GateRule & {
   readonly observed: number | null;
   /** 1 - share of the allowed distance from ideal that `observed` uses; negative when broken, null if none. */
   readonly headroom: number | null;
-  readonly status: 'pass' | 'fail' | 'invalid' | 'notTriggered';
+  /** notTriggered: nothing to judge; tooFewTokens: something, but less than the rule's sample in every place. */
+  readonly status: 'pass' | 'fail' | 'invalid' | 'notTriggered' | 'tooFewTokens';
   /** How many were judged and how many broke the rule: tokens, prompts or variants. */
   readonly judged: number;
   readonly failures: number;
+  /** Prompts or variants with fewer tokens than `sampleMinimum`, which the rule could not judge; 0 for token rules. */
+  readonly tooFew: number;
+  /** Most tokens that one of those had; null if there was none. */
+  readonly largestTooFew: number | null;
   /** Where `observed` is; prompt scope has no position, run scope no prompt either. */
   readonly worstAt: RulePlace | null;
 };
@@ -37,6 +45,8 @@ export interface Coverage {
   readonly rulesPlanned: number;
   readonly rulesEvaluated: number;
   readonly rulesNeverTriggered: readonly string[];
+  /** Rules with fewer tokens everywhere than they need; a pass says them. */
+  readonly rulesTooFewTokens: readonly string[];
 }
 
 export interface Verdict {
