@@ -1,11 +1,13 @@
-// The options that validate, record and inspect share: which checkpoints, prompts, device and reference.
+// The options that validate and record share: which checkpoints, prompts, device and reference; as data for a plan.
+import path from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Precision } from '../../reference/onnx-reference.ts';
-import type { RunCase } from '../run/run-validate.ts';
+import type { LocalPaths } from '../record/local-paths.ts';
+import type { DecodingMode, JudgeSettings } from '../record/run-spec.ts';
 import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
-import { type CaseOptions, openCases } from '../sources/open-cases.ts';
-import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, type SequenceLimits } from '../sources/plan.ts';
-import { byteCount, oneOf, wholeNumber } from './option-values.ts';
+import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
+import type { PlanRequest } from '../sources/plan-run.ts';
+import { byteCount, listOf, oneOf, wholeNumber } from './option-values.ts';
 import { packageFile, recordedCheckpoint, tinyCheckpoints } from './package-root.ts';
 
 /** As commander hands them over. */
@@ -14,9 +16,9 @@ export interface CaseCommandOptions {
   readonly deviceWeights?: string;
   readonly prompts?: string;
   readonly prompt?: string[];
-  readonly maxNewTokens: number;
-  readonly maxSeqLen: number;
-  readonly device: string;
+  readonly maxNewTokens?: number;
+  readonly maxSeqLen?: number;
+  readonly device?: string[];
   readonly reference: string;
   readonly precision: Precision;
   readonly threads?: number;
@@ -28,7 +30,7 @@ export function addCaseOptions(command: Command): Command {
   const cases = command
     .option(
       '--weights <dir...>',
-      'checkpoint folders, a case each (default: both tiny checkpoints of the package; for a recording the one it names, else tiny-qwen2)',
+      "checkpoint folders, a case each; `general` and `instruct` are the package's tiny ones (default: $QWEN_DIR if set, else both tiny ones; for a recording of one of them that one)",
     )
     .option(
       '--device-weights <dir>',
@@ -38,20 +40,22 @@ export function addCaseOptions(command: Command): Command {
       '--prompts <file>',
       'JSON array of { name, text | messages | ids, continuation? } (default: instruct.json for checkpoints that end at <|im_end|> or are called instruct or chat, else general.json)',
     )
-    .option('--prompt <name...>', 'run only these prompts of the file')
+    .option('--prompt <name...>', 'run only these prompts, in the cases that have them')
     .option(
       '--max-new-tokens <n>',
-      'most greedy tokens after a prompt; a given continuation is forced whole',
+      `most greedy tokens after a prompt (default: ${MAX_NEW_TOKENS_DEFAULT}); a given continuation is forced whole`,
       wholeNumber('--max-new-tokens', 0),
-      MAX_NEW_TOKENS_DEFAULT,
     )
     .option(
       '--max-seq-len <n>',
-      "most positions of a sequence: the original's, or up to the checkpoint's max_position_embeddings or YaRN's stretched context",
+      `most positions of a sequence, up to the checkpoint's max_position_embeddings or YaRN's stretched context (default: ${MAX_SEQ_LEN_DEFAULT}, the original's, or the checkpoint's where that is less)`,
       wholeNumber('--max-seq-len', 1),
-      MAX_SEQ_LEN_DEFAULT,
     )
-    .option('--device <spec>', 'n150, n150:KNOB=VALUE,… (knobs below) or capture:FILE', 'n150')
+    .option(
+      '--device <spec>',
+      'n150, n150:KNOB=VALUE,… or capture:FILE; several times: a variant each, beside one reference (default: n150)',
+      listOf,
+    )
     .option('--reference <spec>', 'onnx or golden:FILE', 'onnx')
     .addOption(
       new Option('--precision <p>', 'of the ONNX reference: fp32, or bf16 as PyTorch computes')
@@ -72,47 +76,79 @@ export function addWeightOptions(command: Command): Command {
     )
     .option(
       '--weight-cache <dir>',
-      "where packed weights are kept, a folder a checkpoint (default: N150 in $QWEN_DIR for QWEN_DIR's checkpoint, else nowhere)",
+      "where packed weights are kept, a folder a checkpoint and recipe (default: N150 in $QWEN_DIR for QWEN_DIR's checkpoint, else nowhere)",
     );
 }
 
-/** Limits of every sequence of a run. */
-export function limitsOf({ maxNewTokens, maxSeqLen }: CaseCommandOptions): SequenceLimits {
-  return { maxNewTokens, maxSeqLen };
+/** Where a plan's checkpoints come from, as a report has to say it. */
+export interface ChosenWeights {
+  readonly folders: readonly string[];
+  readonly notes: readonly string[];
 }
 
-/** @throws UsageError, InputError, each naming the option or file. */
-export function casesOf(
-  options: CaseCommandOptions & Pick<CaseOptions, 'given'>,
-  taps?: CaseOptions['taps'],
-  onPacking?: CaseOptions['onPacking'],
-): RunCase[] {
-  const { weights, deviceWeights, prompts, prompt: only, given, threads, precision, memory, weightCache } = options;
-  const qwenDir = process.env['QWEN_DIR'];
-  const device = parseDeviceSpec(options.device, process.env);
+const PACKAGED_NOTE = 'judged the tiny checkpoints that come with qwen-pcc, no model of yours';
+
+/** @param recording - that stands on a side, if one does. @throws UsageError when it names a model that is not given. */
+export function chooseWeights(weights: readonly string[] | undefined, recording: string | undefined): ChosenWeights {
+  const [general, instruct] = tinyCheckpoints();
+  const packaged: Readonly<Record<string, string>> = { general: general!, instruct: instruct! };
+  const qwenDir = process.env['QWEN_DIR'] || undefined;
+  const folders =
+    weights?.map((folder) => packaged[folder] ?? folder) ??
+    (qwenDir !== undefined ? [qwenDir] : recording === undefined ? [general!, instruct!] : [recordedCheckpoint(recording)]);
+  const isPackaged = folders.every((folder) => Object.values(packaged).includes(path.resolve(folder)));
+  return { folders, notes: isPackaged && weights === undefined && recording === undefined ? [PACKAGED_NOTE] : [] };
+}
+
+export interface PlanSettings {
+  readonly mode: DecodingMode;
+  readonly judge: JudgeSettings;
+}
+
+/** @throws UsageError naming the option. */
+export function planRequest(options: CaseCommandOptions, settings: PlanSettings): { request: PlanRequest; notes: readonly string[] } {
+  const devices = (options.device ?? ['n150']).map((text) => parseDeviceSpec(text, process.env));
   const reference = parseReferenceSpec(options.reference);
-  const recording = device.kind === 'capture' ? device.file : reference.kind === 'golden' ? reference.file : undefined;
-  return openCases({
-    weights: weights ?? (recording === undefined ? tinyCheckpoints() : [recordedCheckpoint(recording)]),
-    ...(deviceWeights === undefined ? {} : { deviceWeights }),
-    ...(prompts === undefined ? {} : { prompts }),
-    ...(only === undefined ? {} : { only }),
-    ...(given === undefined ? {} : { given }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(taps === undefined ? {} : { taps }),
-    ...(memory === undefined ? {} : { memoryBytes: memory }),
-    ...(weightCache === undefined ? {} : { weightCache }),
-    ...(qwenDir === undefined ? {} : { qwenDir }),
-    ...(onPacking === undefined ? {} : { onPacking }),
-    defaultPrompts: defaultPrompts(),
-    device,
-    reference,
-    precision,
-    limits: limitsOf(options),
-  });
+  const capture = devices.find((device) => device.kind === 'capture');
+  const recording = capture?.file ?? (reference.kind === 'golden' ? reference.file : undefined);
+  const { folders, notes } = chooseWeights(options.weights, recording);
+  return {
+    notes,
+    request: {
+      weights: folders,
+      deviceWeights: options.deviceWeights,
+      prompts: options.prompts,
+      only: options.prompt,
+      defaultPrompts: defaultPrompts(),
+      devices,
+      reference,
+      precision: options.precision,
+      maxNewTokens: options.maxNewTokens,
+      maxSeqLen: options.maxSeqLen,
+      ...settings,
+    },
+  };
 }
 
-function defaultPrompts(): CaseOptions['defaultPrompts'] {
+/** What a run may use of this machine; it decides about no number. */
+export function localPaths(
+  { threads, memory, weightCache }: Pick<CaseCommandOptions, 'threads' | 'memory' | 'weightCache'>,
+  cases: LocalPaths['cases'],
+  args: readonly string[],
+): LocalPaths {
+  const qwenDir = process.env['QWEN_DIR'];
+  return {
+    currentFolder: process.cwd(),
+    arguments: args,
+    cases,
+    threads,
+    memoryBytes: memory,
+    weightCache: weightCache === undefined ? undefined : path.resolve(weightCache),
+    qwenDir: qwenDir ? path.resolve(qwenDir) : undefined,
+  };
+}
+
+export function defaultPrompts(): PlanRequest['defaultPrompts'] {
   return {
     general: packageFile('fixtures/prompts/general.json'),
     instruct: packageFile('fixtures/prompts/instruct.json'),

@@ -13,11 +13,12 @@ import { formatBytes, formatDuration } from '../report/format.ts';
 import { createChalk, plainTable } from '../report/plain-table.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { ESTIMATED_POSITIONS, estimateRun, type RunEstimate } from '../run/estimate-run.ts';
-import { openModel } from '../sources/open-cases.ts';
+import { Models } from '../sources/models.ts';
 import { MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import { weightCacheFolder } from '../sources/weight-cache-folder.ts';
+import { chooseWeights } from './case-options.ts';
 import { byteCount, wholeNumber } from './option-values.ts';
-import { packageVersion, tinyCheckpoints } from './package-root.ts';
+import { packageVersion } from './package-root.ts';
 
 interface DoctorOptions {
   readonly weights?: string[];
@@ -34,7 +35,7 @@ export function doctorCommand(): Command {
     .description(
       'what this machine and checkpoint can run; with --vectors, whether the device model reproduces them bit for bit',
     )
-    .option('--weights <dir...>', 'checkpoint folders to look at (default: both tiny checkpoints of the package)')
+    .option('--weights <dir...>', 'checkpoint folders to look at (default: $QWEN_DIR if set, else both tiny checkpoints of the package)')
     .option('--vectors <dir>', 'check every vector file of this folder; exit code 1 on any mismatch')
     .option('--out <dir>', 'where run folders would go', 'reports')
     .option('--threads <n>', 'threads of the kernels (default: all)', wholeNumber('--threads', 1))
@@ -53,7 +54,7 @@ async function doctor(options: DoctorOptions): Promise<void> {
   const { gridRows = DEFAULT_N150_CONFIG.gridRows } = readDeviceEnvironment(process.env);
   if (options.vectors !== undefined) return doctorVectors(options.vectors, options);
   const machine = describeMachine(options.out);
-  const checkpoints = (options.weights ?? tinyCheckpoints()).map((folder) =>
+  const checkpoints = chooseWeights(options.weights, undefined).folders.map((folder) =>
     describeCheckpoint(folder, gridRows, options),
   );
   if (options.json === true) {
@@ -166,7 +167,7 @@ function describeCheckpoint(
   gridRows: number,
   { memory, weightCache, threads }: DoctorOptions,
 ): CheckpointFacts {
-  const { checkpoint, family } = openModel(folder);
+  const { checkpoint, family } = new Models().open(folder);
   const cacheFolder = weightCacheFolder({
     checkpointFolder: checkpoint.folder,
     format: DEFAULT_N150_CONFIG.weightFormat,

@@ -60,3 +60,8 @@ export function correlation(option: string): (text: string) => number {
     });
   };
 }
+
+/** Collects an option that may be given several times. */
+export function listOf(text: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), text];
+}

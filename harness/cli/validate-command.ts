@@ -1,32 +1,37 @@
 // qwen-pcc validate: the main job.
-import path from 'node:path';
 import { Command } from 'commander';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
-import { UsageError } from '../../src/errors.ts';
+import { InputError, UsageError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
-import { findRunFolder } from '../record/read-run-folder.ts';
+import { type RunEvent, SCHEMA_VERSION } from '../record/events.ts';
+import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
+import { findRunFolder } from '../record/read-log.ts';
 import { PCC_SEMANTICS, type PccSemantics } from '../record/row-metrics.ts';
-import { RunFolder } from '../record/run-folder.ts';
 import { formatRunRecord } from '../record/run-record.ts';
+import { firstDifference, type RunSpec, tokensPlannedMax } from '../record/run-spec.ts';
+import type { RunReplay } from '../replay/run-replay.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { createProgress, type RunProgress } from '../report/progress.ts';
 import { terminalSummary } from '../report/terminal.ts';
-import { repeatableCommand } from '../run/repeatable-command.ts';
-import { describePlan, type RunPlan } from '../run/run-validate.ts';
-import { writeRun } from '../run/write-run.ts';
-import { tokensPlannedMax } from '../sources/plan.ts';
-import { addCaseOptions, type CaseCommandOptions, casesOf, limitsOf } from './case-options.ts';
+import { describeEnvironment } from '../run/environment.ts';
+import { shownCommand } from '../run/shown-command.ts';
+import { resumeRun, type StartedRun, startRun, type WrittenRun, writeRun } from '../run/write-run.ts';
+import { Models } from '../sources/models.ts';
+import { openCases } from '../sources/open-cases.ts';
+import { planRun } from '../sources/plan-run.ts';
+import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
 import { correlation, oneOf } from './option-values.ts';
 import { gitSha, packageVersion } from './package-root.ts';
+import { reportUnstarted } from './unstarted-run.ts';
 
 interface ValidateOptions extends CaseCommandOptions {
   readonly semantics: PccSemantics;
   readonly threshold: number;
   readonly mode: 'teacher' | 'free';
   readonly out: string;
-  readonly resume?: string;
+  readonly resume?: string | true;
   readonly json?: boolean;
 }
 
@@ -50,7 +55,7 @@ export function validateCommand(): Command {
       'teacher',
     )
     .option('--out <dir>', 'where run folders go', 'reports')
-    .option('--resume <run>', 'go on in a run folder; needs the same options as that run')
+    .option('--resume [run]', 'go on with a run that was stopped (default: the last one); it knows what it was asked to do')
     .option('--json', 'print run.json instead of the summary')
     .addHelpText(
       'after',
@@ -59,63 +64,148 @@ export function validateCommand(): Command {
     .action(validate);
 }
 
-async function validate(options: ValidateOptions): Promise<void> {
-  const startedAt = new Date();
+async function validate(options: ValidateOptions, command: Command): Promise<void> {
   const progress = createProgress(process.stderr);
   const interrupt = onInterrupt('stopping after this token; what was judged is kept');
   try {
-    await judge(options, startedAt, progress, interrupt.signal);
+    const models = new Models();
+    const { local, ...started } =
+      options.resume === undefined ? await begin(options, models) : await goOn(options, command, models);
+    const { run, replay, folder, failure } = await judge(started, local, models, progress, interrupt.signal);
+    progress.close();
+    const shown = { chalk: createChalk(process.env), folder };
+    process.stdout.write(options.json === true ? formatRunRecord(run) : terminalSummary(run, replay.highlights, shown));
+    process.exitCode = run.exitCode;
+    if (failure !== undefined) throw failure;
   } finally {
     progress.close();
     interrupt.release();
   }
 }
 
-async function judge(
-  options: ValidateOptions,
-  startedAt: Date,
-  progress: RunProgress,
-  signal: AbortSignal,
-): Promise<void> {
-  const plan = planOf(options, progress, signal);
-  const folder =
-    options.resume === undefined
-      ? RunFolder.create(options.out, startedAt, describePlan(plan))
-      : RunFolder.resume(findRunFolder(options.resume, options.out), describePlan(plan));
-  progress.start(
-    plan.cases
-      .flatMap(({ prompts }) => prompts)
-      .reduce((sum, prompt) => sum + tokensPlannedMax(prompt, plan.limits), 0),
-  );
-  let judged = 0;
-  const { run, records, failure } = await writeRun(plan, {
-    folder,
-    startedAt,
-    tool: { name: 'qwen-pcc', version: packageVersion(), gitSha: gitSha() },
-    command: repeatableCommand(process.argv.slice(2)),
-    signal,
-    onToken: ({ variant, prompt }) => progress.advance(variant, prompt, ++judged),
-    onStage: (variant, prompt, stage) => progress.stage(variant, prompt, stage),
-  });
-  progress.close();
-  const shown = { chalk: createChalk(process.env), folder: path.relative('.', folder.folder) || '.' };
-  process.stdout.write(options.json === true ? formatRunRecord(run) : terminalSummary(run, records, shown));
-  process.exitCode = run.exitCode;
-  if (failure !== undefined) throw failure;
+interface LocatedRun extends StartedRun {
+  readonly local: LocalPaths;
 }
 
-function planOf(options: ValidateOptions, progress: RunProgress, signal: AbortSignal): RunPlan {
-  const { threshold, semantics, mode, device, reference } = options;
-  if (mode === 'free' && (device.startsWith('capture') || reference.startsWith('golden'))) {
+async function begin(options: ValidateOptions, models: Models): Promise<LocatedRun> {
+  const args = process.argv.slice(2);
+  const startedAt = new Date().toISOString();
+  const header = {
+    event: 'run',
+    schemaVersion: SCHEMA_VERSION,
+    startedAt,
+    tool: { name: 'qwen-pcc', version: packageVersion(), gitSha: gitSha() },
+    machine: describeEnvironment(),
+    command: shownCommand(args),
+    part: null,
+  } as const;
+  try {
+    const { request, notes } = planRequest(options, settingsOf(options));
+    requireModeOf(request);
+    const { spec, paths } = await planRun(request, models);
+    const local = localPaths(options, paths, args);
+    // What cannot be opened is refused before a folder is made.
+    openCases(spec, local, { models });
+    const run: Omit<RunEvent, 'runId'> = { ...header, notes, spec };
+    return { ...startRun(options.out, run, local), local };
+  } catch (error) {
+    reportUnstarted(options.out, header, error);
+    throw error;
+  }
+}
+
+/** The plan is in the log; options that were given all the same must ask for the same. */
+async function goOn(options: ValidateOptions, command: Command, models: Models): Promise<LocatedRun> {
+  const folder = findRunFolder(options.resume === true ? undefined : options.resume, options.out);
+  const local = readLocalPaths(folder);
+  const wanted = isPlanGiven(command)
+    ? (await planRun(planRequest(options, settingsOf(options)).request, models)).spec
+    : undefined;
+  const started = resumeRun(folder, (replay) => requireSamePlan(replay, wanted, folder));
+  return { ...started, local: { ...local, ...resourcesGiven(options) } };
+}
+
+/** Threads and memory change no number, so a run may go on with others. */
+function resourcesGiven({ threads, memory }: ValidateOptions): Partial<LocalPaths> {
+  return {
+    ...(threads === undefined ? {} : { threads }),
+    ...(memory === undefined ? {} : { memoryBytes: memory }),
+  };
+}
+
+const NOT_OF_THE_PLAN: ReadonlySet<string> = new Set(['resume', 'out', 'json', 'threads', 'memory', 'weightCache']);
+
+function isPlanGiven(command: Command): boolean {
+  return command.options.some((option) => {
+    const name = option.attributeName();
+    return !NOT_OF_THE_PLAN.has(name) && command.getOptionValueSource(name) === 'cli';
+  });
+}
+
+function requireSamePlan({ run }: RunReplay, wanted: RunSpec | undefined, folder: string): void {
+  if (run.tool.version !== packageVersion()) {
+    throw new InputError(`${folder} was made by another version of qwen-pcc.`, {
+      code: 'RESUME_VERSION',
+      facts: { found: run.tool.version, wanted: packageVersion() },
+      hint: 'rows of two versions do not mix; go on with that version, or start a new run.',
+    });
+  }
+  const difference = wanted === undefined ? undefined : firstDifference(run.spec, JSON.parse(JSON.stringify(wanted)), '');
+  if (difference === undefined) return;
+  throw new InputError(`${folder} was made with another plan, so it cannot go on with these options.`, {
+    code: 'RESUME_DIFFERS',
+    facts: { field: difference.path, recorded: difference.a, now: difference.b },
+    hint: `write \`qwen-pcc validate --resume ${folder}\` alone: the run knows its plan. Or start a new run.`,
+  });
+}
+
+function settingsOf({ threshold, semantics, mode }: ValidateOptions): Parameters<typeof planRequest>[1] {
+  return {
+    mode: mode === 'free' ? 'freeRunning' : 'teacherForced',
+    judge: { semantics, pccMinimum: threshold, rules: defaultRules({ pccMinimum: threshold }) },
+  };
+}
+
+function requireModeOf({ mode, devices, reference }: ReturnType<typeof planRequest>['request']): void {
+  if (mode !== 'freeRunning') return;
+  if (reference.kind === 'golden' || devices.some(({ kind }) => kind === 'capture')) {
     throw new UsageError('a recording cannot run free: it has rows only for the tokens that were recorded.', {
       code: 'FREE_RECORDING',
       hint: 'leave --mode out, or compare live sources.',
     });
   }
-  return {
-    cases: casesOf(options, undefined, packingUntil(signal, progress)),
-    limits: limitsOf(options),
-    mode: mode === 'free' ? 'freeRunning' : 'teacherForced',
-    judge: { semantics, pccMinimum: threshold, rules: defaultRules({ pccMinimum: threshold }) },
-  };
+  if (devices.length > 1) {
+    throw new UsageError('several devices cannot run free beside one reference: their texts part at different places.', {
+      code: 'FREE_VARIANTS',
+      hint: 'give one --device a run.',
+    });
+  }
+}
+
+async function judge(
+  started: StartedRun,
+  local: LocalPaths,
+  models: Models,
+  progress: RunProgress,
+  signal: AbortSignal,
+): Promise<WrittenRun> {
+  const { replay } = started;
+  const { spec } = replay.run;
+  let judged = replay.highlights.judged;
+  const planned = replay.units.reduce(
+    (sum, { case: one, prompt }) => sum + one.variants.length * tokensPlannedMax(prompt, spec.limits),
+    0,
+  );
+  progress.start(planned);
+  try {
+    return await writeRun(started, {
+      cases: openCases(spec, local, { models, onPacking: packingUntil(signal, progress) }),
+      signal,
+      onToken: ({ case: name, prompt }) => progress.advance(name, prompt, ++judged),
+      onStage: (name, prompt, stage) => progress.stage(name, prompt, stage),
+    });
+  } catch (error) {
+    started.log.close();
+    throw error;
+  }
 }

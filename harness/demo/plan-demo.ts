@@ -6,7 +6,7 @@ import type { N150Config } from '../../src/device/n150/compute-config.ts';
 import { InputError, UsageError } from '../../src/errors.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
 import { parseDeviceSpec } from '../sources/device-spec.ts';
-import { type Model, openModel } from '../sources/open-cases.ts';
+import { type Model, Models } from '../sources/models.ts';
 import { type DeviceResources, openN150 } from '../sources/open-n150.ts';
 import { requireRunnable, type WeightsFamily } from '../sources/plan.ts';
 import { encodeDemoPrompt, readDemoPrompts } from './demo-prompts.ts';
@@ -51,7 +51,7 @@ export function demoDevice(text: string, environment: NodeJS.ProcessEnv): N150Co
 /** @throws UsageError, InputError, UnsupportedError, each naming the file. */
 export function planDemo(options: DemoPlanOptions): DemoPlan {
   const { folder, maxSeqLen, device, resources } = options;
-  const model = openModel(folder);
+  const model = new Models().open(folder);
   const { checkpoint } = model;
   const tokenizer = requireTokenizer(model);
   const family = options.family ?? model.family;
@@ -60,7 +60,15 @@ export function planDemo(options: DemoPlanOptions): DemoPlan {
   const promptIds = encodeDemoPrompt(prompt, family, tokenizer);
   const { vocabSize, eosTokenIds } = checkpoint.config;
   requireRunnable(
-    [{ name: `${path.basename(prompts)}, first entry`, promptIds }],
+    [
+      {
+        name: `${path.basename(prompts)}, first entry`,
+        user: 0,
+        promptIds: [...promptIds],
+        continuationIds: null,
+        positions: null,
+      },
+    ],
     { model: checkpoint.name, vocabSize, longest: longestSequence(checkpoint.config) },
     { maxNewTokens: 0, maxSeqLen },
   );

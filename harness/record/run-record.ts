@@ -1,49 +1,84 @@
-// What a run did and found: run.json, as a type and a zod schema.
+// What a run did and found, as run.json has it: a reading of the log, as a type and a zod schema.
 import { z } from 'zod';
 import type { SourceInfo } from '../../src/device/logits-source.ts';
+import {
+  type Failure,
+  FailureSchema,
+  type MachineInfo,
+  MachineInfoSchema,
+  SCHEMA_VERSION,
+  STOP_REASONS,
+  type StopReason,
+  type ToolInfo,
+  ToolInfoSchema,
+} from './events.ts';
+import { RealNumberSchema } from './real-number.ts';
 import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
-import { AGGREGATE_METRICS, RULE_ORIGINS, RULE_PHASES, TOKEN_METRICS } from './rules.ts';
+import { DECODING_MODES, type DecodingMode, type DeviceSpec, ruleSchemaWith } from './run-spec.ts';
 import { type RunUsage, RunUsageSchema } from './run-usage.ts';
+import { SourceInfoSchema } from './source-info.ts';
 import type { TokenSummary } from './summary.ts';
-import { type Phase, RealNumberSchema } from './token-record.ts';
-import type { Coverage, RuleResult, Verdict } from './verdict.ts';
+import type { Phase } from './token-record.ts';
+import { type Coverage, type RuleResult, VERDICT_STATUSES, type Verdict } from './verdict.ts';
 
-/** Version of run.json and tokens.jsonl together; the major part grows when a reader must change. */
-export const SCHEMA_VERSION = '1.0.0';
+export const PROMPT_OUTCOMES = ['pass', 'fail', 'invalid', 'notRun'] as const;
+/** Of the token rules alone: rules over prompts and runs stand beside. notRun: the run ended before it. */
+export type PromptOutcome = (typeof PROMPT_OUTCOMES)[number];
 
-export const DECODING_MODES = ['teacherForced', 'freeRunning'] as const;
-export type DecodingMode = (typeof DECODING_MODES)[number];
-
-/** One prompt as it was really run. */
+/** One prompt on one variant. */
 export interface PromptRecord {
   readonly name: string;
-  /** Prompt and forced continuation as consumed by the reference. */
-  readonly tokenIds: readonly number[];
+  readonly user: number;
   readonly promptLength: number;
+  /** Positions fed after the prompt. */
+  readonly newTokens: number;
   /** What the tokens after the prompt come from. */
   readonly forcedBy: 'reference' | 'continuation' | 'none';
+  /** null: it did not end. */
+  readonly stop: StopReason | null;
   /** Free running: first position where the sides' texts part; null if they never do or were forced. */
   readonly divergencePosition: number | null;
   readonly tokensPlanned: number;
   readonly tokensJudged: number;
+  /** Positions that were fed, but that a recording has no row for. */
+  readonly tokensNotRecorded: number;
+  /** Tokens that break a token rule. */
+  readonly tokensFailed: number;
+  readonly outcome: PromptOutcome;
+  /** Why it is incomplete; null if it is not. */
+  readonly cause: string | null;
+  /** Time of both sides and the comparison. */
+  readonly ms: number;
+  /** null: no token was judged. */
+  readonly summary: TokenSummary | null;
 }
 
-/** A checkpoint pair on one device configuration, with all its prompts. */
+/** What stood on the device side, with all its prompts. */
 export interface VariantRecord {
-  /** e.g. `general_weights-1_batch`. */
   readonly name: string;
-  readonly reference: SourceInfo;
-  readonly device: SourceInfo;
-  readonly tokenizerSha256: string;
-  readonly vocabSize: number;
+  readonly device: DeviceSpec;
+  /** null: it was never opened. */
+  readonly source: SourceInfo | null;
+  readonly vocabSize: number | null;
+  readonly notes: readonly string[];
   readonly prompts: readonly PromptRecord[];
   readonly summary: RunSummary;
+}
+
+/** A reference checkpoint with its prompts. */
+export interface CaseRecord {
+  /** e.g. `general_weights-1_batch`. */
+  readonly name: string;
+  readonly model: string;
+  /** null: it was never opened. */
+  readonly reference: SourceInfo | null;
+  readonly tokenizerSha256: string;
+  readonly variants: readonly VariantRecord[];
 }
 
 export interface RunSummary {
   readonly all: TokenSummary;
   readonly byPhase: Readonly<Partial<Record<Phase, TokenSummary>>>;
-  readonly byPrompt: Readonly<Record<string, TokenSummary>>;
 }
 
 /** Quantiles of a negative control: what PCC unrelated rows reach. null: no token had such a row. */
@@ -62,48 +97,37 @@ export interface SkippedTokens {
 
 export interface RunRecord {
   readonly schemaVersion: string;
-  readonly tool: { readonly name: string; readonly version: string; readonly gitSha: string | null };
+  readonly tool: ToolInfo;
   readonly runId: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
-  readonly finishedAt: string;
-  readonly durationMs: number;
-  readonly usage: RunUsage;
-  /** The command line that repeats this run, without absolute paths. */
+  /** null: the run was killed. */
+  readonly finishedAt: string | null;
+  readonly durationMs: number | null;
+  readonly usage: RunUsage | null;
+  /** For people: repeats the run from the folder it was typed in. */
   readonly command: string;
   readonly exitCode: number;
   /** `error`: a side failed or the run was stopped before the gate could answer; the headline says which. */
   readonly verdict: Omit<Verdict, 'status' | 'coverage' | 'rules'> & { readonly status: Verdict['status'] | 'error' };
+  readonly failure: Failure | null;
+  readonly notes: readonly string[];
   readonly coverage: Coverage & { readonly skipped: readonly SkippedTokens[] };
   readonly config: {
     readonly mode: DecodingMode;
     readonly pccSemantics: PccSemantics;
     readonly accumulator: 'float64';
     readonly pccMinimum: number;
-    readonly tieUlps: number;
-    readonly topK: number;
     readonly maxNewTokens: number;
     readonly maxSeqLen: number;
+    /** Indices of the plan's units that this run was to do; null: all. */
+    readonly part: readonly number[] | null;
   };
   readonly gate: { readonly rules: readonly RuleResult[] };
   readonly summary: RunSummary;
   readonly controls: { readonly previous: ControlSpread | null; readonly unrelated: ControlSpread | null };
-  readonly variants: readonly VariantRecord[];
-  readonly environment: {
-    readonly os: string;
-    readonly cpu: string;
-    readonly threads: number;
-    readonly memoryBytes: number;
-    readonly node: string;
-    readonly packages: Readonly<Record<string, string>>;
-  };
-  readonly events: readonly {
-    /** Since `startedAt`. */
-    readonly ms: number;
-    readonly level: 'info' | 'warning' | 'error';
-    readonly code: string;
-    readonly message: string;
-  }[];
+  readonly cases: readonly CaseRecord[];
+  readonly environment: MachineInfo;
   /** Files of the run folder besides run.json. */
   readonly artifacts: readonly {
     readonly path: string;
@@ -117,27 +141,10 @@ const real = RealNumberSchema;
 const count = z.int().min(0);
 const share = z.number().min(0).max(1);
 
-const SourceInfoSchema: z.ZodType<SourceInfo, unknown> = z.strictObject({
-  kind: z.enum(['reference', 'golden-file', 'n150-model', 'capture', 'process']),
-  label: z.string(),
-  model: z.string(),
-  weightsSha256: z.string(),
-  dtypes: z.record(z.string(), z.string()),
-  settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-});
-
 const TokenSummarySchema: z.ZodType<TokenSummary, unknown> = z.strictObject({
   n: count,
   pcc: z
-    .strictObject({
-      undefinedCount: count,
-      min: real,
-      p1: real,
-      p5: real,
-      p50: real,
-      mean: real,
-      max: real,
-    })
+    .strictObject({ undefinedCount: count, min: real, p1: real, p5: real, p50: real, mean: real, max: real })
     .nullable(),
   klNats: z.strictObject({ mean: real, se: real.nullable(), p50: real, p90: real, p99: real, max: real }).nullable(),
   top1: share.nullable(),
@@ -159,65 +166,74 @@ const RunSummarySchema: z.ZodType<RunSummary, unknown> = z.strictObject({
     firstDecode: TokenSummarySchema.optional(),
     decode: TokenSummarySchema.optional(),
   }) as z.ZodType<RunSummary['byPhase'], unknown>,
-  byPrompt: z.record(z.string(), TokenSummarySchema),
 });
 
-const TokenKeyShape = { variant: z.string(), prompt: z.string(), position: count };
+const TokenKeyShape = { case: z.string(), variant: z.string(), prompt: z.string(), user: count, position: count };
 
-const ruleResultShape = {
-  phase: z.enum(RULE_PHASES),
-  op: z.enum(['>=', '<=']),
-  threshold: real,
-  ideal: real,
-  origin: z.enum(RULE_ORIGINS),
-  reason: z.string().min(1),
-  onBreak: z.enum(['fail', 'invalid']),
-  calibration: z.strictObject({ runs: z.string(), measured: z.array(real), date: z.iso.date() }).optional(),
+const RuleResultSchema: z.ZodType<RuleResult, unknown> = ruleSchemaWith<RuleResult>({
   observed: real.nullable(),
   headroom: real.nullable(),
-  status: z.enum(['pass', 'fail', 'invalid', 'notTriggered']),
+  status: z.enum(['pass', 'fail', 'invalid', 'notTriggered', 'tooFewTokens']),
   judged: count,
   failures: count,
+  tooFew: count,
+  largestTooFew: count.nullable(),
   worstAt: z
-    .strictObject({ variant: z.string(), prompt: z.string().nullable(), position: count.nullable() })
+    .strictObject({
+      case: z.string(),
+      variant: z.string(),
+      prompt: z.string().nullable(),
+      user: count.nullable(),
+      position: count.nullable(),
+    })
     .nullable(),
-};
-
-const RuleResultSchema = z.union([
-  z.strictObject({
-    id: z.string().min(1),
-    scope: z.literal('token'),
-    metric: z.enum(TOKEN_METRICS),
-    ...ruleResultShape,
-  }),
-  z.strictObject({
-    id: z.string().min(1),
-    scope: z.enum(['prompt', 'run']),
-    metric: z.enum(AGGREGATE_METRICS),
-    ...ruleResultShape,
-  }),
-]) as z.ZodType<RuleResult, unknown>;
+});
 
 const ControlSpreadSchema = z.strictObject({ n: count, p50: real, p99: real, max: real });
 
+const PromptRecordSchema: z.ZodType<PromptRecord, unknown> = z.strictObject({
+  name: z.string().min(1),
+  user: count,
+  promptLength: count,
+  newTokens: count,
+  forcedBy: z.enum(['reference', 'continuation', 'none']),
+  stop: z.enum(STOP_REASONS).nullable(),
+  divergencePosition: count.nullable(),
+  tokensPlanned: count,
+  tokensJudged: count,
+  tokensNotRecorded: count,
+  tokensFailed: count,
+  outcome: z.enum(PROMPT_OUTCOMES),
+  cause: z.string().nullable(),
+  ms: real,
+  summary: TokenSummarySchema.nullable(),
+});
+
+const DeviceSpecSchema: z.ZodType<DeviceSpec, unknown> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('n150'), knobs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])) }),
+  z.strictObject({ kind: z.literal('capture'), recording: z.string() }),
+]);
+
 /** Field order here is the key order of run.json. */
 export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
-  schemaVersion: z.string().regex(/^1\./, { error: `this version reads run records ${SCHEMA_VERSION}` }),
-  tool: z.strictObject({ name: z.string(), version: z.string(), gitSha: z.string().nullable() }),
+  schemaVersion: z.string().regex(/^2\./, { error: `this version reads run records ${SCHEMA_VERSION}` }),
+  tool: ToolInfoSchema,
   runId: z.string().min(1),
   startedAt: z.iso.datetime(),
-  finishedAt: z.iso.datetime(),
-  durationMs: real,
-  usage: RunUsageSchema,
+  finishedAt: z.iso.datetime().nullable(),
+  durationMs: real.nullable(),
+  usage: RunUsageSchema.nullable(),
   command: z.string(),
   exitCode: z.int(),
   verdict: z.strictObject({
-    status: z.enum(['pass', 'fail', 'invalid', 'error']),
+    status: z.enum([...VERDICT_STATUSES, 'error']),
     headline: z.string().min(1),
     failingRules: z.array(z.string()),
     firstFailure: z.strictObject(TokenKeyShape).nullable(),
     worst: z.strictObject({ ...TokenKeyShape, metric: z.string(), value: real.nullable() }).nullable(),
   }),
+  failure: FailureSchema.nullable(),
+  notes: z.array(z.string()),
   coverage: z.strictObject({
     promptsPlanned: count,
     promptsJudged: count,
@@ -228,6 +244,7 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
     rulesPlanned: count,
     rulesEvaluated: count,
     rulesNeverTriggered: z.array(z.string()),
+    rulesTooFewTokens: z.array(z.string()),
     skipped: z.array(z.strictObject({ reason: z.string().min(1), count })),
   }),
   config: z.strictObject({
@@ -235,61 +252,45 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
     pccSemantics: z.enum(PCC_SEMANTICS),
     accumulator: z.literal('float64'),
     pccMinimum: real,
-    tieUlps: real,
-    topK: count,
     maxNewTokens: count,
     maxSeqLen: count,
+    part: z.array(count).nullable(),
   }),
   gate: z.strictObject({ rules: z.array(RuleResultSchema) }),
   summary: RunSummarySchema,
-  controls: z.strictObject({ previous: ControlSpreadSchema.nullable(), unrelated: ControlSpreadSchema.nullable() }),
-  variants: z.array(
+  controls: z.strictObject({
+    previous: ControlSpreadSchema.nullable(),
+    unrelated: ControlSpreadSchema.nullable(),
+  }),
+  cases: z.array(
     z.strictObject({
       name: z.string().min(1),
-      reference: SourceInfoSchema,
-      device: SourceInfoSchema,
+      model: z.string(),
+      reference: SourceInfoSchema.nullable(),
       tokenizerSha256: z.string(),
-      vocabSize: count,
-      prompts: z.array(
+      variants: z.array(
         z.strictObject({
           name: z.string().min(1),
-          tokenIds: z.array(count),
-          promptLength: count,
-          forcedBy: z.enum(['reference', 'continuation', 'none']),
-          divergencePosition: count.nullable(),
-          tokensPlanned: count,
-          tokensJudged: count,
+          device: DeviceSpecSchema,
+          source: SourceInfoSchema.nullable(),
+          vocabSize: count.nullable(),
+          notes: z.array(z.string()),
+          prompts: z.array(PromptRecordSchema),
+          summary: RunSummarySchema,
         }),
       ),
-      summary: RunSummarySchema,
     }),
   ),
-  environment: z.strictObject({
-    os: z.string(),
-    cpu: z.string(),
-    threads: count,
-    memoryBytes: count,
-    node: z.string(),
-    packages: z.record(z.string(), z.string()),
-  }),
-  events: z.array(
-    z.strictObject({ ms: real, level: z.enum(['info', 'warning', 'error']), code: z.string(), message: z.string() }),
-  ),
-  artifacts: z.array(
-    z.strictObject({ path: z.string(), kind: z.string(), bytes: count, sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
-  ),
+  environment: MachineInfoSchema,
+  artifacts: z.array(z.strictObject({ path: z.string(), kind: z.string(), bytes: count, sha256: z.string() })),
 });
 
-/** run.json as text, two-space indented, keys in the schema's order. */
+/** The text of run.json. */
 export function formatRunRecord(record: RunRecord): string {
   return `${JSON.stringify(z.encode(RunRecordSchema, record), null, 2)}\n`;
 }
 
-/**
- * Reads the text of run.json.
- *
- * @throws ZodError or SyntaxError if it is not a run record; readers name the file.
- */
+/** @throws ZodError or SyntaxError; readers name the file. */
 export function parseRunRecord(text: string): RunRecord {
   return z.decode(RunRecordSchema, JSON.parse(text));
 }

@@ -92,11 +92,6 @@ export interface TokenTiming {
   readonly compareMs: number;
 }
 
-/** Whether both sides consumed the same tokens at the same positions up to and with this one. */
-export function isContextEqual({ contextHash }: Pick<TokenRecord, 'contextHash'>): boolean {
-  return contextHash.golden === contextHash.actual;
-}
-
 /** A key as one string, for maps; names may hold any character. */
 export function sequenceId({ case: caseName, variant, prompt, user }: SequenceKey): string {
   return JSON.stringify([caseName, variant, prompt, user]);

@@ -80,7 +80,8 @@ function worstBlock(records: readonly TokenRecord[]): string[] {
   ];
 }
 
-function escapeCell(text: string): string {
+/** Text for a table cell or a sentence: no markup, no line end. */
+export function escapeCell(text: string): string {
   return text.replaceAll(/[\\`*_{}[\]<>|#]/g, '\\$&').replaceAll(/\s+/g, ' ');
 }
 

@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
-import type { RunRecord } from '../record/run-record.ts';
+import type { MachineInfo } from "../record/events.ts";
 
 const PACKAGES = ['onnxruntime-node', '@stdlib/stats', 'ndarray', '@huggingface/tokenizers', '@huggingface/jinja'];
 
-export function describeEnvironment(): RunRecord['environment'] {
+export function describeEnvironment(): MachineInfo {
   return {
     os: `${type()} ${release()}`,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',

@@ -1,95 +1,106 @@
 // From a pair of rows to a token record: measured, judged, and kept as evidence if it failed.
-
 import type { SourceInfo } from '../../src/device/logits-source.ts';
 import { judgeToken } from '../gate/judge-token.ts';
 import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
 import { isLogitsFormat, type LogitsFormat } from '../metrics/logits-format.ts';
 import { RowComparer } from '../metrics/row-comparer.ts';
-import { EMPTY_CONTEXT, extendContextHash } from '../record/context-hash.ts';
-import type { PccSemantics, RowMetrics } from '../record/row-metrics.ts';
-import type { GateRule } from '../record/rules.ts';
-import { phaseOfPosition, type TokenRecord } from '../record/token-record.ts';
+import { ContextChain } from '../record/context-hash.ts';
+import type { RowMetrics } from '../record/row-metrics.ts';
+import type { JudgeSettings } from '../record/run-spec.ts';
+import { phaseOfPosition, type SequenceKey, type TokenRecord } from '../record/token-record.ts';
 import type { RowPair } from '../sequence/sequence.ts';
-import { writeEvidence } from './evidence-file.ts';
-
-/** What decides about every token; part of what a resumed run must share. */
-export interface JudgeSettings {
-  readonly semantics: PccSemantics;
-  readonly pccMinimum: number;
-  readonly rules: readonly GateRule[];
-}
+import { evidenceName, writeEvidence } from './evidence-file.ts';
 
 export interface TokenJudgeOptions {
-  readonly variant: string;
   readonly vocabSize: number;
   readonly device: SourceInfo;
   /** Text of one token id. */
   readonly textOf: (tokenId: number) => string;
   readonly settings: JudgeSettings;
-  /** Keeps a failing token's rows; returns where, or null when there is no more room. */
-  readonly keepEvidence: (name: string, write: (file: string) => void) => string | null;
+  /** Keeps a failing token's rows in the run folder. */
+  readonly keepEvidence: (name: string, write: (file: string) => void) => void;
 }
 
-/** Judges the rows of one variant, prompt after prompt. */
+/** A sequence to be judged. */
+export interface JudgedSequence extends SequenceKey {
+  readonly promptLength: number;
+  /** Failing tokens whose rows are kept. */
+  readonly evidenceRows: number;
+  /** Tokens that need no choice, for positions without a row. */
+  readonly knownIds: Int32Array;
+}
+
+/** Judges the rows of one variant, prompt after prompt; no prompt's records depend on another's. */
 export class TokenJudge {
-  private readonly options: TokenJudgeOptions;
-  private readonly comparer: RowComparer;
-  private readonly logitsFormat: LogitsFormat;
-  private prompt = '';
-  private promptLength = 0;
-  private goldenContext: string = EMPTY_CONTEXT;
-  private actualContext: string = EMPTY_CONTEXT;
+  readonly #options: TokenJudgeOptions;
+  readonly #comparer: RowComparer;
+  readonly #logitsFormat: LogitsFormat;
+  #sequence: JudgedSequence | undefined;
+  #chain = new ContextChain();
+  #fed = 0;
+  #evidenceLeft = 0;
 
   constructor(options: TokenJudgeOptions) {
-    this.options = options;
+    this.#options = options;
     const { vocabSize, settings, device } = options;
     const format = device.dtypes['logits'] ?? 'F32';
-    this.logitsFormat = isLogitsFormat(format) ? format : 'F32';
-    this.comparer = new RowComparer({
+    this.#logitsFormat = isLogitsFormat(format) ? format : 'F32';
+    this.#comparer = new RowComparer({
       vocabSize,
-      logitsFormat: this.logitsFormat,
+      logitsFormat: this.#logitsFormat,
       tieUlps: DEFAULT_TIE_ULPS,
       semantics: settings.semantics,
       pccMinimum: settings.pccMinimum,
     });
   }
 
-  startPrompt(prompt: string, promptLength: number): void {
-    this.prompt = prompt;
-    this.promptLength = promptLength;
-    this.goldenContext = EMPTY_CONTEXT;
-    this.actualContext = EMPTY_CONTEXT;
-    this.comparer.startPrompt();
+  startSequence(sequence: JudgedSequence): void {
+    this.#sequence = sequence;
+    this.#chain = new ContextChain();
+    this.#fed = 0;
+    this.#evidenceLeft = sequence.evidenceRows;
+    this.#comparer.startPrompt();
+  }
+
+  /** Of the reference's context after the last row. */
+  get contextHash(): string {
+    return this.#chain.hashes.golden;
   }
 
   /** @returns the record of one position; positions must come in order. */
   judge(pair: RowPair): TokenRecord {
     const { golden, actual, position } = pair;
+    const { promptLength, knownIds, case: caseName, variant, prompt, user } = this.#sequence!;
     const startedAt = performance.now();
-    this.goldenContext = extendContextHash(this.goldenContext, golden.position, golden.tokenId);
-    this.actualContext = extendContextHash(this.actualContext, actual.position, actual.tokenId);
-    const metrics = this.comparer.compareRow(golden.logits, actual.logits, { nextTokenId: pair.nextTokenId ?? null });
+    while (this.#fed < position) this.#chain.extendUnjudged(this.#fed, knownIds[this.#fed++]!);
+    const inputToken = { golden: golden.tokenId, actual: actual.tokenId };
+    const inputPosition = { golden: golden.position, actual: actual.position };
+    this.#chain.extend(inputPosition, inputToken);
+    this.#fed = position + 1;
+    const contextHash = this.#chain.hashes;
+    const { textOf, settings, vocabSize } = this.#options;
+    // The larger of two vocabularies is cut; a shorter row than that is an error of its source.
+    const [goldenRow, actualRow] = [golden.logits.subarray(0, vocabSize), actual.logits.subarray(0, vocabSize)];
+    const metrics = this.#comparer.compareRow(goldenRow, actualRow, {
+      nextTokenId: pair.nextTokenId ?? null,
+    });
     const facts = {
-      phase: phaseOfPosition(position, this.promptLength),
-      inputToken: { golden: golden.tokenId, actual: actual.tokenId },
-      inputPosition: { golden: golden.position, actual: actual.position },
-      contextEqual: this.goldenContext === this.actualContext,
+      phase: phaseOfPosition(position, promptLength),
+      inputToken,
+      inputPosition,
+      contextHash,
       ...metrics,
     };
-    const { textOf, variant, settings } = this.options;
-    const judgement = judgeToken(settings.rules, facts, { logitsFormat: this.logitsFormat, textOf });
-    const isFailing = judgement.failedRules.length > 0;
+    const judgement = judgeToken(settings.rules, facts, { logitsFormat: this.#logitsFormat, textOf });
+    const key = { case: caseName, variant, prompt, user, position };
     return {
-      variant,
-      prompt: this.prompt,
-      position,
+      ...key,
       phase: facts.phase,
       step: pair.step,
       text: textOf(pair.tokenId),
-      inputToken: facts.inputToken,
-      inputPosition: facts.inputPosition,
-      contextHash: { golden: this.goldenContext, actual: this.actualContext },
-      contextEqual: facts.contextEqual,
+      inputToken,
+      inputPosition,
+      contextHash,
       status: judgement.status,
       failedRules: judgement.failedRules,
       reason: judgement.reason,
@@ -99,14 +110,17 @@ export class TokenJudge {
       distribution: metrics.distribution,
       choice: metrics.choice,
       controls: metrics.controls,
+      evidence: judgement.failedRules.length > 0 ? this.#keepEvidence(key, pair) : null,
       timing: { goldenMs: pair.ms.golden, actualMs: pair.ms.actual, compareMs: performance.now() - startedAt },
-      evidence: isFailing ? this.keepEvidence(pair) : null,
     };
   }
 
-  private keepEvidence(pair: RowPair): string | null {
-    const name = `${this.options.variant}.${this.prompt}.${pair.position}`;
-    return this.options.keepEvidence(name, (file) => writeEvidence(file, pair));
+  #keepEvidence(key: Parameters<typeof evidenceName>[0], pair: RowPair): string | null {
+    if (this.#evidenceLeft === 0) return null;
+    this.#evidenceLeft--;
+    const name = evidenceName(key);
+    this.#options.keepEvidence(name, (file) => writeEvidence(file, pair));
+    return name;
   }
 }
 

@@ -1,82 +1,113 @@
-// Runs a plan in a folder and leaves every artefact of it there, whatever ended it.
+// Does a run in its folder and leaves every report of it there, whatever ended it.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { InputError } from '../../src/errors.ts';
-import { RUN_FILE, type RunFolder } from '../record/run-folder.ts';
+import type { RunEvent } from '../record/events.ts';
+import { LOCAL_FILE, type LocalPaths } from '../record/local-paths.ts';
+import { LOG_FILE } from '../record/read-log.ts';
+import { LOCK_FILE, lockRun } from '../record/run-lock.ts';
+import { RUN_FILE, RunLog } from '../record/run-log.ts';
 import { formatRunRecord, type RunRecord } from '../record/run-record.ts';
-import type { TokenRecord } from '../record/token-record.ts';
+import { concludeRun } from '../replay/conclude-run.ts';
+import { readForResume } from '../replay/read-run.ts';
+import { RunReplay } from '../replay/run-replay.ts';
 import { junitXml } from '../report/junit.ts';
 import { summaryMarkdown } from '../report/markdown.ts';
-import { buildRunRecord } from './build-run-record.ts';
-import { describeEnvironment } from './environment.ts';
-import { type RunOptions, type RunPlan, runValidate } from './run-validate.ts';
+import { type PerformOptions, performRun } from './perform-run.ts';
 
-export interface WriteRunOptions {
-  readonly folder: RunFolder;
-  readonly tool: RunRecord['tool'];
-  /** The command line that repeats the run, without absolute paths. */
-  readonly command: string;
-  readonly startedAt: Date;
-  readonly signal?: AbortSignal;
-  readonly onToken?: (record: TokenRecord) => void;
-  readonly onStage?: NonNullable<RunOptions['onStage']>;
+/** A log with the state of what it has. */
+export interface StartedRun {
+  readonly log: RunLog;
+  readonly replay: RunReplay;
 }
 
 export interface WrittenRun {
+  readonly folder: string;
   readonly run: RunRecord;
-  readonly records: readonly TokenRecord[];
+  readonly replay: RunReplay;
   /** What ended the run before its plan was done; undefined if it was done. */
   readonly failure: unknown;
 }
 
+/** Makes a run's folder under `parent` and begins its log. */
+export function startRun(parent: string, run: Omit<RunEvent, 'runId'>, local: LocalPaths): StartedRun {
+  const { log, run: event } = RunLog.create(parent, run, local);
+  return { log, replay: new RunReplay(event) };
+}
+
 /**
- * @throws InputError RESUME_DIFFERS if the folder is of a run of other sources; it stays as it is.
- * @throws InputError if the artefacts themselves cannot be written; tokens.jsonl is kept even then.
+ * Takes a run up again: its log is locked, read and checked before anything of it changes.
+ *
+ * @throws InputError RUN_LOCKED, LOG_BROKEN, LOG_INCONSISTENT.
  */
-export async function writeRun(plan: RunPlan, options: WriteRunOptions): Promise<WrittenRun> {
-  const { folder, tool, command, startedAt } = options;
+export function resumeRun(folder: string, check: (replay: RunReplay) => void = () => undefined): StartedRun {
+  const lock = lockRun(folder);
   try {
-    const result = await runValidate(plan, options);
-    if (isOfOtherSources(result.failure)) throw result.failure;
-    const frame = { runId: folder.runId, tool, command, startedAt, environment: describeEnvironment() };
-    const finishedAt = new Date();
-    const draft = buildRunRecord(plan, result, { ...frame, finishedAt, artifacts: [] });
-    folder.writeFile('junit.xml', junitXml(draft, result.records));
-    folder.writeFile('summary.md', summaryMarkdown(draft, result.records));
-    const run = { ...draft, artifacts: listArtifacts(folder.folder) };
-    folder.writeFile(RUN_FILE, formatRunRecord(run));
-    return { run, records: result.records, failure: result.failure };
-  } finally {
-    folder.close();
+    const { replay, point } = readForResume(folder);
+    check(replay);
+    return { log: RunLog.goOn(folder, lock, point), replay };
+  } catch (error) {
+    lock.release();
+    throw error;
   }
 }
 
-function isOfOtherSources(failure: unknown): boolean {
-  return failure instanceof InputError && failure.code === 'RESUME_DIFFERS';
+/**
+ * @throws InputError if the log or the reports cannot be written; what is in the log is kept even then.
+ */
+export async function writeRun({ log, replay }: StartedRun, options: Omit<PerformOptions, 'log' | 'replay'>): Promise<WrittenRun> {
+  try {
+    const failure = replay.end === null ? await performRun({ ...options, log, replay }) : undefined;
+    return { folder: log.folder, run: writeReports(log, replay), replay, failure };
+  } finally {
+    log.close();
+  }
+}
+
+/** Every reading of the log that a run leaves in its folder. */
+export function writeReports(log: RunLog, replay: RunReplay): RunRecord {
+  const draft = concludeRun(replay);
+  log.writeFile('junit.xml', junitXml(draft, replay.highlights));
+  log.writeFile('summary.md', summaryMarkdown(draft, replay.highlights));
+  const run = { ...draft, artifacts: listArtifacts(log.folder) };
+  log.writeFile(RUN_FILE, formatRunRecord(run));
+  return run;
 }
 
 const KINDS: Readonly<Record<string, string>> = {
-  '.jsonl': 'token records',
-  '.json': 'plan',
+  '.jsonl': 'log',
   '.xml': 'JUnit',
   '.md': 'summary',
   '.safetensors': 'evidence',
 };
 
-/** Every file of the folder but run.json, by path. */
+/** Of this machine or this moment: no part of what a run hands on. */
+const NO_ARTIFACTS: ReadonlySet<string> = new Set([RUN_FILE, LOCAL_FILE, LOCK_FILE]);
+
+/** Every file of the folder that a run hands on, by path; the log first of all. */
 function listArtifacts(folder: string): RunRecord['artifacts'] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name !== RUN_FILE)
+    .filter((entry) => entry.isFile() && !NO_ARTIFACTS.has(entry.name) && KINDS[path.extname(entry.name)] !== undefined)
     .map((entry) => path.join(entry.parentPath, entry.name))
     .sort()
-    .map((file) => {
-      const bytes = readFileSync(file);
-      return {
-        path: path.relative(folder, file).replaceAll('\\', '/'),
-        kind: KINDS[path.extname(file)] ?? 'other',
-        bytes: bytes.length,
-        sha256: createHash('sha256').update(bytes).digest('hex'),
-      };
-    });
+    .map((file) => ({
+      path: path.relative(folder, file).replaceAll('\\', '/'),
+      kind: path.basename(file) === LOG_FILE ? 'log' : KINDS[path.extname(file)]!,
+      bytes: statSync(file).size,
+      sha256: digestOf(file),
+    }));
+}
+
+const READ_BYTES = 1 << 20;
+
+function digestOf(file: string): string {
+  const digest = createHash('sha256');
+  const chunk = Buffer.alloc(READ_BYTES);
+  const fd = openSync(file, 'r');
+  try {
+    for (let read = readSync(fd, chunk); read > 0; read = readSync(fd, chunk)) digest.update(chunk.subarray(0, read));
+  } finally {
+    closeSync(fd);
+  }
+  return digest.digest('hex');
 }

@@ -10,7 +10,7 @@ import {
   type SequenceRequest,
   type StopReason,
 } from './sequence.ts';
-import { blame, requireContext, requireRowCount, requireSameVocabulary } from './sides.ts';
+import { blame, requireContext, requireRows } from './sides.ts';
 
 export interface FreeOutcome extends SequenceOutcome {
   /** First position whose token differs between the two texts; undefined if they never part. */
@@ -33,10 +33,9 @@ export async function runFree(
   request: SequenceRequest,
   onPair: PairSink,
 ): Promise<FreeOutcome> {
-  requireSameVocabulary(reference, device);
   await blame('reference', () => reference.truncate(0));
   await blame('device', () => device.truncate(0));
-  const { promptIds, prompt } = request;
+  const { promptIds } = request;
   const chunkPositions = request.chunkPositions ?? CHUNK_POSITIONS;
   const hand = async (golden: TimedRow, actual: TimedRow, nextTokenId: number | undefined): Promise<void> => {
     await onPair({
@@ -84,7 +83,6 @@ export async function runFree(
   const divergencePosition = goldenNext.tokenId === actualNext.tokenId ? undefined : goldenIds.length;
   const stopReason = await continueAlone(reference, 'golden', goldenIds, goldenNext, request);
   await continueAlone(device, 'actual', actualIds, actualNext, request);
-  requireRowCount('golden', reference.length, goldenIds.length, prompt);
   return {
     tokenIds: Int32Array.from(goldenIds),
     actualTokenIds: Int32Array.from(actualIds),
@@ -149,6 +147,7 @@ async function rowsOf(
       since = performance.now();
     }),
   );
-  requireRowCount(side, rows.length, ids.length, request.prompt);
+  const missing = Int32Array.from({ length: ids.length - rows.length }, (_, i) => firstPosition + rows.length + i);
+  requireRows(side, missing, request.prompt);
   return rows;
 }

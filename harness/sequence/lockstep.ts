@@ -1,5 +1,5 @@
-// Teacher forcing: feeds reference and device the same tokens, chunk by chunk, and hands out each pair of rows at once.
-import type { LogitsSource } from '../../src/device/logits-source.ts';
+// Teacher forcing: feeds the reference and each device the same tokens, chunk by chunk, and hands out each pair of rows at once.
+import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
 import { ReferenceFaultError } from '../../src/errors.ts';
 import { GoldenChunk } from './golden-chunk.ts';
 import {
@@ -13,58 +13,206 @@ import {
   type SequenceRequest,
   type StopReason,
 } from './sequence.ts';
-import { blame, requireContext, requireRowCount, requireSameVocabulary } from './sides.ts';
+import { blame, isAbort, requireContext, requireRows, SinkError } from './sides.ts';
+
+export interface LockstepSinks {
+  /** @param device - index of the device whose row it is. */
+  readonly onPair: (device: number, ...pair: Parameters<PairSink>) => ReturnType<PairSink>;
+  /**
+   * A device failed in this sequence. It is fed no more of it; what this throws ends the sequence for all.
+   *
+   * Without it, any device's error ends the sequence.
+   */
+  readonly onDeviceError?: (device: number, error: unknown) => void;
+}
 
 /**
  * Runs one prompt under teacher forcing.
  *
- * The reference goes first by at most one chunk, its rows are copied into one buffer [chunk, V]; the device is then fed the same
+ * The reference goes first by at most one chunk, its rows are copied into one buffer [chunk, V]; each device is then fed the same
  * chunk and each of its rows is handed out with its golden row. Chunk borders depend on the request alone, so that a repeated
  * run makes the same numbers.
  *
- * @throws ComparisonInvalidError when the sides differ in vocabulary, token, position or number of rows.
+ * @throws ComparisonInvalidError when the sides differ in token or position, or lack a row.
  * @throws DeviceError, ReferenceFaultError around foreign errors of that side.
  */
 export async function runLockstep(
   reference: LogitsSource,
-  device: LogitsSource,
+  devices: readonly LogitsSource[],
   request: SequenceRequest,
-  onPair: PairSink,
+  sinks: LockstepSinks,
 ): Promise<SequenceOutcome> {
-  requireSameVocabulary(reference, device);
-  await blame('reference', () => reference.truncate(0));
-  await blame('device', () => device.truncate(0));
-  const chunk = new GoldenChunk(request.chunkPositions ?? CHUNK_POSITIONS, reference.vocabSize);
-  const fedIds: number[] = [];
+  const lockstep = new Lockstep(reference, devices, request, sinks);
+  return lockstep.run();
+}
 
-  const compareChunk = async (nextTokenId: number | undefined): Promise<void> => {
-    await deviceChunk(device, chunk, request, nextTokenId, onPair);
-    chunk.clear();
-  };
+class Lockstep {
+  readonly #reference: LogitsSource;
+  readonly #devices: readonly LogitsSource[];
+  readonly #request: SequenceRequest;
+  readonly #sinks: LockstepSinks;
+  readonly #failed: Set<number> = new Set();
+  /** Every token fed to the reference. */
+  readonly #ids: number[] = [];
+  /** Golden rows that wait for the devices; positions #chunkStart … #ids.length - 1 were fed since they were last fed. */
+  readonly #chunk: GoldenChunk;
+  #chunkStart = 0;
 
-  const known = knownIds(request);
-  while (fedIds.length < known.length) {
-    request.signal?.throwIfAborted();
-    const ids = known.subarray(fedIds.length, fedIds.length + chunk.capacity);
-    await referenceRows(reference, ids, fedIds.length, chunk, request);
-    fedIds.push(...ids);
-    if (fedIds.length < known.length) await compareChunk(known[fedIds.length]);
+  constructor(
+    reference: LogitsSource,
+    devices: readonly LogitsSource[],
+    request: SequenceRequest,
+    sinks: LockstepSinks,
+  ) {
+    this.#reference = reference;
+    this.#devices = devices;
+    this.#request = request;
+    this.#sinks = sinks;
+    this.#chunk = new GoldenChunk(request.chunkPositions ?? CHUNK_POSITIONS, reference.vocabSize);
   }
 
-  // The last known chunk waits for its golden argmax, which is the token that follows it.
-  let newTokens = known.length - request.promptIds.length;
-  let next = nextToken(chunk, request, newTokens);
-  await compareChunk(next.tokenId);
-
-  while (next.tokenId !== undefined) {
-    request.signal?.throwIfAborted();
-    await referenceRows(reference, Int32Array.of(next.tokenId), fedIds.length, chunk, request);
-    fedIds.push(next.tokenId);
-    newTokens++;
-    next = nextToken(chunk, request, newTokens);
-    if (chunk.isFull || next.tokenId === undefined) await compareChunk(next.tokenId);
+  async run(): Promise<SequenceOutcome> {
+    const request = this.#request;
+    await blame('reference', () => this.#reference.truncate(0));
+    await this.#eachDevice((device) => device.truncate(0));
+    const known = knownIds(request);
+    while (this.#ids.length < known.length) {
+      request.signal?.throwIfAborted();
+      await this.#feedReference(known.subarray(this.#ids.length, this.#ids.length + this.#chunk.capacity));
+      if (this.#ids.length < known.length) await this.#compare(known[this.#ids.length]);
+    }
+    // The last known chunk waits for its golden argmax, which is the token that follows it.
+    let next = this.#nextToken();
+    await this.#compare(next.tokenId);
+    while (next.tokenId !== undefined) {
+      request.signal?.throwIfAborted();
+      await this.#feedReference(Int32Array.of(next.tokenId));
+      next = this.#nextToken();
+      if (this.#chunk.isFull || next.tokenId === undefined) await this.#compare(next.tokenId);
+    }
+    return {
+      tokenIds: Int32Array.from(this.#ids),
+      newTokens: this.#ids.length - request.promptIds.length,
+      stopReason: next.stopReason ?? 'max-new-tokens',
+    };
   }
-  return { tokenIds: Int32Array.from(fedIds), newTokens, stopReason: next.stopReason ?? 'max-new-tokens' };
+
+  #nextToken(): NextToken {
+    const { promptIds, continuationIds, maxNewTokens, maxSeqLen, eosTokenIds, prompt } = this.#request;
+    const stop = (stopReason: StopReason): NextToken => ({ tokenId: undefined, stopReason });
+    if (continuationIds !== undefined) return stop('continuation-end');
+    if (this.#ids.length - promptIds.length >= maxNewTokens) return stop('max-new-tokens');
+    if (this.#ids.length >= maxSeqLen) return stop('max-seq-len');
+    const last = this.#chunk.last();
+    const tokenId = argmax(last.logits);
+    if (tokenId < 0) {
+      throw new ReferenceFaultError(`prompt "${prompt}": the reference's logits hold no number to continue from.`, {
+        code: 'GOLDEN_NOT_FINITE',
+        facts: { position: last.position },
+        hint: 'the weights of the reference hold NaN or infinities, or are not those of this config.json.',
+      });
+    }
+    if (eosTokenIds.includes(tokenId)) return stop('eos');
+    return { tokenId, stopReason: undefined };
+  }
+
+  async #feedReference(ids: Int32Array): Promise<void> {
+    const { onStage, prompt } = this.#request;
+    const firstPosition = this.#ids.length;
+    onStage?.({ side: 'reference', firstPosition, lastPosition: firstPosition + ids.length - 1 });
+    const wanted = this.#wanted(firstPosition, ids.length);
+    let found = 0;
+    let since = performance.now();
+    await blame('reference', () =>
+      this.#reference.feed(ids, feedRequest(this.#request), (row) => {
+        if (!this.#isWanted(row.position)) return;
+        requireContext('golden', row, wanted[found], ids[row.position - firstPosition], prompt);
+        found++;
+        this.#chunk.push(row, performance.now() - since);
+        since = performance.now();
+      }),
+    );
+    requireRows('golden', wanted.subarray(found), prompt);
+    this.#ids.push(...ids);
+  }
+
+  /** Feeds the devices what the reference was fed since they were last, and hands out the pairs. */
+  async #compare(tokenAfterChunk: number | undefined): Promise<void> {
+    const ids = Int32Array.from(this.#ids.slice(this.#chunkStart));
+    await this.#eachDevice((device, index) => this.#feedDevice(device, index, ids, tokenAfterChunk));
+    this.#chunkStart = this.#ids.length;
+    this.#chunk.clear();
+  }
+
+  async #feedDevice(
+    device: LogitsSource,
+    index: number,
+    ids: Int32Array,
+    tokenAfterChunk: number | undefined,
+  ): Promise<void> {
+    const request = this.#request;
+    const firstPosition = this.#chunkStart;
+    const stage = { side: 'device', firstPosition, lastPosition: firstPosition + ids.length - 1 } as const;
+    const { onStage } = request;
+    onStage?.(stage);
+    const onLayer = (done: number, total: number): void => onStage?.({ ...stage, layers: { done, total } });
+    const want = { ...feedRequest(request), ...(onStage === undefined ? {} : { onLayer }) };
+    const { rows, milliseconds } = this.#chunk;
+    let found = 0;
+    let since = performance.now();
+    await blame('device', () =>
+      device.feed(ids, want, async (actual) => {
+        const actualMs = performance.now() - since;
+        if (!this.#isWanted(actual.position)) return;
+        const golden = rows[found];
+        if (golden === undefined) throw tooManyRows(request.prompt, actual);
+        requireContext('actual', actual, golden.position, golden.tokenId, request.prompt);
+        const goldenMs = milliseconds[found]!;
+        found++;
+        request.signal?.throwIfAborted();
+        const { position, tokenId } = golden;
+        try {
+          await this.#sinks.onPair(index, {
+            position,
+            step: decodeStep(position, request),
+            tokenId,
+            nextTokenId: ids[position + 1 - firstPosition] ?? tokenAfterChunk,
+            golden,
+            actual,
+            ms: { golden: goldenMs, actual: actualMs },
+          });
+        } catch (error) {
+          throw new SinkError(error);
+        }
+        since = performance.now();
+      }),
+    );
+    requireRows('actual', Int32Array.from(rows.slice(found), ({ position }) => position), request.prompt);
+  }
+
+  /** Runs what may fail for a device that has not failed yet; what a sink threw is nobody's fault and goes through as it was. */
+  async #eachDevice(action: (device: LogitsSource, index: number) => Promise<void>): Promise<void> {
+    for (const [index, device] of this.#devices.entries()) {
+      if (this.#failed.has(index)) continue;
+      try {
+        await blame('device', () => action(device, index));
+      } catch (error) {
+        if (error instanceof SinkError) throw error.thrown;
+        if (isAbort(error) || this.#sinks.onDeviceError === undefined) throw error;
+        this.#failed.add(index);
+        this.#sinks.onDeviceError(index, error);
+      }
+    }
+  }
+
+  #isWanted(position: number): boolean {
+    return this.#request.positions === undefined || isIn(this.#request.positions, position);
+  }
+
+  /** Positions of a feed whose rows are to be judged. */
+  #wanted(firstPosition: number, count: number): Int32Array {
+    return Int32Array.from({ length: count }, (_, i) => firstPosition + i).filter((position) => this.#isWanted(position));
+  }
 }
 
 interface NextToken {
@@ -72,104 +220,18 @@ interface NextToken {
   readonly stopReason: StopReason | undefined;
 }
 
-function nextToken(chunk: GoldenChunk, request: SequenceRequest, newTokens: number): NextToken {
-  const stop = (stopReason: StopReason): NextToken => ({ tokenId: undefined, stopReason });
-  const forced = request.continuationIds?.length;
-  if (forced !== undefined) return stop(newTokens >= forced ? 'continuation-end' : 'max-seq-len');
-  if (newTokens >= request.maxNewTokens) return stop('max-new-tokens');
-  if (request.promptIds.length + newTokens >= request.maxSeqLen) return stop('max-seq-len');
-  const tokenId = argmax(chunk.last().logits);
-  if (tokenId < 0) {
-    throw new ReferenceFaultError(
-      `prompt "${request.prompt}": the reference's logits hold no number to continue from.`,
-      {
-        code: 'GOLDEN_NOT_FINITE',
-        facts: { position: chunk.last().position },
-      },
-    );
+/** Binary search in rising numbers. */
+function isIn(sorted: Int32Array, value: number): boolean {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
   }
-  if (request.eosTokenIds.includes(tokenId)) return stop('eos');
-  return { tokenId, stopReason: undefined };
+  return sorted[low] === value;
 }
 
-async function referenceRows(
-  reference: LogitsSource,
-  ids: Int32Array,
-  firstPosition: number,
-  chunk: GoldenChunk,
-  request: SequenceRequest,
-): Promise<void> {
-  const before = chunk.length;
-  request.onStage?.({ side: 'reference', firstPosition, lastPosition: firstPosition + ids.length - 1 });
-  let since = performance.now();
-  await blame('reference', () =>
-    reference.feed(ids, feedRequest(request), (row) => {
-      const i = chunk.length - before;
-      requireContext('golden', row, firstPosition + i, ids[i], request.prompt);
-      chunk.push(row, performance.now() - since);
-      since = performance.now();
-    }),
-  );
-  requireRowCount('golden', chunk.length - before, ids.length, request.prompt);
-}
-
-async function deviceChunk(
-  device: LogitsSource,
-  chunk: GoldenChunk,
-  request: SequenceRequest,
-  tokenAfterChunk: number | undefined,
-  onPair: PairSink,
-): Promise<void> {
-  const ids = Int32Array.from(chunk.rows, (row) => row.tokenId);
-  const stage = {
-    side: 'device',
-    firstPosition: chunk.rows[0]!.position,
-    lastPosition: chunk.last().position,
-  } as const;
-  const { onStage } = request;
-  onStage?.(stage);
-  const want =
-    onStage === undefined
-      ? feedRequest(request)
-      : {
-          ...feedRequest(request),
-          onLayer: (done: number, total: number): void => onStage({ ...stage, layers: { done, total } }),
-        };
-  let i = 0;
-  let since = performance.now();
-  // What the sink throws is not the device's fault; it is kept aside and thrown as it was.
-  let sinkError: { readonly error: unknown } | undefined;
-  try {
-    await blame('device', () =>
-      device.feed(ids, want, async (actual) => {
-        const actualMs = performance.now() - since;
-        const golden = chunk.rows[i];
-        if (golden === undefined) requireRowCount('actual', i + 1, ids.length, request.prompt);
-        requireContext('actual', actual, golden!.position, golden!.tokenId, request.prompt);
-        const { position, tokenId } = golden!;
-        const nextTokenId = chunk.rows[i + 1]?.tokenId ?? tokenAfterChunk;
-        const ms = { golden: chunk.milliseconds[i]!, actual: actualMs };
-        i++;
-        request.signal?.throwIfAborted();
-        try {
-          await onPair({
-            position,
-            step: decodeStep(position, request),
-            tokenId,
-            nextTokenId,
-            golden: golden!,
-            actual,
-            ms,
-          });
-          since = performance.now();
-        } catch (error) {
-          sinkError = { error };
-          throw error;
-        }
-      }),
-    );
-  } catch (error) {
-    throw sinkError === undefined ? error : sinkError.error;
-  }
-  requireRowCount('actual', i, ids.length, request.prompt);
+function tooManyRows(prompt: string, row: LogitsRow): Error {
+  return new RangeError(`prompt "${prompt}": a row of position ${row.position}, which the device was not fed.`);
 }

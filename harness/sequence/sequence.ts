@@ -1,5 +1,6 @@
 // A token sequence as both sides are fed it: what is asked, what is handed out, which tokens need no choice.
 import type { FeedRequest, LogitsRow, TapName } from '../../src/device/logits-source.ts';
+import { InternalError } from '../../src/errors.ts';
 
 /**
  * Positions whose golden rows wait for the device: 256 rows of 152,064 float32 are 156 MB. Each side that streams its weights
@@ -9,16 +10,20 @@ export const CHUNK_POSITIONS = 256;
 
 /** What is to be fed; the same for teacher forcing and free running. */
 export interface SequenceRequest {
-  /** Name of the prompt, for messages. */
+  /** Name of the prompt; recordings find their rows by it. */
   readonly prompt: string;
+  /** Row of a batch; 0 if absent. */
+  readonly user?: number;
   /** [P] token ids, P >= 1. */
   readonly promptIds: Int32Array;
   /** Token ids forced after the prompt; without them the reference's greedy token is fed. */
   readonly continuationIds?: Int32Array;
   /** Most greedy tokens fed after the prompt; a forced continuation is fed whole. */
   readonly maxNewTokens: number;
-  /** Most positions fed in all. */
+  /** Most positions fed in all; prompt and continuation are no longer than it. */
   readonly maxSeqLen: number;
+  /** Positions whose rows are handed out, rising; all if absent. */
+  readonly positions?: Int32Array;
   /** A greedy token among these ends the continuation and is not fed. */
   readonly eosTokenIds: readonly number[];
   /** Taps delivered with each pair; both sides must know them. */
@@ -87,27 +92,43 @@ export function decodeStep(position: number, request: SequenceRequest): number |
 
 /** What every feed of a sequence asks for. */
 export function feedRequest({
+  prompt,
+  user,
   promptIds,
   taps,
   signal,
-}: Pick<SequenceRequest, 'promptIds' | 'taps' | 'signal'>): FeedRequest {
+}: Pick<SequenceRequest, 'prompt' | 'user' | 'promptIds' | 'taps' | 'signal'>): FeedRequest {
   return {
     rows: 'all',
     promptLength: promptIds.length,
+    prompt,
+    user: user ?? 0,
     ...(taps === undefined ? {} : { taps }),
     ...(signal === undefined ? {} : { signal }),
   };
 }
 
-/** Tokens that need no choice: the prompt and a forced continuation, as far as the sequence may go. */
+/**
+ * Tokens that need no choice: the prompt and a forced continuation, whole.
+ *
+ * @throws InternalError if they are longer than the sequence may be: plans are checked for that before anything runs.
+ */
 export function knownIds({
+  prompt,
   promptIds,
   continuationIds,
   maxSeqLen,
-}: Pick<SequenceRequest, 'promptIds' | 'continuationIds' | 'maxSeqLen'>): Int32Array {
+}: Pick<SequenceRequest, 'prompt' | 'promptIds' | 'continuationIds' | 'maxSeqLen'>): Int32Array {
+  const length = promptIds.length + (continuationIds?.length ?? 0);
+  if (length > maxSeqLen) {
+    throw new InternalError(`prompt "${prompt}" was planned with more tokens than a sequence may have.`, {
+      code: 'PLAN_TOO_LONG',
+      facts: { found: `${length} tokens`, wanted: `at most ${maxSeqLen}` },
+    });
+  }
   if (continuationIds === undefined) return promptIds;
-  const ids = new Int32Array(Math.min(promptIds.length + continuationIds.length, maxSeqLen));
+  const ids = new Int32Array(length);
   ids.set(promptIds);
-  ids.set(continuationIds.subarray(0, ids.length - promptIds.length), promptIds.length);
+  ids.set(continuationIds, promptIds.length);
   return ids;
 }

@@ -2,16 +2,21 @@
 import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
 import { ComparisonInvalidError, DeviceError, QwenPccError, ReferenceFaultError } from '../../src/errors.ts';
 
-/** @throws ComparisonInvalidError when the two sides do not score the same number of tokens. */
-export function requireSameVocabulary(reference: LogitsSource, device: LogitsSource): void {
-  if (reference.vocabSize === device.vocabSize) return;
+/**
+ * Two checkpoints may pad one vocabulary to different sizes: the smaller one is compared. A recording has what it has.
+ *
+ * @throws ComparisonInvalidError when a recording scores another number of tokens than the other side.
+ */
+export function requireComparable(reference: LogitsSource, device: LogitsSource): void {
+  const isRecorded = [reference, device].some(({ info }) => info.kind === 'capture' || info.kind === 'golden-file');
+  if (!isRecorded || reference.vocabSize === device.vocabSize) return;
   throw new ComparisonInvalidError('reference and device score vocabularies of different size.', {
     code: 'VOCABULARY_DIFFERS',
     facts: {
       golden: `${reference.vocabSize} entries (${reference.info.label})`,
       actual: `${device.vocabSize} entries (${device.info.label})`,
     },
-    hint: 'compare checkpoints with the same vocabulary.',
+    hint: 'give the checkpoint that was recorded with --weights.',
   });
 }
 
@@ -20,7 +25,7 @@ export async function blame<T>(side: 'reference' | 'device', action: () => Promi
   try {
     return await action();
   } catch (error) {
-    if (error instanceof QwenPccError || isAbort(error)) throw error;
+    if (error instanceof QwenPccError || error instanceof SinkError || isAbort(error)) throw error;
     const message = error instanceof Error ? error.message : String(error);
     const ErrorClass = side === 'reference' ? ReferenceFaultError : DeviceError;
     throw new ErrorClass(`the ${side} side failed while running: ${message}`, {
@@ -28,6 +33,16 @@ export async function blame<T>(side: 'reference' | 'device', action: () => Promi
       hint: 'run `qwen-pcc doctor` to see what this machine and checkpoint can do.',
       cause: error,
     });
+  }
+}
+
+/** Carries what the receiver of rows threw through a side's own error handling: it is not that side's fault. */
+export class SinkError extends Error {
+  readonly thrown: unknown;
+
+  constructor(thrown: unknown) {
+    super('thrown by the receiver of a row', { cause: thrown });
+    this.thrown = thrown;
   }
 }
 
@@ -58,12 +73,15 @@ export function requireContext(
   );
 }
 
-/** @throws ComparisonInvalidError when a side handed out another number of rows than positions fed. */
-export function requireRowCount(side: 'golden' | 'actual', found: number, wanted: number, prompt: string): void {
-  if (found === wanted) return;
-  throw new ComparisonInvalidError(`prompt "${prompt}": the ${side} side did not hand out one row for each position.`, {
+/**
+ * @param missing - positions that were asked for and have no row.
+ * @throws ComparisonInvalidError if there is one.
+ */
+export function requireRows(side: 'golden' | 'actual', missing: Int32Array, prompt: string): void {
+  if (missing.length === 0) return;
+  throw new ComparisonInvalidError(`prompt "${prompt}": the ${side} side did not hand out a row for each position.`, {
     code: 'ROWS_MISSING',
-    facts: { found: `${found} rows`, wanted: `${wanted} rows` },
-    hint: 'a position without a row cannot be judged, so the run has no verdict.',
+    facts: { missing: `${missing.length} rows, the first of position ${missing[0]}` },
+    hint: 'a position without a row cannot be judged; record it, or plan the positions that there are.',
   });
 }

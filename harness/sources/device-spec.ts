@@ -1,21 +1,24 @@
 // `n150:tier=exact,…` and `capture:FILE`: what --device means; `golden:FILE`: what --reference may be.
-
-import type { N150Config } from '../../src/device/n150/compute-config.ts';
+import path from 'node:path';
+import { KNOB_NAMES, type N150Config } from '../../src/device/n150/compute-config.ts';
 import { readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { parseDeviceOptions } from '../../src/device/n150/device-options.ts';
+import { DEFAULT_N150_CONFIG, RECIPES } from '../../src/device/n150/recipes.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';
+import type { KnobSettings } from '../record/run-spec.ts';
 
-export type DeviceSpec =
+/** A device as it is chosen on a command line: the model with its knobs, or a recording by its path. */
+export type DeviceChoice =
   | { readonly kind: 'n150'; readonly config: N150Config }
   | { readonly kind: 'capture'; readonly file: string };
 
-export type ReferenceSpec = { readonly kind: 'onnx' } | { readonly kind: 'golden'; readonly file: string };
+export type ReferenceChoice = { readonly kind: 'onnx' } | { readonly kind: 'golden'; readonly file: string };
 
 /**
  * @param environment - `process.env`, which the N150 model's grid may come from; nothing is read from it for recordings.
  * @throws UsageError for an unknown device, knob or value; UsageError, InputError as `readDeviceEnvironment`.
  */
-export function parseDeviceSpec(text: string, environment: NodeJS.ProcessEnv = {}): DeviceSpec {
+export function parseDeviceSpec(text: string, environment: NodeJS.ProcessEnv = {}): DeviceChoice {
   const { kind, rest } = split(text);
   if (kind === 'n150') {
     return { kind, config: parseDeviceOptions(rest, readDeviceEnvironment(environment).gridRows) };
@@ -30,11 +33,41 @@ export function parseDeviceSpec(text: string, environment: NodeJS.ProcessEnv = {
 }
 
 /** @throws UsageError for anything but `onnx` and `golden:FILE`. */
-export function parseReferenceSpec(text: string): ReferenceSpec {
+export function parseReferenceSpec(text: string): ReferenceChoice {
   const { kind, rest } = split(text);
   if (kind === 'onnx' && rest === '') return { kind };
   if (kind === 'golden' && rest !== '') return { kind, file: rest };
   throw unknown('--reference', text, ['onnx', 'golden:FILE'], nearestName(kind, ['onnx', 'golden']));
+}
+
+/** Knobs as a spec has them: all but `threads`, which changes no number. */
+export function knobSettings({ threads: _threads, ...knobs }: N150Config): KnobSettings {
+  return knobs;
+}
+
+/** @throws UsageError for knobs or values that this version does not have. */
+export function configFromKnobs(knobs: KnobSettings): N150Config {
+  const pairs = Object.entries(knobs).map(([name, value]) => `${name}=${value}`);
+  return parseDeviceOptions(pairs.join(','));
+}
+
+/**
+ * A variant's name: as --device is written, with every knob that differs from its recipe, and the checkpoint if it is not the
+ * reference's.
+ */
+export function variantName(device: DeviceChoice, deviceModel: string | undefined): string {
+  const model = deviceModel === undefined ? '' : `@${deviceModel}`;
+  if (device.kind === 'capture') return `capture:${path.basename(device.file)}`;
+  const recipe: N150Config = RECIPES[device.config.recipe];
+  const changed = KNOB_NAMES.filter(
+    (name) => name !== 'threads' && name !== 'recipe' && device.config[name] !== recipe[name],
+  );
+  const isDefault = device.config.recipe === DEFAULT_N150_CONFIG.recipe;
+  const parts = [
+    ...(isDefault ? [] : [`recipe=${device.config.recipe}`]),
+    ...changed.map((name) => `${name}=${device.config[name]}`),
+  ];
+  return `n150${parts.length === 0 ? '' : `:${parts.join(',')}`}${model}`;
 }
 
 function split(text: string): { kind: string; rest: string } {

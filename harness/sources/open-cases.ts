@@ -1,98 +1,69 @@
-// From checkpoint folders, prompts and device to cases that can run.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { createReference, type Precision } from '../../reference/onnx-reference.ts';
-import { longestSequence } from '../../src/checkpoint/config.ts';
-import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
+// From a run's spec and the places of its files to cases that can run: each source is opened when its turn comes.
+import { createReference } from '../../reference/onnx-reference.ts';
+import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
-import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
-import type { RecordedPrompt } from '../../src/device/capture/recording-format.ts';
+import { openRecording } from '../../src/device/capture/recording.ts';
 import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
-import { coreCounts } from '../../src/device/n150/chip.ts';
-import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
-import { encodePrompt, readPrompts, selectPrompts } from '../../src/text/prompts.ts';
-import { loadTokenizer, requireVocabulary, type Tokenizer } from '../../src/text/tokenizer.ts';
-import type { RunCase } from '../run/run-validate.ts';
-import type { DeviceSpec, ReferenceSpec } from './device-spec.ts';
+import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
+import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
+import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
+import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
+import { configFromKnobs } from './device-spec.ts';
+import { type Model, Models } from './models.ts';
+import type { OpenableCase, OpenableVariant } from './openable-case.ts';
 import { type DeviceResources, openN150, rememberInWeightCache } from './open-n150.ts';
-import {
-  caseNames,
-  type PlannedPrompt,
-  requireRunnable,
-  type SequenceLimits,
-  type WeightsFamily,
-  weightsFamily,
-} from './plan.ts';
 import { allTaps } from './taps.ts';
 
-/** `threads` are those of each side. */
-export interface CaseOptions extends DeviceResources {
-  /** Checkpoint folders, a case each. */
-  readonly weights: readonly string[];
-  /** Checkpoint of the device alone, beside every reference. */
-  readonly deviceWeights?: string;
-  /** Prompt file for all cases; without it a recording's own plan, else `defaultPrompts`. */
-  readonly prompts?: string;
-  /** Prompt file of each family. */
-  readonly defaultPrompts: Readonly<Record<WeightsFamily, string>>;
-  /** Names of the prompts to run; all without it. */
-  readonly only?: readonly string[];
-  /** Prompts of a case by its name, in the place of any file. */
-  readonly given?: (caseName: string) => readonly PlannedPrompt[];
-  readonly device: DeviceSpec;
-  readonly reference: ReferenceSpec;
-  readonly precision: Precision;
-  readonly limits: SequenceLimits;
+export interface OpenOptions {
   /** Taps that the reference prepares for; none without it. */
   readonly taps?: readonly TapName[] | 'all';
+  readonly onPacking?: PackingProgress;
+  /** What was opened for planning. */
+  readonly models?: Models;
 }
 
-/** The token that ends a turn in Qwen2's chat template. */
-const CHAT_END = '<|im_end|>';
-/** In the place of the sha256 of a tokenizer.json that the folder does not have. */
-const NO_TOKENIZER = 'none';
-
 /**
- * Opens checkpoints, tokenizers and recordings (headers only), encodes the prompts and refuses what cannot run.
- *
- * @throws UsageError, InputError, UnsupportedError, ComparisonInvalidError, each naming the file.
+ * @param paths - of this machine, as the run keeps them beside its log.
+ * @throws InputError, UnsupportedError when a file of the run is not what it was.
  */
-export function openCases(options: CaseOptions): RunCase[] {
-  const recordings = openRecordings(options);
-  const models = options.weights.map((folder) => openModel(folder));
-  if (recordings.planned !== undefined && models.length > 1) {
-    throw new UsageError(
-      `${recordings.planned.name} is a recording of one checkpoint, but ${models.length} are given.`,
-      {
-        code: 'RECORDING_WEIGHTS',
-        facts: { found: models.map(({ checkpoint }) => checkpoint.name).join(', ') },
-        hint: 'give the one checkpoint that was recorded with --weights.',
-      },
-    );
+export function openCases(spec: RunSpec, paths: LocalPaths, options: OpenOptions = {}): OpenableCase[] {
+  const models = options.models ?? new Models();
+  return spec.cases.map((one) => openCase(one, paths, models, options));
+}
+
+function openCase(spec: CaseSpec, local: LocalPaths, models: Models, options: OpenOptions): OpenableCase {
+  const paths = local.cases[spec.name];
+  if (paths === undefined) {
+    throw new InputError(`nothing says where the files of ${spec.name} are.`, {
+      code: 'LOCAL_PATHS',
+      hint: 'start a new run.',
+    });
   }
-  const names = caseNames(models.map(({ checkpoint, family }) => ({ family, model: checkpoint.name })));
-  return models.map((model, i) => {
-    const { checkpoint, tokenizer } = model;
-    const prompts = options.given?.(names[i]!) ?? planPrompts(model, options, recordings.planned);
-    const { vocabSize, eosTokenIds } = checkpoint.config;
-    const longest = longestSequence(checkpoint.config);
-    requireRunnable(prompts, { model: checkpoint.name, vocabSize, longest }, options.limits);
-    if (options.device.kind === 'n150') {
-      coreCounts(checkpoint.config, options.device.config.gridRows);
-      rememberInWeightCache(checkpoint, model.family === 'instruct', options.device.config, options);
-    }
-    return {
-      name: names[i]!,
-      prompts,
-      eosTokenIds,
-      tokenizerSha256: tokenizer?.sha256 ?? NO_TOKENIZER,
+  const model = models.open(paths.weights);
+  const { checkpoint, tokenizer } = model;
+  const sha256 = tokenizer?.sha256 ?? 'none';
+  if (sha256 !== spec.tokenizerSha256) {
+    throw new InputError(`${paths.weights}: the tokenizer is not the one that the run was planned with.`, {
+      code: 'RESUME_DIFFERS',
+      facts: { recorded: spec.tokenizerSha256, now: sha256 },
+      hint: 'put the files back that the run was made with, or start a new run.',
+    });
+  }
+  const variants = spec.variants.map((variant) => openVariant(variant, spec, paths, local, model, models, options));
+  const checkpoints = [checkpoint, ...variants.flatMap(({ checkpoint: own }) => own ?? [])];
+  return {
+    spec,
+    texts: {
       textOf: (tokenId) => tokenizer?.tokenText(tokenId) ?? idText(tokenId),
       decode: (tokenIds) => tokenizer?.decode(tokenIds) ?? [...tokenIds].map(idText).join(''),
-      layers: checkpoint.config.layers,
-      openReference: () => openReference(checkpoint, options, recordings.reference),
-      openDevice: () => openDevice(model, options, recordings.device),
-    };
-  });
+    },
+    layers: checkpoint.config.layers,
+    openReference: () => openReference(checkpoint, spec, paths, local, options),
+    variants: variants.map(({ openable }) => openable),
+    requireUnchanged: () => {
+      for (const one of new Set(checkpoints)) requireUnchanged(one);
+    },
+  };
 }
 
 /** How a token is shown without a tokenizer. */
@@ -100,105 +71,96 @@ function idText(tokenId: number): string {
   return `<id ${tokenId}>`;
 }
 
-interface Recordings {
-  readonly device?: Recording;
-  readonly reference?: Recording;
-  /** The one that brings its own plan when there is no prompt file: the device's before the reference's. */
-  readonly planned: Recording | undefined;
-}
-
-function openRecordings({ device, reference }: CaseOptions): Recordings {
-  const captured = device.kind === 'capture' ? openRecording(device.file) : undefined;
-  const golden = reference.kind === 'golden' ? openRecording(reference.file) : undefined;
-  return {
-    ...(captured === undefined ? {} : { device: captured }),
-    ...(golden === undefined ? {} : { reference: golden }),
-    planned: captured ?? golden,
-  };
-}
-
-export interface Model {
-  readonly checkpoint: Checkpoint;
-  /** Undefined for a folder without tokenizer.json: its prompts have to be ids. */
-  readonly tokenizer: Tokenizer | undefined;
-  readonly family: WeightsFamily;
-}
-
-/** Headers and tokenizer only. @throws InputError, UnsupportedError of the checkpoint or its tokenizer. */
-export function openModel(folder: string): Model {
-  const checkpoint = openCheckpoint(folder);
-  const tokenizer = existsSync(join(folder, 'tokenizer.json')) ? loadTokenizer(folder) : undefined;
-  if (tokenizer !== undefined) requireVocabulary(tokenizer, checkpoint.config.vocabSize, checkpoint.name);
-  const chatEnd = tokenizer?.encode(CHAT_END) ?? [];
-  const chatEndId = chatEnd.length === 1 ? chatEnd[0] : undefined;
-  return { checkpoint, tokenizer, family: weightsFamily(checkpoint.name, checkpoint.config.eosTokenIds, chatEndId) };
-}
-
-function planPrompts(
-  { checkpoint, tokenizer, family }: Model,
-  options: CaseOptions,
-  recording: Recording | undefined,
-): PlannedPrompt[] {
-  const { only } = options;
-  const chosen = <T extends { readonly name: string }>(all: readonly T[]): readonly T[] =>
-    only === undefined ? all : selectPrompts(all, only);
-  if (options.prompts === undefined && recording !== undefined) {
-    return chosen(recording.prompts).map(recordedPlan);
-  }
-  const file = options.prompts ?? options.defaultPrompts[family];
-  const context = { tokenizer, vocabSize: checkpoint.config.vocabSize, path: file };
-  return chosen(readPrompts(file)).map((entry) => {
-    const { name, promptIds, continuationIds } = encodePrompt(entry, context);
-    return {
-      name,
-      promptIds: Int32Array.from(promptIds),
-      ...(continuationIds === undefined ? {} : { continuationIds: Int32Array.from(continuationIds) }),
-    };
-  });
-}
-
-/** What was recorded is forced again, so that no token is left to choose. */
-function recordedPlan({ name, inputIds, promptLength = inputIds.length }: RecordedPrompt): PlannedPrompt {
-  return { name, promptIds: inputIds.subarray(0, promptLength), continuationIds: inputIds.subarray(promptLength) };
-}
+function requireUnchanged(_checkpoint: Checkpoint): void {}
 
 async function openReference(
   checkpoint: Checkpoint,
-  options: CaseOptions,
-  golden: Recording | undefined,
+  spec: CaseSpec,
+  paths: CasePaths,
+  { threads }: LocalPaths,
+  { taps }: OpenOptions,
 ): Promise<LogitsSource> {
-  if (golden !== undefined) {
-    await requireGoldenOf(checkpoint, golden);
+  if (spec.reference.kind === 'golden') {
+    const golden = openRecording(required(paths.golden, spec.reference.recording));
+    await requireGoldenOf(checkpoint, golden.name, golden.metadata);
     return createCaptureSource(golden, { kind: 'golden-file' });
   }
-  const { precision, threads, taps } = options;
   return createReference(checkpoint, {
-    precision,
+    precision: spec.reference.precision,
     ...(threads === undefined ? {} : { threads }),
     ...(taps === undefined ? {} : { taps: taps === 'all' ? allTaps(checkpoint.config.layers) : taps }),
   });
 }
 
 /** A golden file that says what it was recorded from must be of this checkpoint. */
-async function requireGoldenOf(checkpoint: Checkpoint, golden: Recording): Promise<void> {
-  const { source } = golden.metadata;
+async function requireGoldenOf(
+  checkpoint: Checkpoint,
+  name: string,
+  { source }: Readonly<Record<string, string>>,
+): Promise<void> {
   const recorded = source === undefined ? undefined : (JSON.parse(source) as Partial<SourceInfo>).weightsSha256;
   const wanted = recorded === undefined ? undefined : await checkpoint.sha256();
   if (recorded === wanted) return;
-  throw new ComparisonInvalidError(`${golden.name} was recorded from other weights than ${checkpoint.name}.`, {
+  throw new ComparisonInvalidError(`${name} was recorded from other weights than ${checkpoint.name}.`, {
     code: 'GOLDEN_OF_OTHER_WEIGHTS',
     facts: { recorded: `sha256 ${recorded}`, [checkpoint.name]: `sha256 ${wanted}` },
     hint: 'record it anew with `qwen-pcc record --source reference`, or give its checkpoint with --weights.',
   });
 }
 
-async function openDevice(
+interface OpenedVariant {
+  readonly openable: OpenableVariant;
+  /** The device's own, if it has one. */
+  readonly checkpoint: Checkpoint | undefined;
+}
+
+function openVariant(
+  spec: VariantSpec,
+  { variants }: CaseSpec,
+  paths: CasePaths,
+  local: LocalPaths,
   { checkpoint, family }: Model,
-  options: CaseOptions,
-  captured: Recording | undefined,
-): Promise<LogitsSource> {
-  const { device, deviceWeights } = options;
-  if (captured !== undefined || device.kind === 'capture') return createCaptureSource(captured!);
-  const own = deviceWeights === undefined ? checkpoint : openCheckpoint(deviceWeights);
-  return openN150(own, own === checkpoint && family === 'instruct', device.config, options);
+  models: Models,
+  { onPacking }: OpenOptions,
+): OpenedVariant {
+  const place = paths.variants[spec.name];
+  if (spec.device.kind === 'capture') {
+    const file = required(place?.recording, spec.device.recording);
+    const open = async (): Promise<LogitsSource> => createCaptureSource(openRecording(file));
+    return { openable: { spec, notes: () => [], open }, checkpoint: undefined };
+  }
+  const config = configFromKnobs(spec.device.knobs);
+  const own = place?.weights === undefined ? checkpoint : models.checkpoint(place.weights);
+  const isInstruct = own === checkpoint && family === 'instruct';
+  // Devices of one case stand in memory beside each other.
+  const memoryBytes = local.memoryBytes === undefined ? undefined : Math.floor(local.memoryBytes / variants.length);
+  const resources: DeviceResources = {
+    ...(local.threads === undefined ? {} : { threads: local.threads }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(local.weightCache === undefined ? {} : { weightCache: local.weightCache }),
+    ...(local.qwenDir === undefined ? {} : { qwenDir: local.qwenDir }),
+    ...(onPacking === undefined ? {} : { onPacking }),
+  };
+  rememberInWeightCache(own, isInstruct, config, resources);
+  const open = (): Promise<LogitsSource> =>
+    openN150(own, isInstruct, config, resources);
+  return { openable: { spec, notes: () => notesOf(checkpoint, own), open }, checkpoint: own };
+}
+
+/** What a report must say of a device that has a checkpoint of its own. */
+function notesOf(reference: Checkpoint, device: Checkpoint): string[] {
+  if (reference === device) return [];
+  const [ours, theirs] = [reference.config.vocabSize, device.config.vocabSize];
+  if (ours === theirs) return [];
+  return [
+    `the checkpoints have ${ours} (reference) and ${theirs} (device) vocabulary entries; the first ${Math.min(ours, theirs)} are compared`,
+  ];
+}
+
+function required(file: string | undefined, name: string): string {
+  if (file !== undefined) return file;
+  throw new InputError(`nothing says where ${name} is.`, {
+    code: 'LOCAL_PATHS',
+    hint: 'start a new run, or name the file with --device or --reference.',
+  });
 }

@@ -1,6 +1,8 @@
-// What a run is going to do: cases of one checkpoint each, their prompts as token ids, and the limits; refused when it cannot work.
+// The rules of a plan: how cases are called, which prompts suit a checkpoint, what cannot run and is refused before anything is opened.
 import type { LongestSequence } from '../../src/checkpoint/config.ts';
 import { InputError } from '../../src/errors.ts';
+import type { PromptSpec, SequenceLimits } from '../record/run-spec.ts';
+import { promptLabel } from '../record/token-record.ts';
 
 /** The original demo's batch, part of each case's name. */
 const BATCH_NAME = '1_batch';
@@ -12,26 +14,6 @@ export const MAX_NEW_TOKENS_DEFAULT = 120;
 /** general: continues text; instruct: answers a chat. The original demo has one set of prompts for each. */
 export const WEIGHTS_FAMILIES = ['general', 'instruct'] as const;
 export type WeightsFamily = (typeof WEIGHTS_FAMILIES)[number];
-
-export interface PlannedPrompt {
-  readonly name: string;
-  /** [P] token ids, chat template applied, P >= 1. */
-  readonly promptIds: Int32Array;
-  /** Tokens forced after the prompt instead of the reference's greedy ones. */
-  readonly continuationIds?: Int32Array;
-}
-
-export interface PlannedCase {
-  /** As the original demo's tests are called: `general_weights-1_batch`. Unique in a run. */
-  readonly name: string;
-  readonly prompts: readonly PlannedPrompt[];
-}
-
-export interface SequenceLimits {
-  /** Most greedy tokens after a prompt; a given continuation is forced whole. */
-  readonly maxNewTokens: number;
-  readonly maxSeqLen: number;
-}
 
 /** What a checkpoint says that a plan must respect. */
 export interface CheckpointLimits {
@@ -77,7 +59,7 @@ export function caseNames(
  * @throws InputError PLAN_EMPTY, PROMPT_NAME_TWICE, PROMPT_EMPTY, PROMPT_TOO_LONG, SEQ_LEN_TOO_LONG or TOKENIZER_MISMATCH.
  */
 export function requireRunnable(
-  prompts: readonly PlannedPrompt[],
+  prompts: readonly PromptSpec[],
   checkpoint: CheckpointLimits,
   limits: SequenceLimits,
 ): void {
@@ -100,24 +82,19 @@ export function requireRunnable(
   }
   const names = new Set<string>();
   for (const prompt of prompts) {
-    if (names.has(prompt.name)) {
-      throw new InputError(`two prompts are called "${prompt.name}".`, {
+    const label = promptLabel({ prompt: prompt.name, user: prompt.user });
+    if (names.has(label)) {
+      throw new InputError(`two prompts are called "${label}".`, {
         code: 'PROMPT_NAME_TWICE',
         hint: 'give each prompt a name of its own; reports find tokens by it.',
       });
     }
-    names.add(prompt.name);
+    names.add(label);
     requirePrompt(prompt, checkpoint, limits);
   }
 }
 
-/** Most tokens that a prompt can bring to judgement; fewer when its text ends early. */
-export function tokensPlannedMax(prompt: PlannedPrompt, limits: SequenceLimits): number {
-  const newTokens = prompt.continuationIds?.length ?? limits.maxNewTokens;
-  return Math.min(prompt.promptIds.length + newTokens, limits.maxSeqLen);
-}
-
-function requirePrompt(prompt: PlannedPrompt, checkpoint: CheckpointLimits, limits: SequenceLimits): void {
+function requirePrompt(prompt: PromptSpec, checkpoint: CheckpointLimits, limits: SequenceLimits): void {
   const { promptIds, name } = prompt;
   if (promptIds.length === 0) {
     throw new InputError(`prompt "${name}" is empty.`, {
@@ -133,8 +110,23 @@ function requirePrompt(prompt: PlannedPrompt, checkpoint: CheckpointLimits, limi
       hint: `shorten it, or raise --max-seq-len (up to ${checkpoint.longest.positions} for ${checkpoint.model}).`,
     });
   }
+  const length = promptIds.length + (prompt.continuationIds?.length ?? 0);
+  if (length > limits.maxSeqLen) {
+    const { positions } = checkpoint.longest;
+    throw new InputError(`prompt "${name}" and its continuation are longer than the longest sequence.`, {
+      code: 'CONTINUATION_TOO_LONG',
+      facts: {
+        found: `${promptIds.length} + ${prompt.continuationIds?.length ?? 0} = ${length} tokens`,
+        wanted: `at most ${limits.maxSeqLen} tokens`,
+      },
+      hint:
+        length <= positions
+          ? `write --max-seq-len ${length}, or shorten the continuation: nothing that was given is left out.`
+          : `shorten the continuation: ${checkpoint.model} allows ${positions} positions.`,
+    });
+  }
   for (const tokenId of [...promptIds, ...(prompt.continuationIds ?? [])]) {
-    if (tokenId >= 0 && tokenId < checkpoint.vocabSize) continue;
+    if (Number.isInteger(tokenId) && tokenId >= 0 && tokenId < checkpoint.vocabSize) continue;
     throw new InputError(`prompt "${name}" has a token that ${checkpoint.model} does not know.`, {
       code: 'TOKENIZER_MISMATCH',
       facts: { found: `token id ${tokenId}`, wanted: `0 … ${checkpoint.vocabSize - 1}` },

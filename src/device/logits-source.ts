@@ -40,6 +40,10 @@ export type RowSink = (row: LogitsRow) => void | Promise<void>;
 export interface FeedRequest {
   readonly rows: 'all' | 'last' | 'none';
   readonly taps?: readonly TapName[];
+  /** Which sequence this is, where known: a recording finds its rows by it. */
+  readonly prompt?: string;
+  /** Row of a batch, 0-based; 0 if absent. */
+  readonly user?: number;
   /** Tokens of the prompt, where known: the next position is the first decode step, which a device may treat otherwise. */
   readonly promptLength?: number;
   /** A source that works long may give up between two layers; the sequence is then good for `truncate(0)` only. */

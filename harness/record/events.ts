@@ -1,0 +1,202 @@
+// The events of a run's log, one a line, in the order in which they may come: run, case, tokens and end of each prompt, end.
+import { z } from 'zod';
+import type { SourceInfo } from '../../src/device/logits-source.ts';
+import { type RunSpec, RunSpecSchema } from './run-spec.ts';
+import { type RunUsage, RunUsageSchema } from './run-usage.ts';
+import { SourceInfoSchema } from './source-info.ts';
+import { formatTokenLine, fromTokenLine, TokenLineSchema } from './token-line.ts';
+import type { SequenceKey, TokenRecord } from './token-record.ts';
+
+/** Version of the log and of run.json together; the major part grows when a reader must change. */
+export const SCHEMA_VERSION = '2.0.0';
+
+export interface ToolInfo {
+  readonly name: string;
+  readonly version: string;
+  readonly gitSha: string | null;
+}
+
+/** Enough to explain speed and versions, nothing that names the machine. */
+export interface MachineInfo {
+  readonly os: string;
+  readonly cpu: string;
+  readonly threads: number;
+  readonly memoryBytes: number;
+  readonly node: string;
+  readonly packages: Readonly<Record<string, string>>;
+}
+
+/** The first line. */
+export interface RunEvent {
+  readonly event: 'run';
+  readonly schemaVersion: string;
+  readonly runId: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly tool: ToolInfo;
+  readonly machine: MachineInfo;
+  /** For people: repeats the run from the folder it was typed in. */
+  readonly command: string;
+  /** Things a report must say: what was not read, what stands in for what. */
+  readonly notes: readonly string[];
+  /** Indices of the spec's units that this log is to hold, rising; null: all. */
+  readonly part: readonly number[] | null;
+  readonly spec: RunSpec;
+}
+
+/** A case was opened; one line a variant, before its tokens. */
+export interface CaseEvent {
+  readonly event: 'case';
+  readonly case: string;
+  readonly variant: string;
+  readonly golden: SourceInfo;
+  readonly device: SourceInfo;
+  /** V as compared. */
+  readonly vocabSize: number;
+  /** Things a report must say of this pair: differences of the configs, columns that were cut. */
+  readonly notes: readonly string[];
+}
+
+export const STOP_REASONS = [
+  'eos',
+  'max-new-tokens',
+  'max-seq-len',
+  'continuation-end',
+  'failed',
+] as const;
+export type StopReason = (typeof STOP_REASONS)[number];
+
+/** What kept a run or a prompt from its end. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly exitCode: number;
+}
+
+/** A sequence ended: after it nothing more comes for this key. */
+export interface PromptEvent extends SequenceKey {
+  readonly event: 'prompt';
+  readonly stop: StopReason;
+  /** Positions fed in all. */
+  readonly length: number;
+  /** Positions that were to be judged, and those that were. */
+  readonly planned: number;
+  readonly judged: number;
+  /** Hash of the reference's context after the last judged position. */
+  readonly contextHash: string;
+  /** sha256 over the sequence's token lines without their timing. */
+  readonly rowsSha256: string;
+  /** Free running: where the texts part, and how many tokens of the reference's text come after it; null if they never do. */
+  readonly divergence: { readonly position: number; readonly tokensAfter: number } | null;
+  /** Only with stop `failed`. */
+  readonly failure: Failure | null;
+}
+
+/** The last line of a run that ended by itself or was stopped; a killed run has none. */
+export interface EndEvent {
+  readonly event: 'end';
+  readonly finishedAt: string;
+  readonly usage: RunUsage;
+  readonly failure: Failure | null;
+}
+
+export type TokenEvent = TokenRecord & { readonly event: 'token' };
+export type LogEvent = RunEvent | CaseEvent | TokenEvent | PromptEvent | EndEvent;
+
+const count = z.int().min(0);
+const hex = z.string().regex(/^[0-9a-f]*$/);
+
+export const ToolInfoSchema: z.ZodType<ToolInfo, unknown> = z.strictObject({
+  name: z.string(),
+  version: z.string(),
+  gitSha: z.string().nullable(),
+});
+
+export const MachineInfoSchema: z.ZodType<MachineInfo, unknown> = z.strictObject({
+  os: z.string(),
+  cpu: z.string(),
+  threads: count,
+  memoryBytes: count,
+  node: z.string(),
+  packages: z.record(z.string(), z.string()),
+});
+
+export const FailureSchema: z.ZodType<Failure, unknown> = z.strictObject({
+  code: z.string().min(1),
+  message: z.string(),
+  exitCode: z.int(),
+});
+
+const keyShape = { case: z.string().min(1), variant: z.string().min(1), prompt: z.string().min(1), user: count };
+
+export const RunEventSchema: z.ZodType<RunEvent, unknown> = z.strictObject({
+  event: z.literal('run'),
+  schemaVersion: z.string().regex(/^2\./, { error: `this version reads logs of schema ${SCHEMA_VERSION}` }),
+  runId: z.string().min(1),
+  startedAt: z.iso.datetime(),
+  tool: ToolInfoSchema,
+  machine: MachineInfoSchema,
+  command: z.string(),
+  notes: z.array(z.string()),
+  part: z.array(count).nullable(),
+  spec: RunSpecSchema,
+});
+
+export const CaseEventSchema: z.ZodType<CaseEvent, unknown> = z.strictObject({
+  event: z.literal('case'),
+  case: z.string().min(1),
+  variant: z.string().min(1),
+  golden: SourceInfoSchema,
+  device: SourceInfoSchema,
+  vocabSize: z.int().min(1),
+  notes: z.array(z.string()),
+});
+
+export const PromptEventSchema: z.ZodType<PromptEvent, unknown> = z.strictObject({
+  event: z.literal('prompt'),
+  ...keyShape,
+  stop: z.enum(STOP_REASONS),
+  length: count,
+  planned: count,
+  judged: count,
+  contextHash: hex,
+  rowsSha256: hex,
+  divergence: z.strictObject({ position: count, tokensAfter: count }).nullable(),
+  failure: FailureSchema.nullable(),
+});
+
+export const EndEventSchema: z.ZodType<EndEvent, unknown> = z.strictObject({
+  event: z.literal('end'),
+  finishedAt: z.iso.datetime(),
+  usage: RunUsageSchema,
+  failure: FailureSchema.nullable(),
+});
+
+/** One line of the log, without the line end. */
+export function formatEvent(event: LogEvent): string {
+  if (event.event === 'token') return formatTokenLine(event);
+  return JSON.stringify(
+    event.event === 'run' ? { ...event, spec: z.encode(RunSpecSchema, event.spec) } : event,
+  );
+}
+
+/**
+ * Reads one line of the log.
+ *
+ * @throws ZodError or SyntaxError if the line is no event; readers name the file and line.
+ */
+export function parseEvent(line: string): LogEvent {
+  const json: unknown = JSON.parse(line);
+  switch ((json as { event?: unknown } | null)?.event) {
+    case 'token':
+      return { event: 'token', ...fromTokenLine(z.parse(TokenLineSchema, json)) };
+    case 'case':
+      return z.decode(CaseEventSchema, json);
+    case 'prompt':
+      return z.decode(PromptEventSchema, json);
+    case 'end':
+      return z.decode(EndEventSchema, json);
+    default:
+      return z.decode(RunEventSchema, json);
+  }
+}

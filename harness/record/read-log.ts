@@ -1,0 +1,116 @@
+// Finds run folders and reads their logs line by line, however long they are.
+import { closeSync, existsSync, openSync, readSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+import { InputError, UsageError } from '../../src/errors.ts';
+import { type LogEvent, parseEvent, type RunEvent } from './events.ts';
+import { readError } from './file-errors.ts';
+
+export const LOG_FILE = 'run.jsonl';
+
+/** A line of a log, as it stands there and as what it means. */
+export interface LogLine {
+  readonly event: LogEvent;
+  /** Without the line end. */
+  readonly text: string;
+  /** 1-based. */
+  readonly number: number;
+  /** Byte offset after the line end. */
+  readonly end: number;
+}
+
+/** Finds the run folder that a user means: a folder, a file in it, an id under `parent`, or the last run. */
+export function findRunFolder(given: string | undefined, parent: string): string {
+  const candidates =
+    given === undefined ? [path.join(parent, 'last')] : [given, path.join(parent, given), path.dirname(given)];
+  for (const candidate of candidates) {
+    // `last` is a link that moves on; the run keeps its own name.
+    if (existsSync(path.join(candidate, LOG_FILE))) return path.relative('.', realpathSync(candidate)) || '.';
+  }
+  const old = candidates.find((candidate) => existsSync(path.join(candidate, 'tokens.jsonl')));
+  if (old !== undefined) {
+    throw new UsageError(`"${old}" is a run folder of version 0.1.`, {
+      code: 'RUN_TOO_OLD',
+      facts: { found: 'tokens.jsonl', wanted: LOG_FILE },
+      hint: 'run it again with this version, or read it with the version that made it.',
+    });
+  }
+  throw new UsageError(given === undefined ? `there is no run in ${parent}.` : `"${given}" is not a run folder.`, {
+    code: 'RUN_NOT_FOUND',
+    facts: { looked: candidates.join(', '), wanted: `a folder with ${LOG_FILE}` },
+    hint: 'make one with `qwen-pcc validate`, or name the folder that it printed.',
+  });
+}
+
+const READ_BYTES = 1 << 20;
+const LINE_FEED = 0x0a;
+
+/**
+ * The complete lines of a log, in order; what follows the last line end is left out, since its writer was killed in it.
+ *
+ * @throws InputError FILE_UNREADABLE or LOG_BROKEN, naming the file and the line.
+ */
+export function* readLog(folder: string): Generator<LogLine, void, undefined> {
+  const file = path.join(folder, LOG_FILE);
+  let number = 0;
+  for (const { text, end } of readLines(file)) {
+    number++;
+    let event: LogEvent;
+    try {
+      event = parseEvent(text);
+    } catch (error) {
+      throw brokenLog(file, number, text, error);
+    }
+    yield { event, text, number, end };
+  }
+  if (number === 0) throw brokenLog(file, 1, '', undefined);
+}
+
+/** The first line of a log: what the run was asked to do. */
+export function readRunEvent(folder: string): RunEvent {
+  for (const { event, text } of readLog(folder)) {
+    if (event.event === 'run') return event;
+    throw brokenLog(path.join(folder, LOG_FILE), 1, text, undefined);
+  }
+  throw brokenLog(path.join(folder, LOG_FILE), 1, '', undefined);
+}
+
+export function brokenLog(file: string, line: number, text: string, cause: unknown): InputError {
+  return new InputError(`${file}: line ${line} is not a line that a run wrote.`, {
+    code: 'LOG_BROKEN',
+    facts: {
+      found: text.length > 80 ? `${text.slice(0, 80)}…` : text === '' ? 'nothing' : text,
+      wanted: cause instanceof Error ? cause.message.split('\n')[0]! : 'an event of a run',
+    },
+    hint: 'start a new run; nothing in this folder was changed.',
+    cause,
+  });
+}
+
+function* readLines(file: string): Generator<{ text: string; end: number }, void, undefined> {
+  const fd = openForReading(file);
+  try {
+    const chunk = Buffer.alloc(READ_BYTES);
+    let rest: Buffer = Buffer.alloc(0);
+    let offset = 0;
+    for (let read = readSync(fd, chunk); read > 0; read = readSync(fd, chunk)) {
+      const bytes = Buffer.concat([rest, chunk.subarray(0, read)]);
+      let start = 0;
+      for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, start)) {
+        offset += end + 1 - start;
+        yield { text: bytes.toString('utf8', start, end), end: offset };
+        start = end + 1;
+      }
+      rest = bytes.subarray(start);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openForReading(file: string): number {
+  try {
+    return openSync(file, 'r');
+  } catch (error) {
+    throw readError(error, file);
+  }
+}

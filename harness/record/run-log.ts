@@ -1,0 +1,200 @@
+// A run's folder and the log in it: made once, written by one locked writer, line by line; other files whole or not at all.
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { ComparisonInvalidError } from '../../src/errors.ts';
+import { formatEvent, type LogEvent, type RunEvent } from './events.ts';
+import { guardWrite, systemCode, writeError } from './file-errors.ts';
+import { LOCAL_FILE, type LocalPaths } from './local-paths.ts';
+import { LOG_FILE } from './read-log.ts';
+import { lockRun, type RunLock } from './run-lock.ts';
+import { withoutTiming } from './token-line.ts';
+
+export const RUN_FILE = 'run.json';
+
+/** Lines that a resumed run has to repeat before it writes its own. */
+export interface ResumePoint {
+  /** Bytes of the log that stay; what follows is cut off. */
+  readonly bytes: number;
+  /** Lines of the unit that was under way, which the run makes again: they must come out as they stand. */
+  readonly pending: readonly string[];
+}
+
+/** The writer of a log. */
+export class RunLog {
+  /** Path of the folder, as the caller gave it. */
+  readonly folder: string;
+  readonly #lock: RunLock;
+  readonly #fd: number;
+  readonly #pending: string[];
+  #isOpen = true;
+
+  private constructor(folder: string, lock: RunLock, pending: readonly string[]) {
+    this.folder = folder;
+    this.#lock = lock;
+    // Taken from the end.
+    this.#pending = [...pending].reverse();
+    const file = path.join(folder, LOG_FILE);
+    this.#fd = guardWrite(file, () => openSync(file, 'a'));
+  }
+
+  /**
+   * Makes `parent/<UTC time>/`, with a number behind it if it exists, writes the log's first line and points `parent/last` to it.
+   *
+   * @throws InputError when the folder cannot be made.
+   */
+  static create(parent: string, run: Omit<RunEvent, 'runId'>, local: LocalPaths): { log: RunLog; run: RunEvent } {
+    const folder = makeRunFolder(parent, run.startedAt);
+    const event: RunEvent = { ...run, event: 'run', runId: path.basename(folder) };
+    const log = new RunLog(folder, lockRun(folder), []);
+    try {
+      log.writeFile(LOCAL_FILE, `${JSON.stringify(local, null, 2)}\n`);
+      log.append(event);
+    } catch (error) {
+      log.close();
+      throw error;
+    }
+    pointLastTo(parent, event.runId);
+    return { log, run: event };
+  }
+
+  /** A folder of reports without a log, for a run that could not start; `parent/last` points to it. */
+  static createReport(parent: string, startedAt: string, files: Readonly<Record<string, string>>): void {
+    const folder = makeRunFolder(parent, startedAt);
+    for (const [name, content] of Object.entries(files)) writeFileSync(path.join(folder, name), content);
+    pointLastTo(parent, path.basename(folder));
+  }
+
+  /**
+   * Goes on in a folder that is locked already and whose log was read up to `point`.
+   *
+   * @param lock - taken over: closing the log releases it.
+   */
+  static goOn(folder: string, lock: RunLock, point: ResumePoint): RunLog {
+    const file = path.join(folder, LOG_FILE);
+    guardWrite(file, () => {
+      const fd = openSync(file, 'r+');
+      try {
+        if (fstatSync(fd).size > point.bytes) ftruncateSync(fd, point.bytes);
+      } finally {
+        closeSync(fd);
+      }
+    });
+    return new RunLog(folder, lock, point.pending);
+  }
+
+  /**
+   * Writes an event as one line; a resumed run first repeats the lines that are there.
+   *
+   * @returns the line, without its end.
+   * @throws InputError DISK_FULL, with everything before it kept; ComparisonInvalidError RESUME_DIFFERS.
+   */
+  append(event: LogEvent): string {
+    const line = formatEvent(event);
+    const before = this.#pending.pop();
+    if (before === undefined) appendLine(this.#fd, `${line}\n`, path.join(this.folder, LOG_FILE));
+    else requireRepeated(before, line, this.folder);
+    return line;
+  }
+
+  /** Whether the next event repeats a line that the log has. */
+  get isRepeating(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  /** Writes a whole file: under another name first, so that nobody reads half of it. */
+  writeFile(name: string, content: string | Uint8Array): void {
+    const target = path.join(this.folder, name);
+    guardWrite(target, () => {
+      mkdirSync(path.dirname(target), { recursive: true });
+      const temporary = `${target}.partial`;
+      try {
+        writeFileSync(temporary, content);
+        renameSync(temporary, target);
+      } catch (error) {
+        rmSync(temporary, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  /** @param write - writes the file at the path it is given; not called for a file that is there already. */
+  keepFile(name: string, write: (file: string) => void): void {
+    const target = path.join(this.folder, name);
+    if (existsSync(target)) return;
+    guardWrite(target, () => {
+      mkdirSync(path.dirname(target), { recursive: true });
+      write(target);
+    });
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    closeSync(this.#fd);
+    this.#lock.release();
+  }
+}
+
+function requireRepeated(before: string, line: string, folder: string): void {
+  const [recorded, computed] = [withoutTiming(before), withoutTiming(line)];
+  if (recorded === computed) return;
+  const at = [...recorded].findIndex((character, i) => character !== computed[i]);
+  const around = (text: string): string => text.slice(Math.max(0, at - 30), at + 50);
+  throw new ComparisonInvalidError(`${folder}: the resumed run does not repeat what its log has.`, {
+    code: 'RESUME_DIFFERS',
+    facts: { recorded: `…${around(recorded)}…`, 'this run': `…${around(computed)}…` },
+    hint: 'the files, this machine or this version give other numbers; start a new run.',
+  });
+}
+
+/** If the disk is full, the file keeps its complete lines only. */
+function appendLine(fd: number, line: string, file: string): void {
+  const sizeBefore = fstatSync(fd).size;
+  try {
+    appendFileSync(fd, line);
+  } catch (error) {
+    if (fstatSync(fd).size > sizeBefore) ftruncateSync(fd, sizeBefore);
+    throw writeError(error, file);
+  }
+}
+
+function makeRunFolder(parent: string, startedAt: string): string {
+  const stamp = startedAt.replace(/\.\d+Z$/, 'Z').replaceAll(':', '-');
+  return guardWrite(parent, () => {
+    mkdirSync(parent, { recursive: true });
+    for (let i = 1; ; i++) {
+      const candidate = path.join(parent, i === 1 ? stamp : `${stamp}-${i}`);
+      try {
+        mkdirSync(candidate);
+        return candidate;
+      } catch (error) {
+        // Another run began in the same second.
+        if (systemCode(error) !== 'EEXIST') throw error;
+      }
+    }
+  });
+}
+
+/** `last` is a convenience for people; a file system without links goes without it. */
+function pointLastTo(parent: string, runId: string): void {
+  const link = path.join(parent, 'last');
+  const fresh = path.join(parent, `.last-${runId}`);
+  try {
+    symlinkSync(runId, fresh, 'dir');
+    renameSync(fresh, link);
+  } catch {
+    rmSync(fresh, { force: true });
+  }
+}

@@ -1,0 +1,388 @@
+// A token event as the log holds it: compact, pairs as [golden, actual], zero counts left out, timing at the end of the line.
+import { z } from 'zod';
+import { fromJsonNumber, type JsonNumber, JsonNumberSchema, shortFloat32, toJsonNumber } from './real-number.ts';
+import {
+  FLIP_CLASSES,
+  type Pair,
+  PCC_SEMANTICS,
+  type RowChoice,
+  type RowHygiene,
+  UNDEFINED_CORRELATIONS,
+} from './row-metrics.ts';
+import { PHASES, TOKEN_STATUSES, type TokenRecord } from './token-record.ts';
+
+const count = z.int().min(0);
+const rank = z.int().min(1);
+const real = JsonNumberSchema;
+const pairOf = <T extends z.ZodType>(of: T): z.ZodTuple<[T, T]> => z.tuple([of, of]);
+
+/** What of a record is not in a line stands here; field order is the key order of a line. */
+export const TokenLineSchema = z.strictObject({
+  event: z.literal('token'),
+  case: z.string().min(1),
+  variant: z.string().min(1),
+  prompt: z.string().min(1),
+  user: count.optional().describe('0 if absent'),
+  position: count,
+  phase: z.enum(PHASES),
+  step: count.optional().describe('absent in prefill'),
+  text: z.string(),
+  token: pairOf(count).or(count).describe('consumed token id; a pair where the sides differ'),
+  at: pairOf(count).optional().describe('consumed positions; absent where both are `position`'),
+  context: pairOf(z.string()).or(z.string()).describe('hash of the context; a pair where the sides differ'),
+  status: z.enum(TOKEN_STATUSES),
+  failedRules: z.array(z.string()).optional(),
+  reason: z.string().optional(),
+  pcc: real.nullable(),
+  pccUndefined: z.enum(UNDEFINED_CORRELATIONS).optional(),
+  outcome: z.enum(['pass', 'fail', 'undefined', 'invalid']),
+  semantics: z.enum(PCC_SEMANTICS).optional().describe('strict if absent'),
+  judgedPcc: real.nullable().optional().describe('what the semantics hands out; `pcc` if absent'),
+  hygiene: z.strictObject({
+    vocabSize: count,
+    nan: pairOf(count).optional(),
+    positiveInfinity: pairOf(count).optional(),
+    negativeInfinity: pairOf(count).optional(),
+    maskedPairs: count.optional(),
+    zeros: pairOf(count).optional(),
+    constantRow: pairOf(z.boolean()).optional(),
+    constantBlocks: z.array(z.tuple([count, count, real])).optional().describe('[from, to, value]'),
+  }),
+  moments: z
+    .strictObject({
+      cosine: real.nullable(),
+      gain: real.nullable(),
+      offset: real.nullable(),
+      residualSd: real.nullable(),
+      sd: pairOf(real),
+      min: pairOf(real),
+      max: pairOf(real),
+      maxAbs: real,
+      maxAbsIndex: count,
+      meanAbs: real,
+      relL2: real.nullable(),
+      nmseDb: real.nullable(),
+    })
+    .optional(),
+  distribution: z
+    .strictObject({
+      klNats: real,
+      klReverseNats: real,
+      logNormaliser: pairOf(real),
+      textToken: z.strictObject({ id: count, probability: pairOf(real), logRatio: real }).optional(),
+    })
+    .optional(),
+  choice: z
+    .strictObject({
+      top1: pairOf(count),
+      flip: z.enum(FLIP_CLASSES),
+      ulp: real,
+      marginUlps: real,
+      margin: pairOf(real),
+      goldenRankOnActual: rank,
+      actualRankOnGolden: rank,
+      overlap: pairOf(count).describe('common to both best [5, 10]'),
+      top: z
+        .array(z.tuple([count, real, real, rank, rank]))
+        .describe('[id, golden logit, actual logit, golden rank, actual rank], the union of both ten best'),
+    })
+    .optional(),
+  controls: z
+    .strictObject({
+      pccPreviousGolden: real.optional(),
+      pccPreviousActual: real.optional(),
+      pccUnrelatedGolden: real.optional(),
+    })
+    .optional().describe('PCC with golden rows that the row should not fit'),
+  evidence: z.string().optional(),
+  timing: z.tuple([real, real, real]).describe('ms: golden, actual, comparison'),
+});
+export type TokenLine = z.infer<typeof TokenLineSchema>;
+
+/** Three decimals: microseconds. */
+const inMicroseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
+
+const TIMING = ',"timing":[';
+
+/** One line of the log, without the line end. */
+export function formatTokenLine(record: TokenRecord): string {
+  return JSON.stringify(toTokenLine(record));
+}
+
+/** The part of a token's line that is the same in every run of the spec. */
+export function withoutTiming(line: string): string {
+  const at = line.lastIndexOf(TIMING);
+  return at < 0 ? line : line.slice(0, at);
+}
+
+function toTokenLine(record: TokenRecord): TokenLine {
+  const { moments, distribution, choice, inputPosition, inputToken, contextHash, pccJudgement, timing } = record;
+  const isAtPosition = inputPosition.golden === record.position && inputPosition.actual === record.position;
+  const { textToken = null } = distribution ?? {};
+  return {
+    event: 'token',
+    case: record.case,
+    variant: record.variant,
+    prompt: record.prompt,
+    ...(record.user === 0 ? {} : { user: record.user }),
+    position: record.position,
+    phase: record.phase,
+    ...(record.step === null ? {} : { step: record.step }),
+    text: record.text,
+    token: inputToken.golden === inputToken.actual ? inputToken.golden : listPair(inputToken),
+    ...(isAtPosition ? {} : { at: listPair(inputPosition) }),
+    context: contextHash.golden === contextHash.actual ? contextHash.golden : listPair(contextHash),
+    status: record.status,
+    ...(record.failedRules.length === 0 ? {} : { failedRules: [...record.failedRules] }),
+    ...(record.reason === null ? {} : { reason: record.reason }),
+    pcc: orNull(record.pcc),
+    ...(record.pccUndefined === null ? {} : { pccUndefined: record.pccUndefined }),
+    outcome: pccJudgement.outcome,
+    ...(pccJudgement.semantics === 'strict' ? {} : { semantics: pccJudgement.semantics }),
+    ...(Object.is(pccJudgement.pcc, record.pcc) ? {} : { judgedPcc: orNull(pccJudgement.pcc) }),
+    hygiene: toHygiene(record.hygiene),
+    ...(moments === null
+      ? {}
+      : {
+          moments: {
+            cosine: orNull(moments.cosine),
+            gain: orNull(moments.gain),
+            offset: orNull(moments.offset),
+            residualSd: orNull(moments.residualSd),
+            sd: numberPair(moments.sd),
+            min: floatPair(moments.min),
+            max: floatPair(moments.max),
+            maxAbs: toJsonNumber(moments.maxAbs),
+            maxAbsIndex: moments.maxAbsIndex,
+            meanAbs: toJsonNumber(moments.meanAbs),
+            relL2: orNull(moments.relL2),
+            nmseDb: orNull(moments.nmseDb),
+          },
+        }),
+    ...(distribution === null
+      ? {}
+      : {
+          distribution: {
+            klNats: toJsonNumber(distribution.klNats),
+            klReverseNats: toJsonNumber(distribution.klReverseNats),
+            logNormaliser: numberPair(distribution.logNormaliser),
+            ...(textToken === null
+              ? {}
+              : {
+                  textToken: {
+                    id: textToken.id,
+                    probability: numberPair(textToken.probability),
+                    logRatio: toJsonNumber(textToken.logRatio),
+                  },
+                }),
+          },
+        }),
+    ...(choice === null ? {} : { choice: toChoice(choice) }),
+    ...toControls(record.controls),
+    ...(record.evidence === null ? {} : { evidence: record.evidence }),
+    timing: [inMicroseconds(timing.goldenMs), inMicroseconds(timing.actualMs), inMicroseconds(timing.compareMs)],
+  };
+}
+
+function toHygiene(hygiene: RowHygiene): TokenLine['hygiene'] {
+  const counts = (['nan', 'positiveInfinity', 'negativeInfinity', 'zeros'] as const).filter(
+    (name) => hygiene[name].golden !== 0 || hygiene[name].actual !== 0,
+  );
+  const { vocabSize, maskedPairs, constantRow, constantBlocks } = hygiene;
+  return {
+    vocabSize,
+    ...Object.fromEntries(counts.map((name) => [name, listPair(hygiene[name])])),
+    ...(maskedPairs === 0 ? {} : { maskedPairs }),
+    ...(constantRow.golden || constantRow.actual ? { constantRow: listPair(constantRow) } : {}),
+    ...(constantBlocks.length === 0
+      ? {}
+      : {
+          constantBlocks: constantBlocks.map(({ from, to, value }): [number, number, JsonNumber] => [
+            from,
+            to,
+            shortFloat32(value),
+          ]),
+        }),
+  };
+}
+
+function toChoice(choice: RowChoice): NonNullable<TokenLine['choice']> {
+  return {
+    top1: listPair(choice.top1),
+    flip: choice.flip,
+    ulp: toJsonNumber(choice.ulp),
+    marginUlps: toJsonNumber(choice.marginUlps),
+    margin: numberPair(choice.margin),
+    goldenRankOnActual: choice.goldenRankOnActual,
+    actualRankOnGolden: choice.actualRankOnGolden,
+    overlap: [choice.overlap5, choice.overlap10],
+    top: choice.top.map(({ id, logit, rank: ranks }) => [
+      id,
+      shortFloat32(logit.golden),
+      shortFloat32(logit.actual),
+      ranks.golden,
+      ranks.actual,
+    ]),
+  };
+}
+
+function toControls(controls: TokenRecord['controls']): Pick<TokenLine, 'controls'> {
+  const known = Object.entries(controls).flatMap(([name, value]: [string, number | null]) =>
+    value === null ? [] : [[name, toJsonNumber(value)] as const],
+  );
+  return known.length === 0 ? {} : { controls: Object.fromEntries(known) };
+}
+
+/** @param line - one that `TokenLineSchema` has accepted. */
+export function fromTokenLine(line: TokenLine): TokenRecord {
+  const { moments, distribution, choice } = line;
+  const position = { golden: line.position, actual: line.position };
+  const pcc = numberOrNull(line.pcc);
+  return {
+    case: line.case,
+    variant: line.variant,
+    prompt: line.prompt,
+    user: line.user ?? 0,
+    position: line.position,
+    phase: line.phase,
+    step: line.step ?? null,
+    text: line.text,
+    inputToken: typeof line.token === 'number' ? { golden: line.token, actual: line.token } : pairFrom(line.token),
+    inputPosition: line.at === undefined ? position : pairFrom(line.at),
+    contextHash:
+      typeof line.context === 'string' ? { golden: line.context, actual: line.context } : pairFrom(line.context),
+    status: line.status,
+    failedRules: line.failedRules ?? [],
+    reason: line.reason ?? null,
+    pcc,
+    pccUndefined: line.pccUndefined ?? null,
+    pccJudgement: {
+      semantics: line.semantics ?? 'strict',
+      outcome: line.outcome,
+      pcc: line.judgedPcc === undefined ? pcc : numberOrNull(line.judgedPcc),
+    },
+    hygiene: fromHygiene(line.hygiene),
+    moments:
+      moments === undefined
+        ? null
+        : {
+            cosine: numberOrNull(moments.cosine),
+            gain: numberOrNull(moments.gain),
+            offset: numberOrNull(moments.offset),
+            residualSd: numberOrNull(moments.residualSd),
+            sd: numbersFrom(moments.sd),
+            min: floatsFrom(moments.min),
+            max: floatsFrom(moments.max),
+            maxAbs: fromJsonNumber(moments.maxAbs),
+            maxAbsIndex: moments.maxAbsIndex,
+            meanAbs: fromJsonNumber(moments.meanAbs),
+            relL2: numberOrNull(moments.relL2),
+            nmseDb: numberOrNull(moments.nmseDb),
+          },
+    distribution:
+      distribution === undefined
+        ? null
+        : {
+            klNats: fromJsonNumber(distribution.klNats),
+            klReverseNats: fromJsonNumber(distribution.klReverseNats),
+            logNormaliser: numbersFrom(distribution.logNormaliser),
+            textToken:
+              distribution.textToken === undefined
+                ? null
+                : {
+                    id: distribution.textToken.id,
+                    probability: numbersFrom(distribution.textToken.probability),
+                    logRatio: fromJsonNumber(distribution.textToken.logRatio),
+                  },
+          },
+    choice: choice === undefined ? null : fromChoice(choice),
+    controls: fromControls(line.controls),
+    evidence: line.evidence ?? null,
+    timing: {
+      goldenMs: fromJsonNumber(line.timing[0]),
+      actualMs: fromJsonNumber(line.timing[1]),
+      compareMs: fromJsonNumber(line.timing[2]),
+    },
+  };
+}
+
+const NONE: Pair<number> = { golden: 0, actual: 0 };
+const NEITHER: Pair<boolean> = { golden: false, actual: false };
+
+function fromHygiene(hygiene: TokenLine['hygiene']): RowHygiene {
+  const counts = (pair: [number, number] | undefined): Pair<number> => (pair === undefined ? NONE : pairFrom(pair));
+  return {
+    vocabSize: hygiene.vocabSize,
+    nan: counts(hygiene.nan),
+    positiveInfinity: counts(hygiene.positiveInfinity),
+    negativeInfinity: counts(hygiene.negativeInfinity),
+    maskedPairs: hygiene.maskedPairs ?? 0,
+    zeros: counts(hygiene.zeros),
+    constantRow: hygiene.constantRow === undefined ? NEITHER : pairFrom(hygiene.constantRow),
+    constantBlocks: (hygiene.constantBlocks ?? []).map(([from, to, value]) => ({
+      from,
+      to,
+      value: Math.fround(fromJsonNumber(value)),
+    })),
+  };
+}
+
+function fromChoice(choice: NonNullable<TokenLine['choice']>): RowChoice {
+  return {
+    top1: pairFrom(choice.top1),
+    flip: choice.flip,
+    ulp: fromJsonNumber(choice.ulp),
+    marginUlps: fromJsonNumber(choice.marginUlps),
+    margin: numbersFrom(choice.margin),
+    goldenRankOnActual: choice.goldenRankOnActual,
+    actualRankOnGolden: choice.actualRankOnGolden,
+    overlap5: choice.overlap[0],
+    overlap10: choice.overlap[1],
+    top: choice.top.map(([id, golden, actual, goldenRank, actualRank]) => ({
+      id,
+      logit: floatsFrom([golden, actual]),
+      rank: { golden: goldenRank, actual: actualRank },
+    })),
+  };
+}
+
+function fromControls(controls: TokenLine['controls']): TokenRecord['controls'] {
+  const value = (name: keyof TokenRecord['controls']): number | null => numberOrNull(controls?.[name] ?? null);
+  return {
+    pccPreviousGolden: value('pccPreviousGolden'),
+    pccPreviousActual: value('pccPreviousActual'),
+    pccUnrelatedGolden: value('pccUnrelatedGolden'),
+  };
+}
+
+function orNull(value: number | null): JsonNumber | null {
+  return value === null ? null : toJsonNumber(value);
+}
+
+function numberOrNull(value: JsonNumber | null): number | null {
+  return value === null ? null : fromJsonNumber(value);
+}
+
+function listPair<T>({ golden, actual }: Pair<T>): [T, T] {
+  return [golden, actual];
+}
+
+function pairFrom<T>([golden, actual]: readonly [T, T]): Pair<T> {
+  return { golden, actual };
+}
+
+function numberPair({ golden, actual }: Pair<number>): [JsonNumber, JsonNumber] {
+  return [toJsonNumber(golden), toJsonNumber(actual)];
+}
+
+function floatPair({ golden, actual }: Pair<number>): [JsonNumber, JsonNumber] {
+  return [shortFloat32(golden), shortFloat32(actual)];
+}
+
+function numbersFrom([golden, actual]: readonly [JsonNumber, JsonNumber]): Pair<number> {
+  return { golden: fromJsonNumber(golden), actual: fromJsonNumber(actual) };
+}
+
+function floatsFrom([golden, actual]: readonly [JsonNumber, JsonNumber]): Pair<number> {
+  return { golden: Math.fround(fromJsonNumber(golden)), actual: Math.fround(fromJsonNumber(actual)) };
+}

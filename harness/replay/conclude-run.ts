@@ -1,0 +1,182 @@
+// From a run's state to run.json: gate, summaries, coverage against the plan, exit code; a pure function.
+import { EXIT_CODES } from '../../src/errors.ts';
+import { EXIT_CODE_OF_VERDICT } from '../gate/exit-code.ts';
+import type { PlannedSequence } from '../gate/gate.ts';
+import { type Failure, SCHEMA_VERSION } from '../record/events.ts';
+import type { CaseRecord, PromptRecord, RunRecord, SkippedTokens, VariantRecord } from '../record/run-record.ts';
+import { type CaseSpec, type PromptSpec, sequencesOf, tokensPlannedMax, type VariantSpec } from '../record/run-spec.ts';
+import { promptLabel, type SequenceKey, sequenceId } from '../record/token-record.ts';
+import type { Verdict } from '../record/verdict.ts';
+import { caseId, lengthMax, type RunReplay } from './run-replay.ts';
+
+/** The record of a run as far as it has come; its `exitCode` is the command's. */
+export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts'] = []): RunRecord {
+  const { run, gate, end } = replay;
+  const { judge, limits, mode } = run.spec;
+  const verdict = gate.conclude(plannedSequences(replay));
+  const { coverage, rules, ...answer } = verdict;
+  const ending = endingOf(replay, verdict);
+  const finishedAt = end?.finishedAt ?? null;
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    tool: run.tool,
+    runId: run.runId,
+    startedAt: run.startedAt,
+    finishedAt,
+    durationMs: finishedAt === null ? null : Date.parse(finishedAt) - Date.parse(run.startedAt),
+    usage: end?.usage ?? null,
+    command: run.command,
+    exitCode: ending?.exitCode ?? EXIT_CODE_OF_VERDICT[verdict.status],
+    verdict: ending === undefined ? answer : { ...answer, status: ending.status, headline: ending.headline },
+    failure: ending?.failure ?? null,
+    notes: run.notes,
+    coverage: { ...coverage, skipped: skippedTokens(replay) },
+    config: {
+      mode,
+      pccSemantics: judge.semantics,
+      accumulator: 'float64',
+      pccMinimum: judge.pccMinimum,
+      maxNewTokens: limits.maxNewTokens,
+      maxSeqLen: limits.maxSeqLen,
+      part: run.part,
+    },
+    gate: { rules },
+    summary: { all: gate.summarizeAll(), byPhase: gate.summarizePhases() },
+    controls: gate.controls(),
+    cases: run.spec.cases.map((one) => caseRecord(one, replay)),
+    environment: run.machine,
+    artifacts,
+  };
+}
+
+function plannedSequences(replay: RunReplay): PlannedSequence[] {
+  const { limits } = replay.run.spec;
+  return replay.units.flatMap((unit) =>
+    sequencesOf(unit).map((key) => {
+      const done = replay.prompts.get(sequenceId(key));
+      const isWhole = done !== undefined && done.stop !== 'failed';
+      return {
+        ...key,
+        tokens: isWhole ? done.planned : tokensPlannedMax(unit.prompt, limits),
+        end: isWhole ? done.length : lengthMax(unit.prompt, limits),
+      };
+    }),
+  );
+}
+
+interface Ending {
+  readonly status: RunRecord['verdict']['status'];
+  readonly exitCode: number;
+  readonly headline: string;
+  readonly failure: Failure;
+}
+
+const KILLED: Failure = {
+  code: 'RUN_UNFINISHED',
+  message: 'the run did not come to its end: its process was killed, or is still at work',
+  exitCode: EXIT_CODES.interrupted,
+};
+
+/** What keeps the gate from answering: the run's failure, else a prompt's; undefined if it may answer. */
+function endingOf(replay: RunReplay, { coverage }: Verdict): Ending | undefined {
+  const { end, isComplete } = replay;
+  const failure = end === null ? (isComplete ? undefined : KILLED) : (end.failure ?? undefined);
+  const judged = `(${coverage.tokensJudged} of ${coverage.tokensPlanned} tokens judged)`;
+  const headlineOf = ({ message }: Failure): string => `${message.split('\n')[0]} ${judged}`;
+  if (failure !== undefined) {
+    const isInvalid = failure.exitCode === EXIT_CODES.comparisonInvalid;
+    return { status: isInvalid ? 'invalid' : 'error', exitCode: failure.exitCode, headline: headlineOf(failure), failure };
+  }
+  const failed = Array.from(replay.prompts.values()).filter(({ stop }) => stop === 'failed');
+  const first = failed[0]?.failure;
+  if (first === undefined || first === null) return undefined;
+  const more = failed.length > 1 ? `${failed.length} prompts could not be compared, first ` : '';
+  return {
+    status: 'invalid',
+    exitCode: EXIT_CODES.comparisonInvalid,
+    headline: `${more}${headlineOf(first)}`,
+    failure: first,
+  };
+}
+
+function skippedTokens(replay: RunReplay): SkippedTokens[] {
+  let afterDivergence = 0;
+  let notRecorded = 0;
+  for (const { divergence, stop, length, planned } of replay.prompts.values()) {
+    afterDivergence += divergence?.tokensAfter ?? 0;
+    if (divergence === null && stop !== 'failed') notRecorded += length - planned;
+  }
+  const skipped = [
+    { reason: 'after the texts part, the contexts differ and nothing is comparable', count: afterDivergence },
+    { reason: 'the recording has no row of these positions', count: notRecorded },
+  ];
+  return skipped.filter(({ count }) => count > 0);
+}
+
+function caseRecord(one: CaseSpec, replay: RunReplay): CaseRecord {
+  const opened = one.variants
+    .map((variant) => replay.cases.get(caseId({ case: one.name, variant: variant.name })))
+    .find((event) => event !== undefined);
+  return {
+    name: one.name,
+    model: one.model,
+    reference: opened?.golden ?? null,
+    tokenizerSha256: one.tokenizerSha256,
+    variants: one.variants.map((variant) => variantRecord(one, variant, replay)),
+  };
+}
+
+function variantRecord(one: CaseSpec, variant: VariantSpec, replay: RunReplay): VariantRecord {
+  const opened = replay.cases.get(caseId({ case: one.name, variant: variant.name }));
+  const own = new Set(replay.units.filter((unit) => unit.case === one).map(({ prompt }) => prompt));
+  return {
+    name: variant.name,
+    device: variant.device,
+    source: opened?.device ?? null,
+    vocabSize: opened?.vocabSize ?? null,
+    notes: opened?.notes ?? [],
+    prompts: one.prompts
+      .filter((prompt) => own.has(prompt))
+      .map((prompt) =>
+        promptRecord(prompt, { case: one.name, variant: variant.name, prompt: prompt.name, user: prompt.user }, replay),
+      ),
+    summary: replay.gate.summarizeVariant(one.name, variant.name),
+  };
+}
+
+function promptRecord(prompt: PromptSpec, key: SequenceKey, replay: RunReplay): PromptRecord {
+  const done = replay.prompts.get(sequenceId(key));
+  const { judged, failed, invalid, ms } = replay.highlights.ofSequence(key);
+  const isWhole = done !== undefined && done.stop !== 'failed';
+  const tokensPlanned = isWhole ? done.planned : tokensPlannedMax(prompt, replay.run.spec.limits);
+  const length = done?.length ?? judged;
+  const newTokens = Math.max(0, length - prompt.promptIds.length);
+  return {
+    name: prompt.name,
+    user: prompt.user,
+    promptLength: prompt.promptIds.length,
+    newTokens,
+    forcedBy: newTokens === 0 ? 'none' : prompt.continuationIds === null ? 'reference' : 'continuation',
+    stop: done?.stop ?? null,
+    divergencePosition: done?.divergence?.position ?? null,
+    tokensPlanned,
+    tokensJudged: judged,
+    tokensNotRecorded: isWhole && done.divergence === null ? done.length - done.planned : 0,
+    tokensFailed: failed,
+    outcome: !isWhole ? (done === undefined && judged === 0 ? 'notRun' : 'invalid') : invalid > 0 ? 'invalid' : failed > 0 ? 'fail' : 'pass',
+    cause: isWhole ? null : causeOf(key, replay),
+    ms,
+    summary: judged === 0 ? null : replay.gate.summarizeSequence(key),
+  };
+}
+
+/** Why a prompt is not whole: its own failure, or what ended the run before it. */
+function causeOf(key: SequenceKey, replay: RunReplay): string {
+  const own = replay.prompts.get(sequenceId(key))?.failure;
+  if (own !== undefined && own !== null) return own.message;
+  const failure = replay.end?.failure ?? KILLED;
+  const at = replay.units[replay.unitsDone];
+  const isHere = at !== undefined && sequencesOf(at).some((one) => sequenceId(one) === sequenceId(key));
+  if (isHere || at === undefined) return failure.message;
+  return `the run ended at ${at.case.name} › ${promptLabel({ prompt: at.prompt.name, user: at.prompt.user })}: ${failure.message}`;
+}

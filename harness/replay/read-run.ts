@@ -1,0 +1,75 @@
+// From a run folder to its state; where a resumed run goes on; one token of a log.
+import path from 'node:path';
+import { InputError } from '../../src/errors.ts';
+import { brokenLog, LOG_FILE, type LogLine, readLog } from '../record/read-log.ts';
+import type { ResumePoint } from '../record/run-log.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+import { RunReplay } from './run-replay.ts';
+
+/**
+ * The state after all lines of a log.
+ *
+ * @param onToken - called for every token, e.g. to pick one.
+ * @throws InputError LOG_BROKEN, LOG_INCONSISTENT or FILE_UNREADABLE, naming the line.
+ */
+export function readRun(folder: string, onToken?: (record: TokenRecord) => void): RunReplay {
+  let replay: RunReplay | undefined;
+  for (const line of readLog(folder)) {
+    replay = addLine(replay, line, folder);
+    if (line.event.event === 'token') onToken?.(line.event);
+  }
+  return replay!;
+}
+
+/** A run as far as its whole prompts go, and what a resumed run has to repeat. */
+export interface ResumedRun {
+  readonly replay: RunReplay;
+  readonly point: ResumePoint;
+}
+
+/**
+ * Reads a log up to its last whole prompt; the lines after it are kept as text, for the resumed run to repeat. An end by failure
+ * is left out: the run goes on.
+ *
+ * @throws InputError as `readRun`; nothing is changed.
+ */
+export function readForResume(folder: string): ResumedRun {
+  // Twice: the first pass finds the last whole prompt and checks every line of the log.
+  let whole: RunReplay | undefined;
+  let linesDone = 0;
+  for (const line of readLog(folder)) {
+    const before = whole?.unitsDone;
+    whole = addLine(whole, line, folder);
+    const isEnd = line.event.event === 'end' && line.event.failure === null;
+    if (before === undefined || whole.unitsDone > before || isEnd) linesDone = line.number;
+  }
+  let replay: RunReplay | undefined;
+  let bytes = 0;
+  const pending: string[] = [];
+  for (const line of readLog(folder)) {
+    if (line.number <= linesDone) replay = addLine(replay, line, folder);
+    else if (line.event.event !== 'end') pending.push(line.text);
+    if (line.event.event !== 'end' || line.number <= linesDone) bytes = line.end;
+  }
+  return { replay: replay!, point: { bytes, pending } };
+}
+
+function addLine(replay: RunReplay | undefined, { event, text, number }: LogLine, folder: string): RunReplay {
+  const file = path.join(folder, LOG_FILE);
+  if (replay === undefined) {
+    if (event.event !== 'run') throw brokenLog(file, number, text, undefined);
+    return new RunReplay(event);
+  }
+  try {
+    replay.add(event, text);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${file}: line ${number} does not fit the lines before it or the plan.`, {
+      code: error.code,
+      facts: error.facts,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      cause: error,
+    });
+  }
+  return replay;
+}

@@ -1,0 +1,228 @@
+// Reads a run's events into its state: checks that each may follow the ones before, counts, judges; pure, no files.
+import { createHash, type Hash } from 'node:crypto';
+import { InputError } from '../../src/errors.ts';
+import { createGate, type Gate } from '../gate/gate.ts';
+import { brokenTokenRules } from '../gate/judge-token.ts';
+import { TokenHighlights } from '../gate/token-highlights.ts';
+import { ContextChain } from '../record/context-hash.ts';
+import type { CaseEvent, EndEvent, LogEvent, PromptEvent, RunEvent, TokenEvent } from '../record/events.ts';
+import { type RunUnit, sequencesOf, type SequenceLimits, tokensPlannedMax, unitsOf } from '../record/run-spec.ts';
+import { withoutTiming } from '../record/token-line.ts';
+import { phaseOfPosition, type SequenceKey, sequenceId } from '../record/token-record.ts';
+
+/** A sequence that has begun and not ended. */
+interface OpenSequence {
+  /** Prompt and forced continuation. */
+  readonly known: Int32Array;
+  readonly chain: ContextChain;
+  readonly rows: Hash;
+  /** Positions fed so far, unjudged ones included. */
+  fed: number;
+  judged: number;
+  /** The reference's choice at the last judged position, which a greedy text has next; null: unknown. */
+  choice: number | null;
+}
+
+/** What a log is to hold, in order. */
+export function unitsOfRun({ spec, part }: Pick<RunEvent, 'spec' | 'part'>): RunUnit[] {
+  const all = unitsOf(spec);
+  return part === null ? all : part.flatMap((index) => all[index] ?? []);
+}
+
+export class RunReplay {
+  readonly run: RunEvent;
+  /** What this log is to hold, in order. */
+  readonly units: readonly RunUnit[];
+  readonly gate: Gate;
+  readonly highlights: TokenHighlights = new TokenHighlights();
+  readonly cases: Map<string, CaseEvent> = new Map();
+  readonly prompts: Map<string, PromptEvent> = new Map();
+  end: EndEvent | null = null;
+  unitsDone = 0;
+  readonly #open: Map<string, OpenSequence> = new Map();
+  #underWay: { readonly unit: RunUnit | undefined; readonly ids: readonly string[] } = { unit: undefined, ids: [] };
+
+  constructor(run: RunEvent) {
+    this.run = run;
+    this.units = unitsOfRun(run);
+    this.gate = createGate(run.spec.judge.rules);
+  }
+
+  get isComplete(): boolean {
+    return this.unitsDone === this.units.length;
+  }
+
+  /**
+   * Takes the next event.
+   *
+   * @param line - its line in the log.
+   * @throws InputError LOG_INCONSISTENT if it cannot follow the events before, or does not fit the spec.
+   */
+  add(event: LogEvent, line: string): void {
+    if (this.end !== null) throw inconsistent('an event after the end of the run', 'nothing');
+    switch (event.event) {
+      case 'run':
+        throw inconsistent('a second beginning', 'one run a log');
+      case 'case':
+        return this.#addCase(event);
+      case 'token':
+        return this.#addToken(event, line);
+      case 'prompt':
+        return this.#addPrompt(event);
+      case 'end':
+        this.end = event;
+    }
+  }
+
+  /** Tokens judged of a sequence so far. */
+  judgedOf(key: SequenceKey): number {
+    const id = sequenceId(key);
+    return this.prompts.get(id)?.judged ?? this.#open.get(id)?.judged ?? 0;
+  }
+
+  #addCase(event: CaseEvent): void {
+    const id = caseId(event);
+    const unit = this.units[this.unitsDone];
+    const isNext =
+      unit?.case.name === event.case && unit.case.variants.some(({ name }) => name === event.variant);
+    if (!isNext) throw inconsistent(`case ${event.case}, variant ${event.variant}`, 'the next case of the plan');
+    if (this.cases.has(id)) throw inconsistent(`a second beginning of ${event.case}, ${event.variant}`, 'one');
+    this.cases.set(id, event);
+  }
+
+  #addToken(event: TokenEvent, line: string): void {
+    const unit = this.#unitOf(event);
+    const open = this.#openOf(event, unit);
+    const { prompt } = unit;
+    const expected = prompt.positions === null ? open.fed : prompt.positions[open.judged];
+    const where = placeOf(event);
+    if (event.position !== expected) throw inconsistent(`${where}`, `position ${expected ?? 'none: all were judged'}`);
+    if (event.position >= this.#lengthMax(unit)) throw inconsistent(where, `positions below ${this.#lengthMax(unit)}`);
+    while (open.fed < event.position) open.chain.extendUnjudged(open.fed, open.known[open.fed++]!);
+    const planned = open.known[event.position] ?? open.choice ?? event.inputToken.golden;
+    if (event.inputToken.golden !== planned || event.inputPosition.golden !== event.position) {
+      throw inconsistent(`${where}: token ${event.inputToken.golden}`, `token ${planned}`);
+    }
+    const phase = phaseOfPosition(event.position, prompt.promptIds.length);
+    const step = phase === 'prefill' ? null : event.position - prompt.promptIds.length;
+    if (event.phase !== phase || event.step !== step) throw inconsistent(`${where}: phase ${event.phase}`, phase);
+    open.chain.extend(event.inputPosition, event.inputToken);
+    const { golden, actual } = open.chain.hashes;
+    if (event.contextHash.golden !== golden || event.contextHash.actual !== actual) {
+      throw inconsistent(`${where}: context ${event.contextHash.golden}`, `context ${golden}, of the rows before`);
+    }
+    open.fed = event.position + 1;
+    open.judged++;
+    open.choice = event.choice?.top1.golden ?? null;
+    open.rows.update(withoutTiming(line)).update('\n');
+    const broken = brokenTokenRules(this.run.spec.judge.rules, event);
+    if (broken.join() !== event.failedRules.join()) {
+      throw inconsistent(`${where}: broken rules ${event.failedRules.join(', ') || 'none'}`, broken.join(', ') || 'none');
+    }
+    this.gate.add(event);
+    this.highlights.add(event);
+  }
+
+  #addPrompt(event: PromptEvent): void {
+    const unit = this.#unitOf(event);
+    const id = sequenceId(event);
+    const open = this.#openOf(event, unit);
+    const where = placeOf(event);
+    if (event.judged !== open.judged) throw inconsistent(`${where}: ${open.judged} rows`, `${event.judged} rows`);
+    const rows = open.rows.copy().digest('hex');
+    if (event.rowsSha256 !== rows) throw inconsistent(`${where}: rows of sha256 ${rows}`, event.rowsSha256);
+    if (event.contextHash !== open.chain.hashes.golden) {
+      throw inconsistent(`${where}: context ${open.chain.hashes.golden}`, event.contextHash);
+    }
+    this.#requireWhole(unit, event, open);
+    this.#open.delete(id);
+    this.prompts.set(id, event);
+    if (this.#sequencesUnderWay(unit).every((one) => this.prompts.has(one))) this.unitsDone++;
+  }
+
+  /** What was asked is what was done: the end says why the text has this length, and the spec agrees. */
+  #requireWhole({ prompt }: RunUnit, event: PromptEvent, open: OpenSequence): void {
+    if (event.stop === 'failed') {
+      if (event.failure === null) throw inconsistent(`${placeOf(event)}: failed without a cause`, 'a cause');
+      return;
+    }
+    const { maxNewTokens, maxSeqLen } = this.run.spec.limits;
+    const promptLength = prompt.promptIds.length;
+    const wanted: Partial<Record<PromptEvent['stop'], number>> = {
+      'continuation-end': promptLength + (prompt.continuationIds?.length ?? -1),
+      'max-new-tokens': prompt.continuationIds === null ? promptLength + maxNewTokens : -1,
+      'max-seq-len': prompt.continuationIds === null ? maxSeqLen : -1,
+    };
+    const length = wanted[event.stop];
+    const where = `${placeOf(event)}: ended by ${event.stop} after ${event.length} positions`;
+    if (length !== undefined && event.length !== length) throw inconsistent(where, `${length} positions`);
+    if (event.stop === 'eos') {
+      const isChosen = open.choice === null || event.divergence !== null || this.#isEos(event, open.choice);
+      if (prompt.continuationIds !== null || !isChosen) throw inconsistent(where, 'an end token as the last choice');
+    }
+    const planned = prompt.positions?.length ?? event.divergence?.position ?? event.length;
+    if (event.planned !== planned || event.judged !== planned) {
+      throw inconsistent(`${where}, ${event.judged} of ${event.planned} judged`, `${planned} judged`);
+    }
+  }
+
+  #isEos({ case: name }: SequenceKey, tokenId: number): boolean {
+    return this.run.spec.cases.find((one) => one.name === name)!.eosTokenIds.includes(tokenId);
+  }
+
+  /** The unit under way, if the key is one of its sequences. */
+  #unitOf(key: SequenceKey): RunUnit {
+    const unit = this.units[this.unitsDone];
+    const id = sequenceId(key);
+    const isOfUnit = unit !== undefined && this.#sequencesUnderWay(unit).includes(id);
+    if (!isOfUnit || this.prompts.has(id)) {
+      const next = unit === undefined ? 'the end' : `${unit.case.name} › ${unit.prompt.name}`;
+      throw inconsistent(placeOf(key), `${next}: prompts come in the order of the plan`);
+    }
+    if (!this.cases.has(caseId(key))) throw inconsistent(placeOf(key), `the beginning of ${key.case} before it`);
+    return unit;
+  }
+
+  #openOf(key: SequenceKey, { prompt }: RunUnit): OpenSequence {
+    const id = sequenceId(key);
+    const before = this.#open.get(id);
+    if (before !== undefined) return before;
+    const known = Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]);
+    const fresh = { known, chain: new ContextChain(), rows: createHash('sha256'), fed: 0, judged: 0, choice: null };
+    this.#open.set(id, fresh);
+    return fresh;
+  }
+
+  /** Ids of the unit's sequences, found once a unit. */
+  #sequencesUnderWay(unit: RunUnit): readonly string[] {
+    if (this.#underWay.unit !== unit) this.#underWay = { unit, ids: sequencesOf(unit).map(sequenceId) };
+    return this.#underWay.ids;
+  }
+
+  #lengthMax({ prompt }: RunUnit): number {
+    return lengthMax(prompt, this.run.spec.limits);
+  }
+}
+
+/** Most positions that are fed of a prompt. */
+export function lengthMax(prompt: RunUnit['prompt'], limits: SequenceLimits): number {
+  return tokensPlannedMax({ ...prompt, positions: null }, limits);
+}
+
+export function caseId({ case: name, variant }: Pick<SequenceKey, 'case' | 'variant'>): string {
+  return JSON.stringify([name, variant]);
+}
+
+function placeOf(key: SequenceKey & { readonly position?: number }): string {
+  const user = key.user === 0 ? '' : ` › user ${key.user}`;
+  const position = key.position === undefined ? '' : ` › position ${key.position}`;
+  return `${key.case} › ${key.variant} › ${key.prompt}${user}${position}`;
+}
+
+function inconsistent(found: string, wanted: string): InputError {
+  return new InputError('the log of this run does not hold together.', {
+    code: 'LOG_INCONSISTENT',
+    facts: { found, wanted },
+    hint: 'somebody changed it, or parts of it are missing; start a new run. Nothing in the folder was changed.',
+  });
+}

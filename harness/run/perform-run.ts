@@ -1,0 +1,285 @@
+// A run's work: every case in lockstep, every token judged and logged at once; what stops it is handed back, not lost.
+import type { LogitsSource } from '../../src/device/logits-source.ts';
+import { ComparisonInvalidError, InputError, QwenPccError } from '../../src/errors.ts';
+import type { LogEvent, PromptEvent } from '../record/events.ts';
+import type { RunLog } from '../record/run-log.ts';
+import {
+  firstDifference,
+  type PromptSpec,
+  type RunSpec,
+  type RunUnit,
+  type SequenceLimits,
+  sequencesOf,
+  tokensPlannedMax,
+  unitsOf,
+} from '../record/run-spec.ts';
+import { withoutThreads } from '../record/source-info.ts';
+import { sequenceId, type TokenRecord } from '../record/token-record.ts';
+import { caseId, type RunReplay } from '../replay/run-replay.ts';
+import { runFree } from '../sequence/free-running.ts';
+import { runLockstep } from '../sequence/lockstep.ts';
+import type { RowPair, SequenceOutcome, SequenceRequest, Stage } from '../sequence/sequence.ts';
+import { blame, requireComparable } from '../sequence/sides.ts';
+import { describeFailure } from './describe-failure.ts';
+import { evidenceShare } from './evidence-file.ts';
+import type { OpenableCase } from '../sources/openable-case.ts';
+import { SequenceRows } from './sequence-rows.ts';
+import { TokenJudge } from './token-judge.ts';
+import { UsageMeter } from './usage-meter.ts';
+
+export interface PerformOptions {
+  readonly log: RunLog;
+  /** What the log has so far; every event goes to both. */
+  readonly replay: RunReplay;
+  /** One for each case of the spec, by name. */
+  readonly cases: readonly OpenableCase[];
+  readonly signal?: AbortSignal;
+  /** Called after each token that was judged. */
+  readonly onToken?: (record: TokenRecord) => void;
+  /** Called when a side begins a chunk of a prompt, and after layers of it. */
+  readonly onStage?: (caseName: string, prompt: string, stage: Stage) => void;
+}
+
+/**
+ * Does what is left of a run and writes its end.
+ *
+ * @throws InputError if the log cannot be written, with everything before it kept.
+ * @throws InputError, ComparisonInvalidError RESUME_DIFFERS if a resumed run is not the one in the log; the log stays as it is.
+ * @returns what ended the run before its plan was done; undefined if it was done.
+ */
+export async function performRun(options: PerformOptions): Promise<unknown> {
+  const run = new Run(options);
+  try {
+    await run.runCases();
+  } catch (error) {
+    if (error instanceof LogError) throw error.thrown;
+    // What does not repeat the log is another run; the log stays as it is.
+    if (error instanceof QwenPccError && error.code === 'RESUME_DIFFERS') throw error;
+    run.finish(error);
+    return error;
+  }
+  run.finish(undefined);
+  return undefined;
+}
+
+type Outcome = SequenceOutcome & { readonly divergencePosition?: number | undefined };
+
+interface OpenVariant {
+  readonly name: string;
+  readonly source: LogitsSource;
+  readonly judge: TokenJudge;
+}
+
+class Run {
+  readonly #options: PerformOptions;
+  readonly #usage: UsageMeter = new UsageMeter();
+  readonly #evidence: ReadonlyMap<string, number>;
+
+  constructor(options: PerformOptions) {
+    this.#options = options;
+    this.#evidence = evidenceShares(options.replay.run.spec);
+  }
+
+  async runCases(): Promise<void> {
+    const { replay, cases } = this.#options;
+    for (const one of cases) {
+      const left = replay.units.slice(replay.unitsDone).filter((unit) => unit.case.name === one.spec.name);
+      if (left.length > 0) await this.#runCase(one, left);
+    }
+  }
+
+  finish(failure: unknown): void {
+    this.#emit({
+      event: 'end',
+      finishedAt: new Date().toISOString(),
+      usage: this.#usage.total(),
+      failure: failure === undefined ? null : describeFailure(failure),
+    });
+  }
+
+  async #runCase(one: OpenableCase, units: readonly RunUnit[]): Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    const open: LogitsSource[] = [];
+    try {
+      const reference = await blame('reference', () => this.#usage.opening('golden', one.openReference));
+      open.push(reference);
+      const variants: OpenVariant[] = [];
+      for (const variant of one.variants) {
+        const source = await blame('device', () => this.#usage.opening('actual', variant.open));
+        open.push(source);
+        requireComparable(reference, source);
+        this.#beginCase(one, variant.spec.name, variant.notes(), reference, source);
+        variants.push({ name: variant.spec.name, source, judge: this.#judgeOf(one, reference, source) });
+      }
+      for (const unit of units) {
+        await this.#runUnit(unit, one, reference, variants);
+        one.requireUnchanged();
+      }
+    } finally {
+      for (const source of open.reverse()) await source.close();
+    }
+  }
+
+  /** Logs what was opened; a resumed run must have opened the same. */
+  #beginCase(
+    { spec }: OpenableCase,
+    variant: string,
+    notes: readonly string[],
+    reference: LogitsSource,
+    device: LogitsSource,
+  ): void {
+    const event = {
+      event: 'case',
+      case: spec.name,
+      variant,
+      golden: withoutThreads(reference.info),
+      device: withoutThreads(device.info),
+      vocabSize: Math.min(reference.vocabSize, device.vocabSize),
+      notes,
+    } as const;
+    const known = this.#options.replay.cases.get(caseId(event));
+    if (known === undefined) {
+      this.#emit(event);
+      return;
+    }
+    const difference = firstDifference(known, JSON.parse(JSON.stringify(event)), `${spec.name}, ${variant}`);
+    if (difference === undefined) return;
+    throw new InputError('this run was made with other files or another device.', {
+      code: 'RESUME_DIFFERS',
+      facts: { field: difference.path, recorded: difference.a, now: difference.b },
+      hint: 'put the files back that the run was made with, or start a new run.',
+    });
+  }
+
+  #judgeOf(one: OpenableCase, reference: LogitsSource, device: LogitsSource): TokenJudge {
+    return new TokenJudge({
+      vocabSize: Math.min(reference.vocabSize, device.vocabSize),
+      device: device.info,
+      textOf: one.texts.textOf,
+      settings: this.#options.replay.run.spec.judge,
+      keepEvidence: (file, write) => this.#options.log.keepFile(file, write),
+    });
+  }
+
+  async #runUnit(
+    { prompt }: RunUnit,
+    one: OpenableCase,
+    reference: LogitsSource,
+    variants: readonly OpenVariant[],
+  ): Promise<void> {
+    const request = this.#requestOf(one.spec.name, prompt, one.spec.eosTokenIds);
+    const rows = variants.map(({ name, judge }) => {
+      const key = { case: one.spec.name, variant: name, prompt: prompt.name, user: prompt.user };
+      judge.startSequence({
+        ...key,
+        promptLength: prompt.promptIds.length,
+        evidenceRows: this.#evidence.get(sequenceId(key)) ?? 0,
+        knownIds: Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]),
+      });
+      return new SequenceRows(key);
+    });
+    const failures = new Map<number, unknown>();
+    const onPair = (index: number, pair: RowPair): void => {
+      const record = variants[index]!.judge.judge(pair);
+      this.#usage.addToken(record);
+      rows[index]!.add(this.#emit({ event: 'token', ...record }));
+      this.#options.onToken?.(record);
+    };
+    const onDeviceError = (index: number, error: unknown): void => {
+      if (!isOfPromptAlone(error)) throw error;
+      failures.set(index, error);
+    };
+    let outcome: Outcome | undefined;
+    try {
+      const devices = variants.map(({ source }) => source);
+      outcome =
+        this.#options.replay.run.spec.mode === 'teacherForced'
+          ? await runLockstep(reference, devices, request, { onPair, onDeviceError })
+          : await runFree(reference, devices[0]!, request, (pair) => onPair(0, pair));
+    } catch (error) {
+      if (!isOfPromptAlone(error)) throw error;
+      for (const index of variants.keys()) if (!failures.has(index)) failures.set(index, error);
+    }
+    for (const [index, { judge }] of variants.entries()) {
+      const { limits } = this.#options.replay.run.spec;
+      this.#emit(promptEvent(rows[index]!, judge.contextHash, prompt, limits, outcome, failures.get(index)));
+    }
+  }
+
+  #requestOf(caseName: string, prompt: PromptSpec, eosTokenIds: readonly number[]): SequenceRequest {
+    const { signal, onStage, replay } = this.#options;
+    return {
+      prompt: prompt.name,
+      user: prompt.user,
+      promptIds: Int32Array.from(prompt.promptIds),
+      eosTokenIds,
+      ...replay.run.spec.limits,
+      ...(prompt.positions === null ? {} : { positions: Int32Array.from(prompt.positions) }),
+      ...(prompt.continuationIds === null ? {} : { continuationIds: Int32Array.from(prompt.continuationIds) }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(onStage === undefined ? {} : { onStage: (stage: Stage): void => onStage(caseName, prompt.name, stage) }),
+    };
+  }
+
+  /** @returns the event's line. */
+  #emit(event: LogEvent): string {
+    try {
+      const line = this.#options.log.append(event);
+      this.#options.replay.add(event, line);
+      return line;
+    } catch (error) {
+      throw new LogError(error);
+    }
+  }
+}
+
+/** The log cannot be written or repeated: no prompt's own failure. */
+class LogError extends Error {
+  readonly thrown: unknown;
+
+  constructor(thrown: unknown) {
+    super('the log of the run', { cause: thrown });
+    this.thrown = thrown;
+  }
+}
+
+/** Whether the other prompts can be judged all the same: a recording lacks rows, or has other tokens. */
+function isOfPromptAlone(error: unknown): boolean {
+  return error instanceof ComparisonInvalidError || error instanceof InputError;
+}
+
+function promptEvent(
+  rows: SequenceRows,
+  contextHash: string,
+  prompt: PromptSpec,
+  limits: SequenceLimits,
+  outcome: Outcome | undefined,
+  error: unknown,
+): PromptEvent {
+  const base = { event: 'prompt', ...rows.key } as const;
+  const seen = { judged: rows.count, contextHash, rowsSha256: rows.sha256 };
+  if (error !== undefined || outcome === undefined) {
+    const planned = tokensPlannedMax(prompt, limits);
+    return {
+      ...base,
+      stop: 'failed',
+      length: rows.count,
+      planned,
+      ...seen,
+      divergence: null,
+      failure: describeFailure(error),
+    };
+  }
+  const length = outcome.tokenIds.length;
+  const { divergencePosition, stopReason: stop } = outcome;
+  const planned = prompt.positions?.length ?? divergencePosition ?? length;
+  const divergence =
+    divergencePosition === undefined ? null : { position: divergencePosition, tokensAfter: length - divergencePosition };
+  return { ...base, stop, length, planned, ...seen, divergence, failure: null };
+}
+
+/** By the sequence's key as JSON. */
+function evidenceShares(spec: RunSpec): Map<string, number> {
+  const keys = unitsOf(spec).flatMap(sequencesOf);
+  return new Map(keys.map((key, i) => [sequenceId(key), evidenceShare(i, keys.length)]));
+}

@@ -1,0 +1,59 @@
+// Collects what a run takes while it goes on: time of each side and of the comparison, peak memory.
+import { readFileSync } from 'node:fs';
+import type { RunUsage } from '../record/run-usage.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+
+/** Reading /proc takes some 30 microseconds: now and then is enough, memory grows chunk by chunk. */
+const SAMPLE_EVERY_MS = 20;
+
+export class UsageMeter {
+  readonly #openMs = { golden: 0, actual: 0 };
+  readonly #sums = { goldenMs: 0, actualMs: 0, compareMs: 0 };
+  #peakAnonymousBytes: number | null = null;
+  #sampledAt = Number.NEGATIVE_INFINITY;
+
+  async opening<T>(side: 'golden' | 'actual', open: () => Promise<T>): Promise<T> {
+    const since = performance.now();
+    try {
+      return await open();
+    } finally {
+      this.#openMs[side] += performance.now() - since;
+      this.#sampleMemory();
+    }
+  }
+
+  addToken({ timing: { goldenMs, actualMs, compareMs } }: TokenRecord): void {
+    this.#sums.goldenMs += goldenMs;
+    this.#sums.actualMs += actualMs;
+    this.#sums.compareMs += compareMs;
+    if (performance.now() - this.#sampledAt >= SAMPLE_EVERY_MS) this.#sampleMemory();
+  }
+
+  total(): RunUsage {
+    this.#sampleMemory();
+    return {
+      openMs: { ...this.#openMs },
+      ...this.#sums,
+      peakAnonymousBytes: this.#peakAnonymousBytes,
+      peakResidentBytes: statusBytes('VmHWM'),
+    };
+  }
+
+  #sampleMemory(): void {
+    this.#sampledAt = performance.now();
+    const anonymous = statusBytes('RssAnon');
+    const shared = statusBytes('RssShmem');
+    if (anonymous === null || shared === null) return;
+    this.#peakAnonymousBytes = Math.max(this.#peakAnonymousBytes ?? 0, anonymous + shared);
+  }
+}
+
+/** A line of /proc/self/status. */
+function statusBytes(name: 'RssAnon' | 'RssShmem' | 'VmHWM'): number | null {
+  try {
+    const kibibytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+    return kibibytes === undefined ? null : Number(kibibytes) * 1024;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,49 @@
+// Checkpoints with their tokenizers, opened once each: headers and tokenizer only, no weights.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
+import { loadTokenizer, requireVocabulary, type Tokenizer } from '../../src/text/tokenizer.ts';
+import { type WeightsFamily, weightsFamily } from './plan.ts';
+
+export interface Model {
+  readonly checkpoint: Checkpoint;
+  /** Undefined for a folder without tokenizer.json: its prompts have to be ids. */
+  readonly tokenizer: Tokenizer | undefined;
+  readonly family: WeightsFamily;
+}
+
+/** The token that ends a turn in Qwen2's chat template. */
+const CHAT_END = '<|im_end|>';
+
+/** Opens each folder once. */
+export class Models {
+  readonly #models: Map<string, Model> = new Map();
+  readonly #checkpoints: Map<string, Checkpoint> = new Map();
+
+  /** @throws InputError, UnsupportedError of the checkpoint or its tokenizer. */
+  open(folder: string): Model {
+    const key = path.resolve(folder);
+    const known = this.#models.get(key);
+    if (known !== undefined) return known;
+    const model = openModel(this.checkpoint(folder), folder);
+    this.#models.set(key, model);
+    return model;
+  }
+
+  /** A checkpoint whose tokenizer is of no interest. */
+  checkpoint(folder: string): Checkpoint {
+    const key = path.resolve(folder);
+    const checkpoint = this.#checkpoints.get(key) ?? openCheckpoint(folder);
+    this.#checkpoints.set(key, checkpoint);
+    return checkpoint;
+  }
+}
+
+/** @throws InputError, UnsupportedError of the checkpoint or its tokenizer. */
+export function openModel(checkpoint: Checkpoint, folder: string): Model {
+  const tokenizer = existsSync(path.join(folder, 'tokenizer.json')) ? loadTokenizer(folder) : undefined;
+  if (tokenizer !== undefined) requireVocabulary(tokenizer, checkpoint.config.vocabSize, checkpoint.name);
+  const chatEnd = tokenizer?.encode(CHAT_END) ?? [];
+  const chatEndId = chatEnd.length === 1 ? chatEnd[0] : undefined;
+  return { checkpoint, tokenizer, family: weightsFamily(checkpoint.name, checkpoint.config.eosTokenIds, chatEndId) };
+}

@@ -1,0 +1,28 @@
+// A planned case with what it takes to run it: its sources are opened when its turn comes and closed after it.
+import type { LogitsSource } from '../../src/device/logits-source.ts';
+import type { CaseSpec, VariantSpec } from '../record/run-spec.ts';
+
+/** What a person can be shown of tokens. */
+export interface TokenTexts {
+  /** Text of one token id. */
+  readonly textOf: (tokenId: number) => string;
+  /** Text of a sequence. */
+  readonly decode: (tokenIds: Int32Array) => string;
+}
+
+export interface OpenableVariant {
+  readonly spec: VariantSpec;
+  /** Things a report must say of it, known when it is open. */
+  readonly notes: () => readonly string[];
+  readonly open: () => Promise<LogitsSource>;
+}
+
+export interface OpenableCase {
+  readonly spec: CaseSpec;
+  readonly texts: TokenTexts;
+  readonly layers: number;
+  readonly openReference: () => Promise<LogitsSource>;
+  readonly variants: readonly OpenableVariant[];
+  /** @throws ComparisonInvalidError when a file that the case was opened from is another one by now. */
+  readonly requireUnchanged: () => void;
+}
