@@ -1,17 +1,19 @@
 // What becomes of one rule over all judged tokens: worst value, where, how much room is left.
-import { summarizeTokens } from '../metrics/aggregate.ts';
-import type { GateRule } from '../record/rules.ts';
-import type { TokenRecord } from '../record/token-record.ts';
-import type { RulePlace, RuleResult } from '../record/verdict.ts';
-import { aggregateMetricValue } from './aggregate-metrics.ts';
-import { holds, isRuleForPhase, isTokenRuleBroken, type TokenRule } from './judge-token.ts';
-import { tokenMetricValue } from './token-metrics.ts';
 
-/** A record that the rule may judge, and whether the comparison itself was found invalid before. */
-export interface JudgedRecord {
-  readonly record: TokenRecord;
-  /** Hard rules with `onBreak: 'invalid'` that the token broke. */
-  readonly brokenHardRules: ReadonlySet<string>;
+import type { GateRule } from '../record/rules.ts';
+import type { SequenceKey, TokenKey } from '../record/token-record.ts';
+import type { RulePlace, RuleResult } from '../record/verdict.ts';
+import { AGGREGATES } from './aggregate-metrics.ts';
+import { holds, type TokenRule } from './judge-token.ts';
+import type { VariantShare } from './judged-sequences.ts';
+import type { TokenColumns } from './token-columns.ts';
+
+export type AggregateRule = Exclude<GateRule, TokenRule>;
+
+/** Tokens that an aggregate rule looks at together: those of a sequence, or of all sequences of a variant. */
+export interface TokenGroup {
+  readonly key: SequenceKey;
+  readonly tokens: Int32Array;
 }
 
 /** One value that a rule was held against. */
@@ -21,79 +23,124 @@ interface Observation {
   readonly place: RulePlace;
 }
 
-/** Result of a token, prompt or run rule other than coverage. */
-export function evaluateRule(rule: GateRule, records: readonly JudgedRecord[]): RuleResult {
-  const inPhase = records.filter(({ record }) => isRuleForPhase(rule, record.phase));
-  const observations = rule.scope === 'token' ? observeTokens(rule, inPhase) : observeGroups(rule, inPhase);
-  return concludeRule(rule, observations);
+interface TooFewTokens {
+  /** Groups with less than the rule's sample. */
+  readonly count: number;
+  readonly largest: number | null;
+}
+
+const NONE_TOO_FEW: TooFewTokens = { count: 0, largest: null };
+
+/**
+ * Result of a token rule.
+ *
+ * @param index - of the rule among the token rules.
+ * @param tokens - in the order in which a verdict speaks of them.
+ */
+export function evaluateTokenRule(
+  rule: TokenRule,
+  index: number,
+  columns: TokenColumns,
+  tokens: Int32Array,
+  keyOf: (token: number) => TokenKey,
+): RuleResult {
+  let judged = 0;
+  let failures = 0;
+  let worst: { value: number | null; token: number } | null = null;
+  for (const token of tokens) {
+    const outcome = columns.outcomeOf(index, token);
+    if (outcome === 0) continue;
+    judged++;
+    if (outcome === 2) failures++;
+    const value = columns.valueOf(rule.metric, token);
+    if (worst === null || badness(rule, value) > badness(rule, worst.value)) worst = { value, token };
+  }
+  const { case: caseName, variant, prompt, user, position } = worst === null ? NO_TOKEN : keyOf(worst.token);
+  const place = { case: caseName, variant, prompt, user, position };
+  return concludeRule(rule, { judged, failures, worst: worst === null ? null : { value: worst.value, place } });
+}
+
+const NO_TOKEN: TokenKey = { case: '', variant: '', prompt: '', user: 0, position: 0 };
+
+/** Result of a prompt or run rule other than coverage; a group with less than the rule's sample is not judged. */
+export function evaluateAggregateRule(
+  rule: AggregateRule,
+  columns: TokenColumns,
+  groups: readonly TokenGroup[],
+): RuleResult {
+  if (rule.metric === 'coverage') throw new TypeError('coverage is a matter of the plan, not of tokens');
+  const aggregate = AGGREGATES[rule.metric];
+  const observations: Observation[] = [];
+  let count = 0;
+  let largest: number | null = null;
+  for (const { key, tokens } of groups) {
+    const sample = columns.sample(columns.select(tokens, rule.phase, true)).values(aggregate.of);
+    const value = aggregate.value(sample);
+    if (value === null) continue;
+    if (sample.length < rule.sampleMinimum) {
+      count++;
+      largest = Math.max(largest ?? 0, sample.length);
+      continue;
+    }
+    const { case: caseName, variant, prompt, user } = key;
+    const isOfPrompt = rule.scope === 'prompt';
+    observations.push({
+      value,
+      isBroken: !holds(rule, value),
+      place: {
+        case: caseName,
+        variant,
+        prompt: isOfPrompt ? prompt : null,
+        user: isOfPrompt ? user : null,
+        position: null,
+      },
+    });
+  }
+  return concludeRule(rule, tally(rule, observations), { count, largest });
 }
 
 /** Result of the coverage rule: share of each variant's planned tokens that were judged, exactly once each. */
-export function evaluateCoverage(rule: GateRule, shares: ReadonlyMap<string, number>): RuleResult {
-  const observations = Array.from(shares, ([variant, share]) => ({
+export function evaluateCoverage(rule: AggregateRule, shares: readonly VariantShare[]): RuleResult {
+  const observations = shares.map(({ case: caseName, variant, share }) => ({
     value: share,
     isBroken: !holds(rule, share),
-    place: { variant, prompt: null, position: null },
+    place: { case: caseName, variant, prompt: null, user: null, position: null },
   }));
-  return concludeRule(rule, observations);
+  return concludeRule(rule, tally(rule, observations));
 }
 
-function observeTokens(rule: TokenRule, records: readonly JudgedRecord[]): Observation[] {
-  return records.flatMap(({ record, brokenHardRules }) => {
-    if (brokenHardRules.size > 0 && !brokenHardRules.has(rule.id) && rule.onBreak !== 'invalid') return [];
-    const value = tokenMetricValue(record, rule.metric);
-    const isBroken = isTokenRuleBroken(rule, value);
-    if (isBroken === null) return [];
-    const { variant, prompt, position } = record;
-    return { value, isBroken, place: { variant, prompt, position } };
-  });
+interface Tally {
+  readonly judged: number;
+  readonly failures: number;
+  readonly worst: Omit<Observation, 'isBroken'> | null;
 }
 
-function observeGroups(rule: Exclude<GateRule, TokenRule>, records: readonly JudgedRecord[]): Observation[] {
-  const { metric } = rule;
-  if (metric === 'coverage') return [];
-  const groups = new Map<string, TokenRecord[]>();
-  for (const { record, brokenHardRules } of records) {
-    if (brokenHardRules.size > 0) continue;
-    const key = JSON.stringify(rule.scope === 'prompt' ? [record.variant, record.prompt] : [record.variant]);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [record]);
-    else group.push(record);
+function tally(rule: GateRule, observations: readonly Observation[]): Tally {
+  let worst: Observation | null = null;
+  for (const observation of observations) {
+    if (worst === null || badness(rule, observation.value) > badness(rule, worst.value)) worst = observation;
   }
-  return Array.from(groups.values()).flatMap((group) => {
-    const value = aggregateMetricValue(summarizeTokens(group), metric);
-    if (value === null) return [];
-    const { variant, prompt } = group[0]!;
-    const place = { variant, prompt: rule.scope === 'prompt' ? prompt : null, position: null };
-    return { value, isBroken: !holds(rule, value), place };
-  });
+  return { judged: observations.length, failures: observations.filter(({ isBroken }) => isBroken).length, worst };
 }
 
-function concludeRule(rule: GateRule, observations: readonly Observation[]): RuleResult {
-  const worst = findWorst(rule, observations);
-  const failures = observations.filter(({ isBroken }) => isBroken).length;
+function concludeRule(rule: GateRule, { judged, failures, worst }: Tally, tooFew = NONE_TOO_FEW): RuleResult {
   return {
     ...rule,
     observed: worst?.value ?? null,
     headroom: worst === null || worst.value === null ? null : headroomOf(rule, worst.value),
-    status: observations.length === 0 ? 'notTriggered' : failures === 0 ? 'pass' : rule.onBreak,
-    judged: observations.length,
+    status: judged > 0 ? (failures === 0 ? 'pass' : rule.onBreak) : tooFew.count > 0 ? 'tooFewTokens' : 'notTriggered',
+    judged,
     failures,
+    tooFew: tooFew.count,
+    largestTooFew: tooFew.largest,
     worstAt: worst?.place ?? null,
   };
 }
 
-/** The first of the worst: a value that does not exist is worse than any, NaN comes next. */
-function findWorst({ op }: GateRule, observations: readonly Observation[]): Observation | null {
-  const badness = ({ value }: Observation): number => {
-    if (value === null || Number.isNaN(value)) return Number.POSITIVE_INFINITY;
-    return op === '>=' ? -value : value;
-  };
-  let worst: Observation | null = null;
-  for (const observation of observations) {
-    if (worst === null || badness(observation) > badness(worst)) worst = observation;
-  }
-  return worst;
+/** The larger the worse; a value that does not exist is worse than any. The first of equals counts as the worst. */
+function badness({ op }: GateRule, value: number | null): number {
+  if (value === null || Number.isNaN(value)) return Number.POSITIVE_INFINITY;
+  return op === '>=' ? -value : value;
 }
 
 /** 1 - share of the allowed distance from ideal that is used; for limits without any room: 0 kept, -1 broken. */

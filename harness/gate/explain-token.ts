@@ -1,6 +1,6 @@
 // One sentence on why a token is not a plain pass, from its metrics and the rule that it broke.
 
-import type { RowChoice } from '../record/row-metrics.ts';
+import type { RowChoice, TopToken } from '../record/row-metrics.ts';
 import type { GateRule, TokenMetric } from '../record/rules.ts';
 import type { TokenFacts } from './token-metrics.ts';
 import { tokenMetricValue } from './token-metrics.ts';
@@ -82,16 +82,20 @@ function explainNonFinite({ hygiene }: TokenFacts): string {
 }
 
 function explainFlip(choice: RowChoice, context: WhyContext): string {
-  const [golden, actual] = [choice.topGolden[0], choice.topActual[0]];
+  const [golden, actual] = [findTop(choice, choice.top1.golden), findTop(choice, choice.top1.actual)];
   if (golden === undefined || actual === undefined) return 'no candidates';
   if (choice.flip === 'none') {
     return `no flip, margin ${formatNumber(choice.margin.golden)} = ${formatUlps(choice, context)}`;
   }
   const kind = { tie: 'tie', nearTie: 'near tie', real: 'flip' }[choice.flip];
   return (
-    `${kind}: golden ${nameToken(golden.id, context)} ${formatNumber(golden.logit)} vs device ${nameToken(actual.id, context)} ${formatNumber(actual.logit)}; ` +
-    `golden's margin ${formatNumber(golden.logit - actual.otherLogit)} = ${formatUlps(choice, context)}`
+    `${kind}: golden ${nameToken(golden.id, context)} ${formatNumber(golden.logit.golden)} vs device ${nameToken(actual.id, context)} ${formatNumber(actual.logit.actual)}; ` +
+    `golden's margin ${formatNumber(golden.logit.golden - actual.logit.golden)} = ${formatUlps(choice, context)}`
   );
+}
+
+function findTop({ top }: RowChoice, wanted: number): TopToken | undefined {
+  return top.find(({ id }) => id === wanted);
 }
 
 function explainMoments(moments: NonNullable<TokenFacts['moments']>): string {

@@ -1,44 +1,65 @@
-// The verdict's one sentence: what was judged, what broke first, and how near the nearest limit is.
-import type { RuleResult, Verdict } from '../record/verdict.ts';
+// The verdict's one sentence: what was judged, what broke and where first, what could not be judged, how near the limits are.
+import { promptLabel, type TokenKey } from '../record/token-record.ts';
+import type { RulePlace, RuleResult, Verdict } from '../record/verdict.ts';
 
 /** Sentence without the word PASS or FAIL: the status stands beside it wherever it is shown. */
 export function headlineOf(verdict: Omit<Verdict, 'headline'>): string {
   const { status, coverage, rules } = verdict;
   const tokens = `${coverage.tokensJudged} of ${coverage.tokensPlanned} tokens judged`;
-  if (status === 'invalid') return `comparison invalid: ${describeInvalid(verdict)} (${tokens})`;
-  const broken = rules.filter((rule) => rule.status === 'fail');
-  if (broken.length > 0) {
-    const others = broken.slice(1).map(({ id }) => id);
-    const also = others.length === 0 ? '' : `; also ${others.join(', ')}`;
-    return `${describeBroken(broken[0]!)}${also} (${tokens})`;
-  }
-  const tightest = tightestRule(rules);
-  const room =
-    tightest === null
-      ? ''
-      : `; least headroom ${(100 * (tightest.headroom ?? 0)).toFixed(0)} % (rule ${tightest.id}: ${describeObserved(tightest)})`;
-  return `${tokens}${describePcc(rules)}${room}`;
+  const unjudged = describeTooFew(rules);
+  if (status === 'invalid') return `comparison invalid: ${describeInvalid(verdict)} (${tokens}${unjudged})`;
+  if (status === 'fail') return `${describeFailures(verdict)} (${tokens}${unjudged})`;
+  return `${tokens}${describePcc(rules)}${describeRoom(rules)}${unjudged}`;
 }
 
-function describeInvalid({ coverage, rules }: Omit<Verdict, 'headline'>): string {
-  const hard = rules.find((rule) => rule.status === 'invalid' && rule.metric !== 'coverage');
-  if (hard !== undefined) return describeBroken(hard);
+/** Principle first: a broken hard rule explains what the others only suffer from. */
+function describeFailures({ rules, firstFailure }: Omit<Verdict, 'headline'>): string {
+  const broken = rules.filter(({ status }) => status === 'fail' || status === 'invalid');
+  const first = broken.find(({ origin, metric }) => origin === 'hard' && metric !== 'coverage') ?? broken[0];
+  if (first === undefined) return '';
+  const others = broken.filter((rule) => rule !== first && rule.metric !== 'coverage').map(({ id }) => id);
+  const also = others.length === 0 ? '' : `; also ${others.join(', ')}`;
+  return `${describeBroken(first)}${describeFirst(first, firstFailure)}${also}`;
+}
+
+function describeInvalid(verdict: Omit<Verdict, 'headline'>): string {
+  const { rules } = verdict;
+  const judged = rules.filter(({ metric }) => metric !== 'coverage');
+  const isBroken = judged.some(({ status }) => status === 'fail' || status === 'invalid');
+  const missing = describeMissing(verdict);
+  if (!isBroken) return missing ?? '';
+  const hasHardCause = judged.some(
+    ({ status, origin }) => status === 'invalid' || (status === 'fail' && origin === 'hard'),
+  );
+  const parts = [describeFailures(verdict), missing].filter((part) => part !== null);
+  return (hasHardCause ? parts : parts.reverse()).join('; ');
+}
+
+/** What evidence is missing; null if none is. */
+function describeMissing({ coverage, rules }: Omit<Verdict, 'headline'>): string | null {
   if (rules.length === 0) return 'there is no rule';
   if (coverage.tokensPlanned === 0) return 'no token was planned';
   if (coverage.tokensJudged === 0) return 'no token was judged';
   if (coverage.tokensJudged < coverage.tokensPlanned) {
     return `${coverage.tokensPlanned - coverage.tokensJudged} planned tokens were not judged`;
   }
-  const coverageRule = rules.find((rule) => rule.metric === 'coverage');
-  if (coverageRule?.status === 'invalid') return 'tokens were judged twice or were not in the plan';
-  return `rules without any evidence: ${coverage.rulesNeverTriggered.join(', ')}`;
+  if (rules.some(({ metric, status }) => metric === 'coverage' && status === 'invalid')) {
+    return 'tokens were judged twice, out of order, or were not in the plan';
+  }
+  const { rulesNeverTriggered } = coverage;
+  return rulesNeverTriggered.length === 0 ? null : `rules without any evidence: ${rulesNeverTriggered.join(', ')}`;
 }
 
 function describeBroken(rule: RuleResult): string {
-  const what = `${rule.id}: ${describeObserved(rule)}`;
   const where = rule.worstAt === null ? '' : ` at ${describePlace(rule.worstAt)}`;
   const unit = { token: 'tokens', prompt: 'prompts', run: 'variants' }[rule.scope];
-  return `${what}${where}, ${rule.failures} of ${rule.judged} ${unit}`;
+  return `${rule.id}: ${describeObserved(rule)}${where}, ${rule.failures} of ${rule.judged} ${unit}`;
+}
+
+/** Where things began, unless that is the worst place, which is named already. */
+function describeFirst({ worstAt }: RuleResult, first: TokenKey | null): string {
+  if (first === null || (worstAt !== null && describePlace(worstAt) === describePlace(first))) return '';
+  return `, first broken token at ${describePlace(first)}`;
 }
 
 function describeObserved({ metric, observed, op, threshold, status }: RuleResult): string {
@@ -48,15 +69,37 @@ function describeObserved({ metric, observed, op, threshold, status }: RuleResul
   return `${metric} ${formatValue(observed)} ${relation} ${formatValue(threshold)}`;
 }
 
-function describePlace({ variant, prompt, position }: NonNullable<RuleResult['worstAt']>): string {
-  const parts = [variant, ...(prompt === null ? [] : [prompt])].join(' › ');
-  return position === null ? parts : `${parts} › position ${position}`;
+/** The variant is left out where the case has only that one: they then have the same name. */
+function describePlace({ case: caseName, variant, prompt, user, position }: RulePlace): string {
+  const parts = variant === caseName ? [caseName] : [caseName, variant];
+  if (prompt !== null) parts.push(promptLabel({ prompt, user: user ?? 0 }));
+  if (position !== null) parts.push(`position ${position}`);
+  return parts.join(' › ');
+}
+
+/** Rules that judged nothing, or not everything, because samples were too small. */
+function describeTooFew(rules: readonly RuleResult[]): string {
+  const parts = rules.flatMap((rule) => {
+    if (rule.scope === 'token' || rule.tooFew === 0) return [];
+    const need = `${rule.largestTooFew} of at least ${rule.sampleMinimum}`;
+    const unit = rule.scope === 'prompt' ? 'prompts' : 'variants';
+    const share = rule.judged === 0 ? '' : ` in ${rule.tooFew} of ${rule.tooFew + rule.judged} ${unit}`;
+    return [`${rule.id} (${need}${share})`];
+  });
+  return parts.length === 0 ? '' : `; too few tokens for ${parts.join(', ')}`;
 }
 
 function describePcc(rules: readonly RuleResult[]): string {
   const floor = rules.find((rule) => rule.metric === 'pcc');
   if (floor === undefined || floor.observed === null) return '';
   return `, lowest PCC ${formatValue(floor.observed)} (minimum ${formatValue(floor.threshold)})`;
+}
+
+function describeRoom(rules: readonly RuleResult[]): string {
+  const tightest = tightestRule(rules);
+  if (tightest === null) return '';
+  const room = (100 * (tightest.headroom ?? 0)).toFixed(0);
+  return `; least headroom ${room} % (rule ${tightest.id}: ${describeObserved(tightest)})`;
 }
 
 /** Rules with room to lose; hard limits have none by nature. */

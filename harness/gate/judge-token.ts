@@ -23,6 +23,10 @@ const STATUS_OF_METRIC: Readonly<Record<TokenMetric, TokenStatus>> = {
 
 export type TokenRule = Extract<GateRule, { scope: 'token' }>;
 
+export function isTokenRule(rule: GateRule): rule is TokenRule {
+  return rule.scope === 'token';
+}
+
 /** Whether a rule is for tokens of this phase. */
 export function isRuleForPhase(rule: GateRule, phase: TokenFacts['phase']): boolean {
   return rule.phase === 'all' || rule.phase === phase;
@@ -43,23 +47,37 @@ export function holds({ op, threshold }: Pick<GateRule, 'op' | 'threshold'>, val
   return op === '>=' ? value >= threshold : value <= threshold;
 }
 
-/**
- * The rules that a token breaks, in the table's order. A comparison found invalid is not judged further: its other
- * numbers mean nothing.
- */
-export function findBrokenRules(rules: readonly GateRule[], facts: TokenFacts): TokenRule[] {
-  const broken: TokenRule[] = [];
-  for (const rule of rules) {
-    if (rule.scope !== 'token' || !isRuleForPhase(rule, facts.phase)) continue;
-    if (isTokenRuleBroken(rule, tokenMetricValue(facts, rule.metric)) !== true) continue;
-    broken.push(rule);
-    if (rule.onBreak === 'invalid') break;
-  }
-  return broken;
+/** What a token rule said of a token: 0 not judged, 1 kept, 2 broken. */
+export type RuleOutcome = 0 | 1 | 2;
+
+export interface TokenOutcomes {
+  /** Of each rule, in order. */
+  readonly outcomes: readonly RuleOutcome[];
+  /** No rule says that the comparison is invalid, so that the token's numbers mean something. */
+  readonly isSound: boolean;
 }
 
+/** A comparison found invalid is judged only by the rules that can say so: its other numbers mean nothing. */
+export function judgeByTokenRules(rules: readonly TokenRule[], facts: TokenFacts): TokenOutcomes {
+  const all = rules.map((rule) => outcomeOf(rule, facts));
+  const isSound = !rules.some((rule, i) => rule.onBreak === 'invalid' && all[i] === 2);
+  return {
+    isSound,
+    outcomes: isSound ? all : all.map((outcome, i) => (rules[i]!.onBreak === 'invalid' ? outcome : 0)),
+  };
+}
+
+function outcomeOf(rule: TokenRule, facts: TokenFacts): RuleOutcome {
+  if (!isRuleForPhase(rule, facts.phase)) return 0;
+  const isBroken = isTokenRuleBroken(rule, tokenMetricValue(facts, rule.metric));
+  return isBroken === null ? 0 : isBroken ? 2 : 1;
+}
+
+/** Judges a token for its record: the first broken rule names its status. */
 export function judgeToken(rules: readonly GateRule[], facts: TokenFacts, context: WhyContext): TokenJudgement {
-  const broken = findBrokenRules(rules, facts);
+  const tokenRules = rules.filter(isTokenRule);
+  const { outcomes } = judgeByTokenRules(tokenRules, facts);
+  const broken = tokenRules.filter((_, i) => outcomes[i] === 2);
   const [first] = broken;
   const hasFlipped = facts.choice !== null && (facts.choice.flip === 'tie' || facts.choice.flip === 'nearTie');
   return {

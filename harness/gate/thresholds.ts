@@ -13,6 +13,28 @@ function measuredOn(...measured: readonly number[]): Calibration {
   };
 }
 
+/**
+ * Tokens that an aggregate rule needs before it says anything: so many that an honest device breaks it in fewer than one
+ * run of a hundred even if the run is nothing but the hardest text of the calibration (two Chinese prompts, where
+ * the device turns away from the reference's token at 11.8 % of positions and from 6.1 % for real), and in fewer than one
+ * of a million on the mix. `sample-minimum.test.ts` computes the rates. Windows are of n consecutive tokens of a
+ * prompt in the runs of `measuredOn`, all 4,877 tokens of both tiny checkpoints.
+ */
+export const SAMPLE_MINIMUM = {
+  /** Half of 16 tokens below 0.99 where 6.5 % are: 3e-6. Worst window of 16: 0.9943. */
+  median: 16,
+  /** A mean of long-tailed values: single tokens reach 0.298. Worst window of 60: 0.0427; of 40: 0.0509, over the limit. */
+  klMean: 60,
+  /** Below 100 tokens about the largest value; but one token in 5,000 exceeds 0.25 and none 0.3, so that 0.5 means something. */
+  klP99: 20,
+  /** 25 % wrong where 11.8 % are: 5e-4. Worst window of 80: 0.787 (top1), 0.15 (real flips). */
+  share: 80,
+  /** 15 % wrong where 11.8 % are: 8e-3; with fewer the share of a hard text cannot be told from the limit. */
+  shareOfLongRun: 650,
+  /** Half of 30 tokens off by 0.03 where 18.6 % are: 1e-4. Worst window of 30: 0.0234; of 8: 0.0357, over the limit. */
+  gain: 30,
+} as const;
+
 export interface GateOptions {
   /** `--threshold`: per-token PCC minimum. */
   readonly pccMinimum: number;
@@ -56,6 +78,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       origin: 'hard',
       onBreak: 'invalid',
       reason: 'every planned token is judged exactly once, and there is at least one',
+      sampleMinimum: 1,
     },
     {
       id: 'not-constant',
@@ -108,6 +131,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       origin: 'calibrated',
       calibration: measuredOn(0.99977, 0.9995, 0.99795),
       onBreak: 'fail',
+      sampleMinimum: SAMPLE_MINIMUM.median,
       reason: 'half of the tokens far above the floor; one layer skipped of six falls below',
     },
     {
@@ -121,6 +145,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       origin: 'calibrated',
       calibration: measuredOn(0.00608, 0.01074, 0.01557),
       onBreak: 'fail',
+      sampleMinimum: SAMPLE_MINIMUM.klMean,
       reason: 'what sampling would notice; three times the worst honest value, a dropped key bias is above',
     },
     {
@@ -134,10 +159,25 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       origin: 'calibrated',
       calibration: measuredOn(0.0588, 0.0895, 0.0717),
       onBreak: 'fail',
+      sampleMinimum: SAMPLE_MINIMUM.klP99,
       reason: 'a few badly hit tokens that a mean would hide; five times the honest value',
     },
     {
       id: 'top1',
+      scope: 'run',
+      phase: 'all',
+      metric: 'top1',
+      op: '>=',
+      threshold: 0.75,
+      ideal: 1,
+      origin: 'calibrated',
+      calibration: measuredOn(0.9314, 0.9385, 0.9505),
+      onBreak: 'fail',
+      sampleMinimum: SAMPLE_MINIMUM.share,
+      reason: 'what no honest stretch of text of this length falls below: 0.787 is the worst of 80 tokens',
+    },
+    {
+      id: 'top1-long',
       scope: 'run',
       phase: 'all',
       metric: 'top1',
@@ -147,6 +187,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       origin: 'calibrated',
       calibration: measuredOn(0.9314, 0.9385, 0.9505),
       onBreak: 'fail',
+      sampleMinimum: SAMPLE_MINIMUM.shareOfLongRun,
       reason:
         'greedy text stays the same; ties of coarse logits cost seven percent in honest runs, twice that is allowed',
     },
@@ -156,11 +197,26 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       phase: 'all',
       metric: 'realFlipShare',
       op: '<=',
+      threshold: 0.2,
+      ideal: 0,
+      origin: 'calibrated',
+      calibration: measuredOn(0.0139, 0.0248, 0),
+      onBreak: 'fail',
+      sampleMinimum: SAMPLE_MINIMUM.share,
+      reason: 'what no honest stretch of text of this length exceeds: 0.15 is the worst of 80 tokens',
+    },
+    {
+      id: 'real-flips-long',
+      scope: 'run',
+      phase: 'all',
+      metric: 'realFlipShare',
+      op: '<=',
       threshold: 0.1,
       ideal: 0,
       origin: 'calibrated',
       calibration: measuredOn(0.0139, 0.0248, 0),
       onBreak: 'fail',
+      sampleMinimum: SAMPLE_MINIMUM.shareOfLongRun,
       reason: 'flips that the coarseness of the logits format does not explain; four times the honest share',
     },
     {
@@ -174,6 +230,7 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
       origin: 'calibrated',
       calibration: measuredOn(0.0109, 0.013, 0.0003),
       onBreak: 'fail',
+      sampleMinimum: SAMPLE_MINIMUM.gain,
       reason:
         "a wrong scale changes the temperature, and PCC cannot see it; HiFi2's cut of activations alone takes 0.7 to 1.3 percent",
     },

@@ -9,7 +9,8 @@ export interface TokenContext {
   readonly phase: Phase;
   readonly inputToken: Pair<number>;
   readonly inputPosition: Pair<number>;
-  readonly contextEqual: boolean;
+  /** Hash of all that was consumed so far. */
+  readonly contextHash: Pair<string>;
 }
 
 /** All that a token rule may look at; a token record is one. */
@@ -17,8 +18,12 @@ export type TokenFacts = TokenContext &
   Pick<RowMetrics, 'hygiene' | 'pccJudgement' | 'moments' | 'distribution' | 'choice'>;
 
 const VALUES: Readonly<Record<TokenMetric, (facts: TokenFacts) => number | null>> = {
-  contextMismatch: ({ contextEqual, inputToken, inputPosition }) =>
-    contextEqual && inputToken.golden === inputToken.actual && inputPosition.golden === inputPosition.actual ? 0 : 1,
+  contextMismatch: ({ contextHash, inputToken, inputPosition }) =>
+    contextHash.golden === contextHash.actual &&
+    inputToken.golden === inputToken.actual &&
+    inputPosition.golden === inputPosition.actual
+      ? 0
+      : 1,
   nonFinite: ({ hygiene }) => countForbidden(hygiene),
   constant: ({ hygiene }) =>
     hygiene.constantRow.actual || hygiene.constantRow.golden

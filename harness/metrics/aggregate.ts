@@ -1,108 +1,104 @@
-// Summaries of many judged tokens: spreads, shares and medians, in total, by phase and by prompt.
+// Summaries of many judged tokens: spreads, shares and medians, from one list of values per metric.
 
-import type { PccJudgement, RowChoice, RowControls, RowDistribution, RowMoments } from '../record/row-metrics.ts';
-import type { KlSpread, PccSpread, TokenSummary } from '../record/summary.ts';
+import type { ControlSpread, KlSpread, PccSpread, TokenSummary } from '../record/summary.ts';
 import { exponential } from './exp-log.ts';
-import { mean, median, quantile, sortSample, standardError } from './quantile.ts';
+import { mean, quantile, type SortedSample, standardError } from './quantile.ts';
 
-/** What a summary needs of a token record. */
-export interface SummarizedToken {
-  readonly pccJudgement: PccJudgement;
-  readonly moments: RowMoments | null;
-  readonly distribution: RowDistribution | null;
-  readonly choice: RowChoice | null;
+/** Metrics of which a summary takes the values of all tokens that have them. */
+export const SAMPLED_METRICS = [
+  'pcc',
+  'klNats',
+  'goldenRankOnActual',
+  'isRealFlip',
+  'isNearTie',
+  'isTie',
+  'maxAbs',
+  'gain',
+  'offset',
+  'nmseDb',
+  'logRatio',
+  'pccPreviousGolden',
+  'pccUnrelatedGolden',
+] as const;
+export type SampledMetric = (typeof SAMPLED_METRICS)[number];
+
+/** Tokens as a summary sees them. Samples are sorted, so that every number is the same in whatever order tokens came. */
+export interface TokenSample {
+  readonly n: number;
+  values(metric: SampledMetric): SortedSample;
 }
 
-/** Summary of the tokens in any order; the same bits for the same tokens in the same order. */
-export function summarizeTokens(tokens: readonly SummarizedToken[]): TokenSummary {
-  const choices = tokens.flatMap(({ choice }) => choice ?? []);
-  const moments = tokens.flatMap((token) => token.moments ?? []);
-  const distributions = tokens.flatMap(({ distribution }) => distribution ?? []);
-  const ranks = choices.map(({ goldenRankOnActual }) => goldenRankOnActual);
+export function summarizeSample({ n, values }: TokenSample): TokenSummary {
+  const ranks = values('goldenRankOnActual');
   return {
-    n: tokens.length,
-    pcc: spreadPcc(tokens),
-    klNats: spreadKl(distributions.map(({ klNats }) => klNats)),
-    top1: shareOf(ranks, 1),
-    top5: shareOf(ranks, 5),
-    top10: shareOf(ranks, 10),
+    n,
+    pcc: spreadPcc(n, values('pcc')),
+    klNats: spreadKl(values('klNats')),
+    top1: shareUpTo(ranks, 1),
+    top5: shareUpTo(ranks, 5),
+    top10: shareUpTo(ranks, 10),
     flips: {
-      real: choices.filter(({ flip }) => flip === 'real').length,
-      nearTie: choices.filter(({ flip }) => flip === 'nearTie').length,
-      tie: choices.filter(({ flip }) => flip === 'tie').length,
+      real: sumOf(values('isRealFlip')),
+      nearTie: sumOf(values('isNearTie')),
+      tie: sumOf(values('isTie')),
     },
-    rankP99: ranks.length === 0 ? null : quantile(sortSample(ranks), 0.99),
-    maxAbs: moments.length === 0 ? null : moments.reduce((most, { maxAbs }) => Math.max(most, maxAbs), 0),
-    gain: median(moments.flatMap(({ gain }) => gain ?? [])),
-    offset: median(moments.flatMap(({ offset }) => offset ?? [])),
-    nmseDb: median(moments.flatMap(({ nmseDb }) => nmseDb ?? [])),
-    pplRatio: perplexityRatio(distributions.flatMap(({ textToken }) => textToken?.logRatio ?? [])),
+    rankP99: quantileOrNull(ranks, 0.99),
+    maxAbs: quantileOrNull(values('maxAbs'), 1),
+    gain: quantileOrNull(values('gain'), 0.5),
+    offset: quantileOrNull(values('offset'), 0.5),
+    nmseDb: quantileOrNull(values('nmseDb'), 0.5),
+    pplRatio: perplexityRatio(values('logRatio')),
   };
 }
 
-/** Groups in order of first appearance, each summarized. */
-export function summarizeBy<T extends SummarizedToken, K extends string>(
-  tokens: readonly T[],
-  keyOf: (token: T) => K,
-): Partial<Record<K, TokenSummary>> {
-  const groups = new Map<K, T[]>();
-  for (const token of tokens) {
-    const group = groups.get(keyOf(token));
-    if (group === undefined) groups.set(keyOf(token), [token]);
-    else group.push(token);
-  }
-  const entries = Array.from(groups, ([key, group]) => [key, summarizeTokens(group)] as const);
-  return Object.fromEntries(entries) as Partial<Record<K, TokenSummary>>;
+/** Quantiles of one negative control; null if no token has it. */
+export function spreadControl(values: SortedSample): ControlSpread | null {
+  if (values.length === 0) return null;
+  return { n: values.length, p50: quantile(values, 0.5), p99: quantile(values, 0.99), max: quantile(values, 1) };
 }
 
-/** Quantiles of one negative control over the tokens that have it; null if none has. */
-export function summarizeControl(
-  tokens: readonly { readonly controls: RowControls }[],
-  control: keyof RowControls,
-): { n: number; p50: number; p99: number; max: number } | null {
-  const values = tokens.flatMap(({ controls }) => controls[control] ?? []);
-  if (values.length === 0) return null;
-  const sample = sortSample(values);
-  return { n: sample.length, p50: quantile(sample, 0.5), p99: quantile(sample, 0.99), max: quantile(sample, 1) };
+/** Share of the values that are at most `limit`; null if there is none. */
+export function shareUpTo(values: SortedSample, limit: number): number | null {
+  return values.length === 0 ? null : values.filter((value) => value <= limit).length / values.length;
 }
 
-function spreadPcc(tokens: readonly SummarizedToken[]): PccSpread | null {
-  const values = tokens.flatMap(({ pccJudgement }) => pccJudgement.pcc ?? []);
+export function quantileOrNull(values: SortedSample, share: number): number | null {
+  return values.length === 0 ? null : quantile(values, share);
+}
+
+function spreadPcc(n: number, values: SortedSample): PccSpread | null {
   if (values.length === 0) return null;
-  const sample = sortSample(values);
   return {
-    undefinedCount: tokens.length - values.length,
-    min: quantile(sample, 0),
-    p1: quantile(sample, 0.01),
-    p5: quantile(sample, 0.05),
-    p50: quantile(sample, 0.5),
-    mean: mean(sample),
-    max: quantile(sample, 1),
+    undefinedCount: n - values.length,
+    min: quantile(values, 0),
+    p1: quantile(values, 0.01),
+    p5: quantile(values, 0.05),
+    p50: quantile(values, 0.5),
+    mean: mean(values),
+    max: quantile(values, 1),
   };
 }
 
-function spreadKl(values: readonly number[]): KlSpread | null {
+function spreadKl(values: SortedSample): KlSpread | null {
   if (values.length === 0) return null;
-  const sample = sortSample(values);
   return {
-    mean: mean(sample),
-    se: standardError(sample),
-    p50: quantile(sample, 0.5),
-    p90: quantile(sample, 0.9),
-    p99: quantile(sample, 0.99),
-    max: quantile(sample, 1),
+    mean: mean(values),
+    se: standardError(values),
+    p50: quantile(values, 0.5),
+    p90: quantile(values, 0.9),
+    p99: quantile(values, 0.99),
+    max: quantile(values, 1),
   };
 }
 
-function shareOf(ranks: readonly number[], limit: number): number | null {
-  return ranks.length === 0 ? null : ranks.filter((rank) => rank <= limit).length / ranks.length;
+function sumOf(values: SortedSample): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 /** Delta method: the standard error of exp(m) is exp(m) times that of m. */
-function perplexityRatio(logRatios: readonly number[]): TokenSummary['pplRatio'] {
-  const surprises = Float64Array.from(logRatios, (logRatio) => -logRatio);
-  const se = standardError(surprises);
+function perplexityRatio(logRatios: SortedSample): TokenSummary['pplRatio'] {
+  const se = standardError(logRatios);
   if (se === null) return null;
-  const value = exponential(mean(surprises));
+  const value = exponential(-mean(logRatios));
   return { value, se: value * se };
 }

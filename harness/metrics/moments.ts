@@ -5,20 +5,27 @@ import { decibels } from './exp-log.ts';
 import { pccFromSums } from './pcc.ts';
 import type { RowScan } from './row-scan.ts';
 
-export interface MomentsAndCorrelation {
-  readonly moments: RowMoments;
-  readonly correlation: Correlation;
-  /** Sums of squared distances from the mean. */
-  readonly goldenSquares: number;
-  readonly actualSquares: number;
-  /** PCC of `actual` with each control row; null where a row is missing or constant. */
-  readonly controlPccs: readonly [number | null, number | null];
+/** Rows of other positions that this position's rows should not fit; null where there is none. */
+export interface ControlRows {
+  readonly previousGolden: ControlRow | null;
+  readonly firstGolden: ControlRow | null;
+  readonly previousActual: ControlRow | null;
 }
 
-/** A golden row kept as a negative control, with its sum of squared distances from the mean. */
+/** A row kept as a negative control, [n], with its sum of squared distances from the mean: 0 if it is constant. */
 export interface ControlRow {
   readonly row: Float32Array;
   readonly squares: number;
+}
+
+export interface MomentsAndCorrelation {
+  readonly moments: RowMoments;
+  readonly correlation: Correlation;
+  /** Sums of squared distances from the mean; exactly 0 for a constant row, whatever its mean was rounded to. */
+  readonly goldenSquares: number;
+  readonly actualSquares: number;
+  /** PCC of this position's other side with the control row; null where a row is missing or constant. */
+  readonly controlPccs: Readonly<Record<keyof ControlRows, number | null>>;
 }
 
 /**
@@ -28,8 +35,8 @@ export interface ControlRow {
  * @param actual - [n] float32, same.
  * @param goldenScan - of golden.
  * @param actualScan - of actual.
- * @param controls - golden rows [n] of other positions; they share this pass because memory is what it waits for. A
- *   centred row sums to 0, so their means are not needed.
+ * @param controls - they share this pass because memory is what it waits for. A centred row sums to 0, so their means
+ *   are not needed.
  *
  * Exactness: means first, then centred sums; the residual is summed from centred differences, so that it is right even
  * where the rows agree to the last bits.
@@ -39,17 +46,19 @@ export function measureMoments(
   actual: Float32Array,
   goldenScan: RowScan,
   actualScan: RowScan,
-  controls: readonly [ControlRow | null, ControlRow | null],
+  controls: ControlRows,
 ): MomentsAndCorrelation {
   const n = golden.length;
-  const firstControl = controls[0]?.row ?? actual;
-  const secondControl = controls[1]?.row ?? actual;
-  let firstProducts = 0;
-  let secondProducts = 0;
+  const previousGolden = controls.previousGolden?.row ?? golden;
+  const firstGolden = controls.firstGolden?.row ?? golden;
+  const previousActual = controls.previousActual?.row ?? actual;
+  let previousGoldenProducts = 0;
+  let firstGoldenProducts = 0;
+  let previousActualProducts = 0;
   const goldenMean = goldenScan.mean;
   const actualMean = actualScan.mean;
-  let goldenSquares = 0;
-  let actualSquares = 0;
+  let goldenSpread = 0;
+  let actualSpread = 0;
   let products = 0;
   let differenceSquares = 0;
   let absoluteErrors = 0;
@@ -62,11 +71,12 @@ export function measureMoments(
     const y = a - actualMean;
     const difference = y - x;
     const error = Math.abs(a - g);
-    goldenSquares += x * x;
-    actualSquares += y * y;
+    goldenSpread += x * x;
+    actualSpread += y * y;
     products += x * y;
-    firstProducts += y * firstControl[i]!;
-    secondProducts += y * secondControl[i]!;
+    previousGoldenProducts += y * previousGolden[i]!;
+    firstGoldenProducts += y * firstGolden[i]!;
+    previousActualProducts += x * previousActual[i]!;
     differenceSquares += difference * difference;
     absoluteErrors += error;
     if (error > maxAbs) {
@@ -77,6 +87,9 @@ export function measureMoments(
 
   const isGoldenConstant = goldenScan.min === goldenScan.max;
   const isActualConstant = actualScan.min === actualScan.max;
+  // The mean of equal values may be a last bit off: what is left of their distances is rounding, no signal.
+  const goldenSquares = isGoldenConstant ? 0 : goldenSpread;
+  const actualSquares = isActualConstant ? 0 : actualSpread;
   const meanError = actualMean - goldenMean;
   const errorEnergy = differenceSquares + n * meanError * meanError;
   const goldenEnergy = goldenSquares + n * goldenMean * goldenMean;
@@ -95,10 +108,11 @@ export function measureMoments(
     correlation,
     goldenSquares,
     actualSquares,
-    controlPccs: [
-      pccWithControl(controls[0], firstProducts, actualSquares),
-      pccWithControl(controls[1], secondProducts, actualSquares),
-    ],
+    controlPccs: {
+      previousGolden: pccWithControl(controls.previousGolden, previousGoldenProducts, actualSquares),
+      firstGolden: pccWithControl(controls.firstGolden, firstGoldenProducts, actualSquares),
+      previousActual: pccWithControl(controls.previousActual, previousActualProducts, goldenSquares),
+    },
     moments: {
       cosine:
         goldenEnergy === 0 || actualEnergy === 0

@@ -5,26 +5,26 @@ import dsem from '@stdlib/stats/strided/dsem/lib/dsem.js';
 /** A sample in rising order. NaN must not be in it; infinities sort to the ends. */
 export type SortedSample = Float64Array & { readonly sorted: true };
 
-export function sortSample(values: readonly number[]): SortedSample {
-  return Float64Array.from(values).sort() as SortedSample;
+/** Sorts in place. */
+export function sortSample(values: Float64Array): SortedSample {
+  return values.sort() as SortedSample;
 }
 
 /**
  * Quantile by linear interpolation between order statistics (numpy's default, R's type 7).
  *
  * @param sample - at least one value.
- * @param share - 0 … 1; 0 is the least value, 1 the largest.
+ * @param share - 0 … 1; 0 is the least value, 1 the largest. Above -Infinity there is no way to interpolate: the lower of
+ *   the two is taken.
  */
 export function quantile(sample: SortedSample, share: number): number {
   const place = share * (sample.length - 1);
   const below = Math.floor(place);
   const low = sample[below]!;
   const high = sample[Math.min(below + 1, sample.length - 1)]!;
-  return place === below || low === high ? low : low + (place - below) * (high - low);
-}
-
-export function median(values: readonly number[]): number | null {
-  return values.length === 0 ? null : quantile(sortSample(values), 0.5);
+  return place === below || low === high || low === Number.NEGATIVE_INFINITY
+    ? low
+    : low + (place - below) * (high - low);
 }
 
 /** Arithmetic mean of at least one value. */

@@ -1,14 +1,15 @@
 // Compares the two logits rows of a token: every metric in a few passes over reused memory.
 import { ComparisonInvalidError } from '../../src/errors.ts';
-import type { PccSemantics, RowChoice, RowControls, RowMetrics, TextToken, TopToken } from '../record/row-metrics.ts';
-import { measureDivergences, type Softmax, softmax } from './distribution.ts';
+import type { Pair, PccSemantics, RowChoice, RowControls, RowMetrics, TextToken } from '../record/row-metrics.ts';
+import { measureDivergences, softmax } from './distribution.ts';
 import { exponential } from './exp-log.ts';
 import { classifyFlip } from './flips.ts';
 import { countForbidden, inspectRows } from './hygiene.ts';
 import type { LogitsFormat } from './logits-format.ts';
-import { type ControlRow, type MomentsAndCorrelation, measureMoments } from './moments.ts';
+import { type ControlRows, type MomentsAndCorrelation, measureMoments } from './moments.ts';
 import { correlate } from './pcc.ts';
 import { judgePcc, judgeStrict } from './pcc-semantics.ts';
+import { roundMetrics } from './round-metrics.ts';
 import { createRowScan, type RowScan, scanRow } from './row-scan.ts';
 import { countOverlap, findRanks, findTopIds } from './top-tokens.ts';
 
@@ -31,39 +32,51 @@ export interface RowContext {
   readonly nextTokenId: number | null;
 }
 
-/** Holds scratch memory and the golden rows for the negative controls; one per variant. */
+const NO_CONTROLS: RowControls = { pccPreviousGolden: null, pccPreviousActual: null, pccUnrelatedGolden: null };
+const NO_CONTROL_ROWS: ControlRows = { previousGolden: null, firstGolden: null, previousActual: null };
+
+/**
+ * Holds scratch memory and the rows of the prompt that serve as negative controls.
+ *
+ * A prompt is a closed unit: what is measured of its rows depends on no other prompt.
+ */
 export class RowComparer {
   readonly options: RowComparerOptions;
   readonly #goldenScan: RowScan;
   readonly #actualScan: RowScan;
-  #previous: ControlRow | null = null;
-  #unrelated: ControlRow | null = null;
-  #spare: Float32Array;
+  readonly #memory: Readonly<Record<keyof ControlRows, Float32Array>>;
+  #controls: ControlRows = NO_CONTROL_ROWS;
 
   constructor(options: RowComparerOptions) {
     this.options = options;
-    this.#goldenScan = createRowScan(options.vocabSize);
-    this.#actualScan = createRowScan(options.vocabSize);
-    this.#spare = new Float32Array(options.vocabSize);
+    const { vocabSize } = options;
+    this.#goldenScan = createRowScan(vocabSize);
+    this.#actualScan = createRowScan(vocabSize);
+    this.#memory = {
+      previousGolden: new Float32Array(vocabSize),
+      firstGolden: new Float32Array(vocabSize),
+      previousActual: new Float32Array(vocabSize),
+    };
   }
 
-  /** Tells that the next row begins another prompt: the last golden row becomes the unrelated control. */
+  /** Tells that the next row begins another prompt: everything of the last one is forgotten. */
   startPrompt(): void {
-    if (this.#previous === null) return;
-    this.#unrelated = { ...this.#previous, row: this.#previous.row.slice() };
-    this.#spare = this.#previous.row;
-    this.#previous = null;
+    this.#controls = NO_CONTROL_ROWS;
   }
 
   /**
-   * All metrics of one token.
+   * All metrics of one token, rounded as they are stored. Rows of a prompt come in order of their positions.
    *
    * @param golden - [V] float32, not kept.
    * @param actual - [V] float32, not kept.
    * @throws ComparisonInvalidError if a row is not V long.
    */
-  compareRow(golden: Float32Array, actual: Float32Array, { nextTokenId }: RowContext): RowMetrics {
+  compareRow(golden: Float32Array, actual: Float32Array, context: RowContext): RowMetrics {
     this.#requireLengths(golden, actual);
+    return roundMetrics(this.#measure(golden, actual, context));
+  }
+
+  #measure(golden: Float32Array, actual: Float32Array, { nextTokenId }: RowContext): RowMetrics {
     const { logitsFormat, semantics, pccMinimum } = this.options;
     const goldenScan = scanRow(golden, this.#goldenScan);
     const actualScan = scanRow(actual, this.#actualScan);
@@ -86,12 +99,12 @@ export class RowComparer {
       ? { golden: freshScan(rows.golden), actual: freshScan(rows.actual) }
       : { golden: goldenScan, actual: actualScan };
     // Control rows hold the whole vocabulary, so they are left out where a part is masked.
-    const controls = hasMask ? ([null, null] as const) : ([this.#previous, this.#unrelated] as const);
-    const measured = measureMoments(rows.golden, rows.actual, scans.golden, scans.actual, controls);
+    const controlRows = hasMask ? NO_CONTROL_ROWS : this.#controls;
+    const measured = measureMoments(rows.golden, rows.actual, scans.golden, scans.actual, controlRows);
     const { moments, correlation } = measured;
     const goldenSoftmax = softmax(rows.golden, rows.actual, scans.golden.max);
     const actualSoftmax = softmax(rows.actual, rows.golden, scans.actual.max);
-    const logNormalisers = { golden: goldenSoftmax.logNormaliser, actual: actualSoftmax.logNormaliser };
+    const logNormaliser = { golden: goldenSoftmax.logNormaliser, actual: actualSoftmax.logNormaliser };
     return {
       hygiene,
       correlation,
@@ -100,14 +113,15 @@ export class RowComparer {
       moments: rows.ids === null ? moments : { ...moments, maxAbsIndex: rows.ids[moments.maxAbsIndex]! },
       distribution: {
         ...measureDivergences(goldenSoftmax, actualSoftmax),
-        textToken: textTokenOf(golden, actual, nextTokenId, logNormalisers),
+        logNormaliser,
+        textToken: textTokenOf(golden, actual, nextTokenId, logNormaliser),
       },
-      choice: this.#choose(golden, actual, goldenSoftmax, actualSoftmax),
-      controls: hasMask ? this.#forgetPrevious() : this.#keepAsControl(golden, measured),
+      choice: this.#choose(golden, actual),
+      controls: hasMask ? this.#forgetPrevious() : this.#keepAsControls(golden, actual, measured),
     };
   }
 
-  #choose(golden: Float32Array, actual: Float32Array, p: Softmax, q: Softmax): RowChoice | null {
+  #choose(golden: Float32Array, actual: Float32Array): RowChoice | null {
     const { logitsFormat, tieUlps } = this.options;
     const goldenIds = findTopIds(golden, this.#goldenScan, TOP_COUNT);
     const actualIds = findTopIds(actual, this.#actualScan, TOP_COUNT);
@@ -117,6 +131,17 @@ export class RowComparer {
     const [goldenTop, actualTop] = [goldenIds[0]!, actualIds[0]!];
     const candidates = [goldenTop, goldenIds[1]!] as const;
     const flip = classifyFlip(golden, actual, candidates, actualTop, { format: logitsFormat, tieUlps });
+    const logitsOf = (id: number): Pair<number> => ({ golden: golden[id]!, actual: actual[id]! });
+    const ofGolden = Array.from(goldenIds, (id, place) => ({
+      id,
+      logit: logitsOf(id),
+      rank: { golden: place + 1, actual: goldenRanks[place]! },
+    }));
+    const ofActual = Array.from(actualIds, (id, place) => ({
+      id,
+      logit: logitsOf(id),
+      rank: { golden: actualRanks[place]!, actual: place + 1 },
+    }));
     return {
       top1: { golden: goldenTop, actual: actualTop },
       ...flip,
@@ -128,25 +153,32 @@ export class RowComparer {
       actualRankOnGolden: actualRanks[0]!,
       overlap5: countOverlap(goldenIds, actualIds, 5),
       overlap10: countOverlap(goldenIds, actualIds, 10),
-      topGolden: listTop(goldenIds, golden, actual, p, goldenRanks),
-      topActual: listTop(actualIds, actual, golden, q, actualRanks),
+      top: [...ofGolden, ...ofActual.filter(({ id }) => !goldenIds.includes(id))],
     };
   }
 
-  /** Keeps the golden row as the next row's control and hands out what this row's controls showed. */
-  #keepAsControl(golden: Float32Array, { goldenSquares, controlPccs }: MomentsAndCorrelation): RowControls {
-    const [pccPreviousGolden, pccUnrelatedGolden] = controlPccs;
-    const row = this.#previous?.row ?? this.#spare;
-    row.set(golden);
-    this.#previous = { row, squares: goldenSquares };
-    return { pccPreviousGolden, pccUnrelatedGolden };
+  /** Keeps the rows as the next position's controls and hands out what this position's controls showed. */
+  #keepAsControls(golden: Float32Array, actual: Float32Array, measured: MomentsAndCorrelation): RowControls {
+    const { goldenSquares, actualSquares, controlPccs } = measured;
+    this.#controls = {
+      previousGolden: { row: copyInto(this.#memory.previousGolden, golden), squares: goldenSquares },
+      previousActual: { row: copyInto(this.#memory.previousActual, actual), squares: actualSquares },
+      firstGolden: this.#controls.firstGolden ?? {
+        row: copyInto(this.#memory.firstGolden, golden),
+        squares: goldenSquares,
+      },
+    };
+    return {
+      pccPreviousGolden: controlPccs.previousGolden,
+      pccPreviousActual: controlPccs.previousActual,
+      pccUnrelatedGolden: controlPccs.firstGolden,
+    };
   }
 
-  /** A row that cannot be compared is no control for the next one either. */
+  /** A position that cannot be compared whole is no control for the next one either. */
   #forgetPrevious(): RowControls {
-    if (this.#previous !== null) this.#spare = this.#previous.row;
-    this.#previous = null;
-    return { pccPreviousGolden: null, pccUnrelatedGolden: null };
+    this.#controls = { ...NO_CONTROL_ROWS, firstGolden: this.#controls.firstGolden };
+    return NO_CONTROLS;
   }
 
   #requireLengths(golden: Float32Array, actual: Float32Array): void {
@@ -160,27 +192,16 @@ export class RowComparer {
   }
 }
 
-function listTop(
-  ids: Int32Array,
-  own: Float32Array,
-  other: Float32Array,
-  { logNormaliser }: Softmax,
-  otherRanks: Int32Array,
-): TopToken[] {
-  return Array.from(ids, (id, place) => ({
-    id,
-    logit: own[id]!,
-    probability: exponential(own[id]! - logNormaliser),
-    otherLogit: other[id]!,
-    otherRank: otherRanks[place]!,
-  }));
+function copyInto(memory: Float32Array, row: Float32Array): Float32Array {
+  memory.set(row);
+  return memory;
 }
 
 function textTokenOf(
   golden: Float32Array,
   actual: Float32Array,
   id: number | null,
-  logNormaliser: { golden: number; actual: number },
+  logNormaliser: Pair<number>,
 ): TextToken | null {
   if (id === null || golden[id] === Number.NEGATIVE_INFINITY) return null;
   const goldenLog = golden[id]! - logNormaliser.golden;

@@ -127,11 +127,13 @@ export interface RowChoice {
   readonly top: readonly TopToken[];
 }
 
-/** Correlation of the device's row with golden rows that it should not fit; null where there is no such row. */
+/** Correlations across positions, which should be lower than the row's own; null where there is no such row. */
 export interface RowControls {
-  /** Golden row of the position before. */
+  /** The device's row with golden's row of the position before: highest where the device lags behind. */
   readonly pccPreviousGolden: number | null;
-  /** Golden row of the prompt's first judged position, whose context is one token or a few: far from this one's. */
+  /** Golden's row with the device's row of the position before: highest where the device runs ahead. */
+  readonly pccPreviousActual: number | null;
+  /** The device's row with golden's first row of the prompt, whose context is one token: far from this one's. */
   readonly pccUnrelatedGolden: number | null;
 }
 

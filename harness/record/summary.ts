@@ -1,4 +1,5 @@
 // Statistics over many tokens: the shape of a summary, no computation.
+import type { Phase } from './token-record.ts';
 
 /** n, spread and tails of one metric. Quantiles interpolate linearly between order statistics. */
 export interface TokenSummary {
@@ -42,6 +43,20 @@ export interface KlSpread {
   readonly se: number | null;
   readonly p50: number;
   readonly p90: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** A variant's tokens, in total and by phase. */
+export interface VariantSummary {
+  readonly all: TokenSummary;
+  readonly byPhase: Readonly<Partial<Record<Phase, TokenSummary>>>;
+}
+
+/** Quantiles of a negative control: what PCC rows of other positions reach. */
+export interface ControlSpread {
+  readonly n: number;
+  readonly p50: number;
   readonly p99: number;
   readonly max: number;
 }

@@ -1,0 +1,194 @@
+// The gate: takes judged tokens one by one and concludes a verdict at any time. Nothing passes for lack of evidence.
+
+import { spreadControl, summarizeSample } from '../metrics/aggregate.ts';
+import type { GateRule } from '../record/rules.ts';
+import type { ControlSpread, TokenSummary, VariantSummary } from '../record/summary.ts';
+import { PHASES, type Phase, type SequenceKey, type TokenKey, type TokenRecord } from '../record/token-record.ts';
+import type { Coverage, RuleResult, Verdict, VerdictStatus } from '../record/verdict.ts';
+import { evaluateAggregateRule, evaluateCoverage, evaluateTokenRule, type TokenGroup } from './evaluate-rule.ts';
+import { headlineOf } from './headline.ts';
+import { isTokenRule, judgeByTokenRules } from './judge-token.ts';
+import { arrangeSequences, auditCoverage, createJudgedSequences, type PlannedSequence } from './judged-sequences.ts';
+import { createTokenColumns } from './token-columns.ts';
+
+/** Judges a run as it goes on; keeps columns of numbers, no records. */
+export interface Gate {
+  /** Takes a judged token; those of a sequence come in rising position, or its coverage counts as broken. */
+  add(record: TokenRecord): void;
+  /**
+   * The verdict on what was added so far; changes nothing.
+   *
+   * Token rules are judged per token, prompt rules per sequence, run rules per variant of a case, so that a bad variant
+   * cannot hide among good ones. The verdict is `invalid` if a hard rule says so, if nothing was planned or judged, or if
+   * a rule for a phase that the run has was never triggered; otherwise `fail` if any rule is broken. A rule that has too
+   * few tokens to judge is named and decides nothing. In whatever order sequences came, the verdict is the same.
+   */
+  conclude(plan: readonly PlannedSequence[]): Verdict;
+  summarizeAll(): TokenSummary;
+  /** @param filter - which sequences; all if left out. */
+  summarizePhases(filter?: (key: SequenceKey) => boolean): Partial<Record<Phase, TokenSummary>>;
+  summarizeVariant(caseName: string, variant: string): VariantSummary;
+  /** Null if no token of it was judged. */
+  summarizeSequence(key: SequenceKey): TokenSummary | null;
+  /** What PCC the rows of other positions reach. */
+  controls(): { readonly previous: ControlSpread | null; readonly unrelated: ControlSpread | null };
+}
+
+export function createGate(rules: readonly GateRule[]): Gate {
+  const tokenRules = rules.filter(isTokenRule);
+  const columns = createTokenColumns(tokenRules.length);
+  const sequences = createJudgedSequences();
+
+  return {
+    add(record) {
+      const { outcomes, isSound } = judgeByTokenRules(tokenRules, record);
+      columns.add(record, sequences.count(record), isSound, outcomes);
+    },
+    conclude,
+    summarizeAll: () => summarize(tokensOf()),
+    summarizePhases: (filter) => summarizePhases(tokensOf(filter)),
+    summarizeVariant(caseName, variant) {
+      const tokens = tokensOf((key) => key.case === caseName && key.variant === variant);
+      return { all: summarize(tokens), byPhase: summarizePhases(tokens) };
+    },
+    summarizeSequence(key) {
+      const wanted = sequences.find(key);
+      return wanted === null ? null : summarize(tokensOfSequences([wanted])[0]!);
+    },
+    controls() {
+      const { values } = columns.sample(tokensOf());
+      return {
+        previous: spreadControl(values('pccPreviousGolden')),
+        unrelated: spreadControl(values('pccUnrelatedGolden')),
+      };
+    },
+  };
+
+  function conclude(plan: readonly PlannedSequence[]): Verdict {
+    const arranged = arrangeSequences(sequences, plan);
+    const audit = auditCoverage(sequences, plan, arranged);
+    const prompts = tokensOfSequences(arranged).map((tokens, place) => ({
+      key: sequences.all[arranged[place]!]!.key,
+      tokens,
+    }));
+    const groups = { prompt: prompts, run: joinByVariant(prompts) };
+    const tokens = joinTokens(prompts);
+    const results = rules.map((rule) => {
+      if (isTokenRule(rule)) return evaluateTokenRule(rule, tokenRules.indexOf(rule), columns, tokens, keyOf);
+      if (rule.metric === 'coverage') return evaluateCoverage(rule, audit.shares);
+      return evaluateAggregateRule(rule, columns, groups[rule.scope]);
+    });
+    const counts = countPhases(tokens);
+    const isApplicable = ({ phase }: GateRule): boolean => phase === 'all' || counts[phase] > 0;
+    const neverTriggered = results.filter((rule) => rule.status === 'notTriggered' && isApplicable(rule));
+    const tooFewTokens = results.filter(({ status }) => status === 'tooFewTokens');
+    const coverage: Coverage = {
+      promptsPlanned: plan.length,
+      promptsJudged: audit.promptsJudged,
+      tokensPlanned: audit.tokensPlanned,
+      tokensJudged: audit.tokensJudged,
+      prefill: counts.prefill,
+      decode: counts.firstDecode + counts.decode,
+      rulesPlanned: rules.length,
+      rulesEvaluated: results.filter(({ status }) => status !== 'notTriggered' && status !== 'tooFewTokens').length,
+      rulesNeverTriggered: neverTriggered.map(({ id }) => id),
+      rulesTooFewTokens: tooFewTokens.map(({ id }) => id),
+    };
+    const isVacuous = coverage.tokensPlanned === 0 || coverage.tokensJudged === 0 || rules.length === 0;
+    const broken = tokens.filter(isBroken);
+    const draft = {
+      status: statusOf(results, isVacuous || !audit.isComplete || neverTriggered.length > 0),
+      failingRules: results.filter(({ status }) => status === 'fail' || status === 'invalid').map(({ id }) => id),
+      firstFailure: broken.length === 0 ? null : keyOf(broken[0]!),
+      worst: findWorstToken(broken.length > 0 ? broken : tokens),
+      coverage,
+      rules: results,
+    };
+    return { ...draft, headline: headlineOf(draft) };
+  }
+
+  function keyOf(token: number): TokenKey {
+    return { ...sequences.all[columns.sequenceOf(token)]!.key, position: columns.positionOf(token) };
+  }
+
+  function isBroken(token: number): boolean {
+    return tokenRules.some((_, index) => columns.outcomeOf(index, token) === 2);
+  }
+
+  /** The token to look at first: of the lowest PCC, where one that does not exist is lowest. */
+  function findWorstToken(tokens: Int32Array): Verdict['worst'] {
+    let worst: { token: number; value: number | null } | null = null;
+    for (const token of tokens) {
+      const value = columns.valueOf('pcc', token);
+      const isWorse = worst === null || (worst.value !== null && (value === null || value < worst.value));
+      if (isWorse) worst = { token, value };
+    }
+    return worst === null ? null : { ...keyOf(worst.token), metric: 'pcc', value: worst.value };
+  }
+
+  /** The tokens of some sequences, each sequence's in the order in which they came: one pass over all tokens. */
+  function tokensOfSequences(wanted: readonly number[]): Int32Array[] {
+    const lists = wanted.map((index) => new Int32Array(sequences.all[index]!.added));
+    const listOf = new Map(wanted.map((index, place) => [index, lists[place]!]));
+    const filled = new Int32Array(sequences.all.length);
+    for (let token = 0; token < columns.length; token++) {
+      const sequence = columns.sequenceOf(token);
+      const list = listOf.get(sequence);
+      if (list !== undefined) list[filled[sequence]!++] = token;
+    }
+    return lists;
+  }
+
+  function tokensOf(filter: (key: SequenceKey) => boolean = () => true): Int32Array {
+    const isWanted = sequences.all.map(({ key }) => filter(key));
+    return Int32Array.from({ length: columns.length }, (_, token) => token).filter(
+      (token) => isWanted[columns.sequenceOf(token)],
+    );
+  }
+
+  function summarize(tokens: Int32Array): TokenSummary {
+    return summarizeSample(columns.sample(tokens));
+  }
+
+  function summarizePhases(tokens: Int32Array): Partial<Record<Phase, TokenSummary>> {
+    const summaries: Partial<Record<Phase, TokenSummary>> = {};
+    for (const phase of PHASES) {
+      const selected = columns.select(tokens, phase, false);
+      if (selected.length > 0) summaries[phase] = summarize(selected);
+    }
+    return summaries;
+  }
+
+  function countPhases(tokens: Int32Array): Record<Phase, number> {
+    const counts = { prefill: 0, firstDecode: 0, decode: 0 };
+    for (const token of tokens) counts[columns.phaseOf(token)]++;
+    return counts;
+  }
+}
+
+function statusOf(results: readonly RuleResult[], isEvidenceMissing: boolean): VerdictStatus {
+  if (isEvidenceMissing || results.some(({ status }) => status === 'invalid')) return 'invalid';
+  return results.some(({ status }) => status === 'fail') ? 'fail' : 'pass';
+}
+
+/** Groups of the sequences of each variant of a case, in order of their first sequence. */
+function joinByVariant(prompts: readonly TokenGroup[]): TokenGroup[] {
+  const variants = new Map<string, TokenGroup[]>();
+  for (const group of prompts) {
+    const id = JSON.stringify([group.key.case, group.key.variant]);
+    const known = variants.get(id);
+    if (known === undefined) variants.set(id, [group]);
+    else known.push(group);
+  }
+  return Array.from(variants.values(), (groups) => ({ key: groups[0]!.key, tokens: joinTokens(groups) }));
+}
+
+function joinTokens(groups: readonly TokenGroup[]): Int32Array {
+  const joined = new Int32Array(groups.reduce((total, { tokens }) => total + tokens.length, 0));
+  let filled = 0;
+  for (const { tokens } of groups) {
+    joined.set(tokens, filled);
+    filled += tokens.length;
+  }
+  return joined;
+}

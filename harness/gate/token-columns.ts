@@ -1,0 +1,142 @@
+// What the gate remembers of judged tokens: growing columns of numbers, some hundred bytes a token, no records.
+
+import type { TokenSample } from '../metrics/aggregate.ts';
+import { type SortedSample, sortSample } from '../metrics/quantile.ts';
+import type { TokenMetric } from '../record/rules.ts';
+import { PHASES, type Phase, type TokenRecord } from '../record/token-record.ts';
+import type { RuleOutcome } from './judge-token.ts';
+import { tokenMetricValue } from './token-metrics.ts';
+
+/**
+ * One value per token. Float columns hold NaN where a token has no value.
+ *
+ * Counts of vocabulary entries and ranks are exact in float32 up to 16,777,216, a hundred times any vocabulary.
+ */
+const COLUMN_TYPES = {
+  sequence: Int32Array,
+  position: Int32Array,
+  phase: Uint8Array,
+  /** 1: no hard rule broken, so that aggregates may use its numbers. */
+  isSound: Uint8Array,
+  contextMismatch: Uint8Array,
+  nonFinite: Float32Array,
+  constant: Float32Array,
+  goldenRankOnActual: Float32Array,
+  isRealFlip: Float32Array,
+  isNearTie: Float32Array,
+  isTie: Float32Array,
+  pcc: Float64Array,
+  klNats: Float64Array,
+  gain: Float64Array,
+  offset: Float64Array,
+  nmseDb: Float64Array,
+  maxAbs: Float64Array,
+  logRatio: Float64Array,
+  pccPreviousGolden: Float64Array,
+  pccUnrelatedGolden: Float64Array,
+} as const;
+type ColumnName = keyof typeof COLUMN_TYPES;
+type Column = Uint8Array | Int32Array | Float32Array | Float64Array;
+
+export interface TokenColumns {
+  readonly length: number;
+  /** @param outcomes - of each token rule, in order of the table. */
+  add(record: TokenRecord, sequence: number, isSound: boolean, outcomes: readonly RuleOutcome[]): void;
+  sequenceOf(token: number): number;
+  positionOf(token: number): number;
+  phaseOf(token: number): Phase;
+  outcomeOf(rule: number, token: number): RuleOutcome;
+  /** A token rule's value; null where it does not exist. */
+  valueOf(metric: TokenMetric, token: number): number | null;
+  /** Sorted values of those tokens that have one. */
+  sample(tokens: Int32Array): TokenSample;
+  /** The tokens of a phase, and if asked for only the sound ones, in their order. */
+  select(tokens: Int32Array, phase: Phase | 'all', soundOnly: boolean): Int32Array;
+}
+
+const INITIAL_CAPACITY = 256;
+/** Memory that is not yet used is at most half of what is. */
+const GROWTH = 1.5;
+
+export function createTokenColumns(ruleCount: number): TokenColumns {
+  const columns = Object.fromEntries(
+    Object.entries(COLUMN_TYPES).map(([name, type]) => [name, new type(INITIAL_CAPACITY)]),
+  ) as Record<ColumnName, Column>;
+  const outcomeColumns = Array.from({ length: ruleCount }, () => new Uint8Array(INITIAL_CAPACITY));
+  let capacity = INITIAL_CAPACITY;
+  let length = 0;
+
+  const phaseOf = (token: number): Phase => PHASES[columns.phase[token]!]!;
+  return {
+    get length() {
+      return length;
+    },
+    add,
+    sequenceOf: (token) => columns.sequence[token]!,
+    positionOf: (token) => columns.position[token]!,
+    phaseOf,
+    outcomeOf: (rule, token) => outcomeColumns[rule]![token] as RuleOutcome,
+    valueOf: (metric, token) => {
+      const value = metric === 'gainDeviation' ? Math.abs(columns.gain[token]! - 1) : columns[metric][token]!;
+      return Number.isNaN(value) ? null : value;
+    },
+    sample: (tokens) => ({ n: tokens.length, values: (metric) => valuesOf(columns[metric], tokens) }),
+    select: (tokens, phase, soundOnly) =>
+      tokens.filter(
+        (token) => (phase === 'all' || phaseOf(token) === phase) && (!soundOnly || columns.isSound[token] === 1),
+      ),
+  };
+
+  function add(record: TokenRecord, sequence: number, isSound: boolean, outcomes: readonly RuleOutcome[]): void {
+    if (length === capacity) grow();
+    const { choice, moments, distribution, controls } = record;
+    const flips = (flip: string): number => (choice === null ? Number.NaN : choice.flip === flip ? 1 : 0);
+    const values: Record<ColumnName, number | null> = {
+      sequence,
+      position: record.position,
+      phase: PHASES.indexOf(record.phase),
+      isSound: isSound ? 1 : 0,
+      contextMismatch: tokenMetricValue(record, 'contextMismatch'),
+      nonFinite: tokenMetricValue(record, 'nonFinite'),
+      constant: tokenMetricValue(record, 'constant'),
+      goldenRankOnActual: tokenMetricValue(record, 'goldenRankOnActual'),
+      isRealFlip: flips('real'),
+      isNearTie: flips('nearTie'),
+      isTie: flips('tie'),
+      pcc: tokenMetricValue(record, 'pcc'),
+      klNats: tokenMetricValue(record, 'klNats'),
+      gain: moments?.gain ?? null,
+      offset: moments?.offset ?? null,
+      nmseDb: moments?.nmseDb ?? null,
+      maxAbs: moments?.maxAbs ?? null,
+      logRatio: distribution?.textToken?.logRatio ?? null,
+      pccPreviousGolden: controls.pccPreviousGolden,
+      pccUnrelatedGolden: controls.pccUnrelatedGolden,
+    };
+    for (const name in values) columns[name as ColumnName][length] = values[name as ColumnName] ?? Number.NaN;
+    for (let rule = 0; rule < ruleCount; rule++) outcomeColumns[rule]![length] = outcomes[rule]!;
+    length++;
+  }
+
+  function grow(): void {
+    capacity = Math.ceil(capacity * GROWTH);
+    for (const name in columns) columns[name as ColumnName] = grown(columns[name as ColumnName], capacity);
+    for (let rule = 0; rule < ruleCount; rule++) outcomeColumns[rule] = grown(outcomeColumns[rule]!, capacity);
+  }
+}
+
+function grown<T extends Column>(column: T, capacity: number): T {
+  const larger = new (column.constructor as new (length: number) => T)(capacity);
+  larger.set(column);
+  return larger;
+}
+
+function valuesOf(column: Column, tokens: Int32Array): SortedSample {
+  const values = new Float64Array(tokens.length);
+  let count = 0;
+  for (const token of tokens) {
+    const value = column[token]!;
+    if (!Number.isNaN(value)) values[count++] = value;
+  }
+  return sortSample(values.slice(0, count));
+}

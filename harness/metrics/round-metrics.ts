@@ -1,0 +1,96 @@
+// Rounds what a comparison hands out, once: judged live, and judged again from a log, it is the same number.
+//
+// A record is stored as JSON and judged again from it, so what is judged must be what is stored. Nine significant digits
+// hold every derived number's meaning (its inputs are float32, which nine digits tell apart) in half the bytes that a
+// float64 takes in text. PCC and KL, which thresholds are held against, keep all digits: JSON brings a float64 back
+// exactly. Logits stay the float32 values that they are, and ranks, ids and counts are integers. -0 becomes 0 everywhere,
+// since JSON has no -0.
+
+import type { Pair, RowChoice, RowControls, RowDistribution, RowMetrics, RowMoments } from '../record/row-metrics.ts';
+
+const SIGNIFICANT_DIGITS = 9;
+
+/** Nine significant digits; NaN and infinities stay. */
+export function roundDerived(value: number): number {
+  return Number(value.toPrecision(SIGNIFICANT_DIGITS)) + 0;
+}
+
+/** The metrics as they are judged and stored. */
+export function roundMetrics(metrics: RowMetrics): RowMetrics {
+  const { hygiene, correlation, pccJudgement, moments, distribution, choice, controls } = metrics;
+  return {
+    hygiene: {
+      ...hygiene,
+      constantBlocks: hygiene.constantBlocks.map((block) => ({ ...block, value: block.value + 0 })),
+    },
+    correlation: correlation.kind === 'defined' ? { kind: 'defined', pcc: correlation.pcc + 0 } : correlation,
+    pccJudgement: { ...pccJudgement, pcc: pccJudgement.pcc === null ? null : pccJudgement.pcc + 0 },
+    moments: moments === null ? null : roundMoments(moments),
+    distribution: distribution === null ? null : roundDistribution(distribution),
+    choice: choice === null ? null : roundChoice(choice),
+    controls: roundControls(controls),
+  };
+}
+
+function roundMoments(moments: RowMoments): RowMoments {
+  return {
+    cosine: roundOptional(moments.cosine),
+    gain: roundOptional(moments.gain),
+    offset: roundOptional(moments.offset),
+    residualSd: roundOptional(moments.residualSd),
+    sd: roundPair(moments.sd),
+    min: asLogits(moments.min),
+    max: asLogits(moments.max),
+    maxAbs: roundDerived(moments.maxAbs),
+    maxAbsIndex: moments.maxAbsIndex,
+    meanAbs: roundDerived(moments.meanAbs),
+    relL2: roundOptional(moments.relL2),
+    nmseDb: roundOptional(moments.nmseDb),
+  };
+}
+
+function roundDistribution({ klNats, klReverseNats, logNormaliser, textToken }: RowDistribution): RowDistribution {
+  return {
+    klNats: klNats + 0,
+    klReverseNats: roundDerived(klReverseNats),
+    logNormaliser: roundPair(logNormaliser),
+    textToken:
+      textToken === null
+        ? null
+        : {
+            id: textToken.id,
+            probability: roundPair(textToken.probability),
+            logRatio: roundDerived(textToken.logRatio),
+          },
+  };
+}
+
+function roundChoice(choice: RowChoice): RowChoice {
+  return {
+    ...choice,
+    ulp: roundDerived(choice.ulp),
+    marginUlps: roundDerived(choice.marginUlps),
+    margin: roundPair(choice.margin),
+    top: choice.top.map((token) => ({ ...token, logit: asLogits(token.logit) })),
+  };
+}
+
+function roundControls(controls: RowControls): RowControls {
+  return {
+    pccPreviousGolden: roundOptional(controls.pccPreviousGolden),
+    pccPreviousActual: roundOptional(controls.pccPreviousActual),
+    pccUnrelatedGolden: roundOptional(controls.pccUnrelatedGolden),
+  };
+}
+
+function roundOptional(value: number | null): number | null {
+  return value === null ? null : roundDerived(value);
+}
+
+function roundPair({ golden, actual }: Pair<number>): Pair<number> {
+  return { golden: roundDerived(golden), actual: roundDerived(actual) };
+}
+
+function asLogits({ golden, actual }: Pair<number>): Pair<number> {
+  return { golden: golden + 0, actual: actual + 0 };
+}
