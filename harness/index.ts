@@ -44,28 +44,36 @@ export {
   UsageError,
   type VectorReport,
 } from '../src/index.ts';
-export { evaluateGate, type GateInput } from './gate/evaluate-gate.ts';
-export { DEFAULT_PCC_MINIMUM, defaultRules } from './gate/thresholds.ts';
 export {
   type DownloadEvent,
   type DownloadOptions,
   type DownloadResult,
   downloadCheckpoint,
 } from './hub/download.ts';
+export { createGate, type Gate } from './gate/gate.ts';
+export { DEFAULT_PCC_MINIMUM, defaultRules } from './gate/thresholds.ts';
 export { correlate } from './metrics/pcc.ts';
 export { judgePcc } from './metrics/pcc-semantics.ts';
 export { RowComparer, type RowComparerOptions } from './metrics/row-comparer.ts';
-export { runRecordJsonSchema, tokenRecordJsonSchema, validateRunFolder } from './record/json-schema.ts';
+export type { LogEvent, RunEvent } from './record/events.ts';
+export { logLineJsonSchema, readRunRecord, runRecordJsonSchema } from './record/json-schema.ts';
+export type { LocalPaths } from './record/local-paths.ts';
+export { findRunFolder, readLog } from './record/read-log.ts';
 export { type Correlation, PCC_SEMANTICS, type PccSemantics, type RowMetrics } from './record/row-metrics.ts';
 export type { GateRule } from './record/rules.ts';
-export { RunFolder } from './record/run-folder.ts';
 export type { RunRecord } from './record/run-record.ts';
+export type { CaseSpec, JudgeSettings, PromptSpec, RunSpec, VariantSpec } from './record/run-spec.ts';
 export type { TokenRecord } from './record/token-record.ts';
 export type { Coverage, RuleResult, Verdict } from './record/verdict.ts';
-export { describePlan, type RunCase, type RunPlan } from './run/run-validate.ts';
-export { type WriteRunOptions, type WrittenRun, writeRun } from './run/write-run.ts';
+export { concludeRun } from './replay/conclude-run.ts';
+export { mergeLogs } from './replay/merge-logs.ts';
+export { readRun } from './replay/read-run.ts';
+export { RunReplay } from './replay/run-replay.ts';
+export { resumeRun, startRun, type StartedRun, type WrittenRun, writeRun } from './run/write-run.ts';
 export { runFree } from './sequence/free-running.ts';
 export { runLockstep } from './sequence/lockstep.ts';
 export type { RowPair, SequenceOutcome, SequenceRequest } from './sequence/sequence.ts';
 export { parseDeviceSpec, parseReferenceSpec } from './sources/device-spec.ts';
-export { type CaseOptions, openCases } from './sources/open-cases.ts';
+export { openCases } from './sources/open-cases.ts';
+export type { OpenableCase } from './sources/openable-case.ts';
+export { type PlanRequest, planRun } from './sources/plan-run.ts';

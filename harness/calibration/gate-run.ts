@@ -3,14 +3,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
-import { RunFolder } from '../record/run-folder.ts';
-import { repeatableCommand } from '../run/repeatable-command.ts';
-import { describePlan, type RunCase, type RunPlan } from '../run/run-validate.ts';
-import { writeRun } from '../run/write-run.ts';
+import { SCHEMA_VERSION } from '../record/events.ts';
+import { describeEnvironment } from '../run/environment.ts';
+import { shownCommand } from '../run/shown-command.ts';
+import { startRun, type WrittenRun, writeRun } from '../run/write-run.ts';
 import { parseDeviceSpec } from '../sources/device-spec.ts';
 import { openCases } from '../sources/open-cases.ts';
-import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
-import type { GateRun } from './to-pass-gate.ts';
+import type { OpenableCase } from '../sources/openable-case.ts';
+import { type PlannedRun, planRun } from '../sources/plan-run.ts';
 
 export interface GateCase {
   /** `tiny-qwen2` or `tiny-qwen2-instruct`. */
@@ -36,51 +36,54 @@ export function fixturePath(name: string): string {
 }
 
 /** The plan of one case, as `qwen-pcc validate` would make it. */
-export function gatePlan(gate: GateCase): RunPlan {
-  const { checkpoint, device = 'n150', deviceWeights, prompts, only, threads, wrapDevice } = gate;
-  const limits = { maxNewTokens: gate.maxNewTokens ?? MAX_NEW_TOKENS_DEFAULT, maxSeqLen: MAX_SEQ_LEN_DEFAULT };
-  const cases = openCases({
+export function gatePlan(gate: GateCase): Promise<PlannedRun> {
+  const { checkpoint, device = 'n150', deviceWeights, prompts, only } = gate;
+  return planRun({
     weights: [fixturePath(checkpoint)],
+    deviceWeights,
+    prompts,
+    only,
     defaultPrompts: { general: fixturePath('prompts/general.json'), instruct: fixturePath('prompts/instruct.json') },
-    device: parseDeviceSpec(device, process.env),
+    devices: [parseDeviceSpec(device, process.env)],
     reference: { kind: 'onnx' },
     precision: 'fp32',
-    limits,
-    ...(deviceWeights === undefined ? {} : { deviceWeights }),
-    ...(prompts === undefined ? {} : { prompts }),
-    ...(only === undefined ? {} : { only }),
-    ...(threads === undefined ? {} : { threads }),
-  });
-  return {
-    cases: wrapDevice === undefined ? cases : cases.map((one) => withDevice(one, wrapDevice)),
-    limits,
     mode: 'teacherForced',
     judge: {
       semantics: 'strict',
       pccMinimum: DEFAULT_PCC_MINIMUM,
       rules: defaultRules({ pccMinimum: DEFAULT_PCC_MINIMUM }),
     },
-  };
-}
-
-export async function runGate(gate: GateCase): Promise<GateRun> {
-  const plan = gatePlan(gate);
-  const startedAt = new Date();
-  const folder = RunFolder.create(
-    gate.out ?? fileURLToPath(new URL('../../reports/gates', import.meta.url)),
-    startedAt,
-    describePlan(plan),
-  );
-  const written = await writeRun(plan, {
-    folder,
-    startedAt,
-    tool: { name: 'qwen-pcc', version: 'gate', gitSha: null },
-    command: equivalentCommand(gate),
+    maxNewTokens: gate.maxNewTokens,
   });
-  return { ...written, folder: path.relative('.', folder.folder) };
 }
 
-/** The command line that runs the same without what a test puts in between. */
+export async function runGate(gate: GateCase): Promise<WrittenRun> {
+  const { spec, paths } = await gatePlan(gate);
+  const local = { currentFolder: process.cwd(), arguments: [], cases: paths, threads: gate.threads };
+  const started = startRun(
+    gate.out ?? fileURLToPath(new URL('../../reports/gates', import.meta.url)),
+    {
+      event: 'run',
+      schemaVersion: SCHEMA_VERSION,
+      startedAt: new Date().toISOString(),
+      tool: { name: 'qwen-pcc', version: 'gate', gitSha: null },
+      machine: describeEnvironment(),
+      command: equivalentCommand(gate),
+      notes: [],
+      part: null,
+      spec,
+    },
+    local,
+  );
+  const { wrapDevice } = gate;
+  const cases = openCases(spec, local);
+  const written = await writeRun(started, {
+    cases: wrapDevice === undefined ? cases : cases.map((one) => withDevice(one, wrapDevice)),
+  });
+  return { ...written, folder: path.relative('.', written.folder) };
+}
+
+/** The command line that runs the same without what a test puts in between; for people. */
 function equivalentCommand({ checkpoint, device, deviceWeights, prompts, only, maxNewTokens }: GateCase): string {
   const words = ['validate', '--weights', fixturePath(checkpoint)];
   if (device !== undefined) words.push('--device', device);
@@ -88,9 +91,9 @@ function equivalentCommand({ checkpoint, device, deviceWeights, prompts, only, m
   if (prompts !== undefined) words.push('--prompts', prompts);
   if (only !== undefined) words.push('--prompt', ...only);
   if (maxNewTokens !== undefined) words.push('--max-new-tokens', String(maxNewTokens));
-  return repeatableCommand(words);
+  return shownCommand(words);
 }
 
-function withDevice(runCase: RunCase, wrap: (device: LogitsSource) => LogitsSource): RunCase {
-  return { ...runCase, openDevice: async () => wrap(await runCase.openDevice()) };
+function withDevice(one: OpenableCase, wrap: (device: LogitsSource) => LogitsSource): OpenableCase {
+  return { ...one, variants: one.variants.map((variant) => ({ ...variant, open: async () => wrap(await variant.open()) })) };
 }

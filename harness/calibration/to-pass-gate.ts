@@ -12,20 +12,16 @@ declare module 'vitest' {
   interface Assertion extends GateMatchers {}
 }
 
-/** A finished run and where its folder is. */
-export interface GateRun extends WrittenRun {
-  readonly folder: string;
-}
 
 expect.extend({
-  toPassGate({ run, records, failure, folder }: GateRun) {
+  toPassGate({ run, replay, failure, folder }: WrittenRun) {
     const pass = run.verdict.status === 'pass' && failure === undefined;
     return {
       pass,
       message: () =>
         pass
           ? `the gate passes, but was expected to be red: ${run.verdict.headline}`
-          : gateFailureText(run, records, folder),
+          : gateFailureText(run, replay.highlights, folder),
     };
   },
 });

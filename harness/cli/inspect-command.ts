@@ -2,28 +2,29 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
-import { InputError, nearestName, UsageError } from '../../src/errors.ts';
-import { validateRunFolder } from '../record/json-schema.ts';
-import { findRunFolder } from '../record/read-run-folder.ts';
-import type { RunRecord } from '../record/run-record.ts';
-import { formatTokenLine, type TokenRecord } from '../record/token-record.ts';
+import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
+import { findRunFolder } from '../record/read-log.ts';
+import type { RunSpec, VariantSpec } from '../record/run-spec.ts';
+import { formatTokenLine } from '../record/token-line.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+import { readRun } from '../replay/read-run.ts';
+import { caseId, type RunReplay } from '../replay/run-replay.ts';
+import { inspectCommandOf } from '../report/inspect-hint.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { tokenDetail } from '../report/token-detail.ts';
-import { worstTokens } from '../report/worst-tokens.ts';
-import { inspectToken } from '../run/inspect-token.ts';
-import { commandWords, repeatableCommand } from '../run/repeatable-command.ts';
-import type { RunCase } from '../run/run-validate.ts';
-import type { PlannedPrompt } from '../sources/plan.ts';
+import { type InspectedToken, inspectToken } from '../run/inspect-token.ts';
+import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-spec.ts';
+import { openCases } from '../sources/open-cases.ts';
+import type { OpenableCase } from '../sources/openable-case.ts';
 import { allTaps } from '../sources/taps.ts';
-import { addCaseOptions, type CaseCommandOptions, casesOf } from './case-options.ts';
+import { concludeRun } from '../replay/conclude-run.ts';
 import { wholeNumber } from './option-values.ts';
+import { type TokenChoice, TokenPicker } from './token-picker.ts';
 
-interface InspectOptions {
-  readonly token?: number;
-  readonly prompt?: string;
-  readonly variant?: string;
+interface InspectOptions extends TokenChoice {
   readonly out: string;
   readonly weights?: string;
+  readonly deviceWeights?: string;
   readonly device?: string;
   readonly stored?: boolean;
   readonly json?: boolean;
@@ -34,15 +35,17 @@ export function inspectCommand(): Command {
     .description(
       'one token of a run: context, both top-10 lists, worst vocabulary entries, metrics, and the taps of every layer',
     )
-    .argument('[run]', 'run folder, its run.json, or a run id (default: the last run)')
-    .option(
-      '--token <position>',
-      'position of the token (default: the worst of the run, or of --prompt)',
-      wholeNumber('--token', 0),
-    )
+    .argument('[run]', 'run folder, a file in it, or a run id (default: the last run)')
+    .option('--token <position>', 'position of the token', wholeNumber('--token', 0))
     .option('--prompt <name>', 'the prompt')
-    .option('--variant <name>', 'the case, e.g. general_weights-1_batch, if several have that prompt')
+    .option('--user <row>', 'row of a batch', wholeNumber('--user', 0))
+    .option('--case <name>', 'the case, e.g. general_weights-1_batch, if several have that prompt')
+    .option('--variant <name>', 'the device, if the run has several')
+    .option('--worst', 'the worst token, of the run or of what is named (default without --token)')
+    .option('--first', 'the first failing token')
+    .option('--next', 'the first failing token after the one that is named')
     .option('--weights <dir>', 'checkpoint of that case, if it lies elsewhere than when the run was made')
+    .option('--device-weights <dir>', "the device's own checkpoint, if it lies elsewhere")
     .option(
       '--device <spec>',
       'another device than the run had, e.g. with one knob changed, or a recording that was moved',
@@ -59,147 +62,148 @@ export function inspectCommand(): Command {
 
 async function inspect(given: string | undefined, options: InspectOptions): Promise<void> {
   const folder = findRunFolder(given, options.out);
-  const { run, tokens } = validateRunFolder(folder);
-  const record = findToken(tokens, options);
-  const prompt = run.variants
-    .find(({ name }) => name === record.variant)
-    ?.prompts.find(({ name }) => name === record.prompt);
-  const tokenIds = Int32Array.from(prompt?.tokenIds ?? []).subarray(0, record.position + 1);
-  if (tokenIds.length !== record.position + 1) {
-    throw new InputError(`${folder}: run.json does not have the tokens of prompt "${record.prompt}".`, {
-      code: 'RUN_INCOMPLETE',
-      facts: { found: `${tokenIds.length} tokens`, wanted: `${record.position + 1} tokens` },
-      hint: 'finish the run with `qwen-pcc validate --resume`.',
-    });
-  }
-  const runCase = options.stored === true ? undefined : openCase(run, record, options);
-  const again =
-    runCase === undefined
-      ? undefined
-      : await inspectToken(
-          runCase,
-          record.prompt,
-          tokenIds,
-          record.step === null ? tokenIds.length : record.position - record.step,
-          isLive(run, options.device) ? allTaps(runCase.layers) : [],
-        );
+  const picker = new TokenPicker(options);
+  const replay = readRun(folder, (record) => picker.add(record));
+  const record = picker.picked();
+  const tokenIds = contextOf(folder, replay, record);
+  const opened = options.stored === true ? undefined : openForInspection(folder, replay, record, options);
+  const again = opened === undefined ? undefined : await runAgain(opened, replay, record, tokenIds, options);
   if (options.json === true) {
     const { taps = [] } = again ?? {};
     process.stdout.write(`${JSON.stringify({ record: JSON.parse(formatTokenLine(record)), taps }, null, 2)}\n`);
     return;
   }
-  const place = path.relative('.', folder) || '.';
+  const texts = opened?.texts;
   process.stdout.write(
     tokenDetail({
-      run,
       record,
-      contextText: runCase?.decode(tokenIds.subarray(0, -1)) ?? `${record.position} tokens`,
-      textOf: runCase?.textOf ?? ((id) => `<id ${id}>`),
+      contextText: texts?.decode(tokenIds.subarray(0, -1)) ?? `${record.position} tokens`,
+      textOf: texts?.textOf ?? ((id) => `<id ${id}>`),
       again,
-      command: repeatableCommand([
-        'inspect',
-        place,
-        '--variant',
-        record.variant,
-        '--prompt',
-        record.prompt,
-        '--token',
-        String(record.position),
-        ...(options.weights === undefined ? [] : ['--weights', options.weights]),
-        ...(options.device === undefined ? [] : ['--device', options.device]),
-      ]),
+      command: `${inspectCommandOf(concludeRun(replay), record, path.relative('.', folder) || '.')}${moved(options)}`,
       chalk: createChalk(process.env),
     }),
   );
 }
 
-/** Recordings need not have taps. */
-function isLive({ variants }: RunRecord, device: string | undefined): boolean {
-  return variants.every(
-    (variant) =>
-      variant.reference.kind !== 'golden-file' &&
-      (device === undefined ? variant.device.kind !== 'capture' : !device.startsWith('capture:')),
-  );
+/** Options that the command has to have again, in the words of the user. */
+function moved({ weights, deviceWeights, device }: InspectOptions): string {
+  const words: string[] = [];
+  if (weights !== undefined) words.push('--weights', weights);
+  if (deviceWeights !== undefined) words.push('--device-weights', deviceWeights);
+  if (device !== undefined) words.push('--device', device);
+  return words.map((word) => ` ${/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`).join('');
 }
 
-/** @throws UsageError when the run has no such token, or several. */
-function findToken(records: readonly TokenRecord[], { token, prompt, variant }: InspectOptions): TokenRecord {
-  const ofPrompt = records.filter(
-    (record) =>
-      (prompt === undefined || record.prompt === prompt) && (variant === undefined || record.variant === variant),
-  );
-  if (ofPrompt.length === 0) {
-    const names = [...new Set(records.map((record) => record.prompt))];
-    const nearest = prompt === undefined ? undefined : nearestName(prompt, names);
-    throw new UsageError(`the run has no tokens of ${prompt === undefined ? 'that case' : `prompt "${prompt}"`}.`, {
-      code: 'PROMPT_UNKNOWN',
-      facts: { prompts: names.join(', '), cases: [...new Set(records.map((record) => record.variant))].join(', ') },
-      ...(nearest === undefined ? {} : { hint: `did you mean "${nearest}"?` }),
-    });
-  }
-  if (token === undefined) return worstTokens(ofPrompt, 1)[0]!;
-  const found = ofPrompt.filter(({ position }) => position === token);
-  if (found.length === 1) return found[0]!;
-  const places = found.map((record) => `${record.variant} › ${record.prompt}`);
-  throw new UsageError(
-    `position ${token} is ${found.length === 0 ? 'not in the run' : `in ${found.length} prompts`}.`,
-    {
-      code: 'TOKEN_AMBIGUOUS',
-      facts:
-        found.length === 0
-          ? { wanted: `0 … ${Math.max(...ofPrompt.map(({ position }) => position))}` }
-          : { prompts: places.join(', ') },
-      hint: 'name the prompt with --prompt and the case with --variant.',
-    },
-  );
+/** Token ids up to and with the token: from the plan, and from the log where the reference chose them. */
+function contextOf(folder: string, { run }: RunReplay, record: TokenRecord): Int32Array {
+  const one = run.spec.cases.find(({ name }) => name === record.case)!;
+  const prompt = one.prompts.find(({ name, user }) => name === record.prompt && user === record.user)!;
+  const ids = Int32Array.from({ length: record.position + 1 }, () => -1);
+  ids.set([...prompt.promptIds, ...(prompt.continuationIds ?? [])].slice(0, ids.length));
+  readRun(folder, ({ case: name, variant, prompt: ofPrompt, user, position, inputToken }) => {
+    if (name !== record.case || variant !== record.variant || ofPrompt !== record.prompt || user !== record.user) return;
+    if (position < ids.length) ids[position] = inputToken.golden;
+  });
+  return ids;
 }
 
-/** The run's own case, opened from the command line that made it. */
-function openCase(run: RunRecord, record: TokenRecord, options: InspectOptions): RunCase {
-  const [name, ...words] = commandWords(run.command);
-  if (name !== 'validate') {
-    throw new UsageError('this run was not made by `qwen-pcc validate`, so it cannot be opened again.', {
-      code: 'RUN_NOT_REPEATABLE',
-      facts: { command: run.command },
-      hint: 'look at what it has stored with --stored.',
-    });
-  }
-  // Options of validate that do not choose sources are of no use here.
-  const parser = addCaseOptions(new Command('validate').allowUnknownOption().allowExcessArguments());
-  parser.parseOptions(words);
-  // The run's prompt file may be gone: run.json has the tokens.
-  const { prompts: _prompts, prompt: _prompt, ...recorded } = parser.opts<CaseCommandOptions>();
-  const cases = casesOf(
-    {
-      ...recorded,
-      given: (caseName) => promptsOf(run, caseName, record.variant),
-      ...(options.weights === undefined ? {} : { weights: [options.weights] }),
-      device: options.device ?? onSameGrid(recorded.device, run, record.variant),
+interface OpenedToken {
+  readonly one: OpenableCase;
+  readonly variant: OpenableCase['variants'][number];
+  readonly texts: OpenableCase['texts'];
+  /** Whether --device or --device-weights put something else in the device's place. */
+  readonly isOtherDevice: boolean;
+}
+
+/** The token's case with its one variant, as the run had it or as the options change it. */
+function openForInspection(folder: string, replay: RunReplay, record: TokenRecord, options: InspectOptions): OpenedToken {
+  const { spec } = replay.run;
+  const local = movedPaths(readLocalPaths(folder), record, options);
+  const one = spec.cases.find(({ name }) => name === record.case)!;
+  const variant = one.variants.find(({ name }) => name === record.variant)!;
+  const other = options.device === undefined ? undefined : otherDevice(options.device, variant);
+  const shown: RunSpec = { ...spec, cases: [{ ...one, variants: [other?.spec ?? variant] }] };
+  const paths = other === undefined ? local : withVariant(local, record.case, other.spec.name, other.paths);
+  const [opened] = openCases(shown, paths, { taps: 'all' });
+  return { one: opened!, variant: opened!.variants[0]!, texts: opened!.texts, isOtherDevice: other !== undefined };
+}
+
+function movedPaths(local: LocalPaths, { case: name, variant }: TokenRecord, options: InspectOptions): LocalPaths {
+  const paths = local.cases[name];
+  const weights = options.weights ?? paths?.weights ?? '';
+  const own = options.deviceWeights ?? paths?.variants[variant]?.weights;
+  return {
+    ...local,
+    cases: {
+      ...local.cases,
+      [name]: {
+        ...paths,
+        weights: path.resolve(weights),
+        variants: {
+          ...paths?.variants,
+          [variant]: { ...paths?.variants[variant], ...(own === undefined ? {} : { weights: path.resolve(own) }) },
+        },
+      },
     },
-    'all',
-  );
-  const found = cases.length === 1 ? cases[0] : cases.find((one) => one.name === record.variant);
-  if (found !== undefined) return found;
-  throw new UsageError(`the run's command does not lead to ${record.variant} any more.`, {
-    code: 'RUN_NOT_REPEATABLE',
-    facts: { command: run.command, found: cases.map((one) => one.name).join(', ') },
-    hint: 'give its checkpoint with --weights, or look at what is stored with --stored.',
+  };
+}
+
+function otherDevice(
+  text: string,
+  variant: VariantSpec,
+): { readonly spec: VariantSpec; readonly paths: { readonly recording?: string } } {
+  const isGridGiven = text.includes('gridRows');
+  const gridRows = variant.device.kind === 'n150' ? variant.device.knobs['gridRows'] : undefined;
+  // The run's own grid, whatever WH_ARCH_YAML is by now.
+  const onGrid =
+    gridRows === undefined || isGridGiven || !text.startsWith('n150')
+      ? text
+      : `${text}${text.includes(':') ? ',' : ':'}gridRows=${gridRows}`;
+  const choice = parseDeviceSpec(onGrid, gridRows === undefined ? process.env : {});
+  const name = variantName(choice, undefined);
+  return choice.kind === 'n150'
+    ? { spec: { ...variant, name, device: { kind: 'n150', knobs: knobSettings(choice.config) } }, paths: {} }
+    : {
+        spec: { ...variant, name, device: { kind: 'capture', recording: path.basename(choice.file) } },
+        paths: { recording: path.resolve(choice.file) },
+      };
+}
+
+function withVariant(
+  local: LocalPaths,
+  caseName: string,
+  variant: string,
+  paths: { readonly recording?: string },
+): LocalPaths {
+  const one = local.cases[caseName]!;
+  return {
+    ...local,
+    cases: { ...local.cases, [caseName]: { ...one, variants: { ...one.variants, [variant]: paths } } },
+  };
+}
+
+async function runAgain(
+  { one, variant, isOtherDevice }: OpenedToken,
+  replay: RunReplay,
+  record: TokenRecord,
+  tokenIds: Int32Array,
+  { deviceWeights }: InspectOptions,
+): Promise<InspectedToken> {
+  const recorded = replay.cases.get(caseId(record));
+  const isLive = one.spec.reference.kind === 'onnx' && variant.spec.device.kind === 'n150';
+  return inspectToken({
+    openReference: one.openReference,
+    openDevice: variant.open,
+    expected: {
+      golden: recorded?.golden.weightsSha256,
+      actual: isOtherDevice || deviceWeights !== undefined ? undefined : recorded?.device.weightsSha256,
+    },
+    prompt: record.prompt,
+    user: record.user,
+    tokenIds,
+    promptLength: record.step === null ? tokenIds.length : record.position - record.step,
+    taps: isLive ? allTaps(one.layers) : 'recorded',
   });
 }
 
-/** What a case was fed in the run; one that the run has not under its name, or not reached, takes what the inspected one was fed. */
-function promptsOf({ variants }: RunRecord, caseName: string, inspected: string): PlannedPrompt[] {
-  const fed = (name: string): PlannedPrompt[] =>
-    (variants.find((variant) => variant.name === name)?.prompts ?? [])
-      .filter(({ tokenIds }) => tokenIds.length > 0)
-      .map((prompt) => ({ name: prompt.name, promptIds: Int32Array.from(prompt.tokenIds) }));
-  const own = fed(caseName);
-  return own.length > 0 ? own : fed(inspected);
-}
-
-/** The run's device on the grid that it had, whatever WH_ARCH_YAML is by now. */
-function onSameGrid(device: string, { variants }: RunRecord, variant: string): string {
-  const gridRows = variants.find(({ name }) => name === variant)?.device.settings['gridRows'];
-  if (gridRows === undefined || !device.startsWith('n150')) return device;
-  return `${device}${device.includes(':') ? ',' : ':'}gridRows=${gridRows}`;
-}

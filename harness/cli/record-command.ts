@@ -4,12 +4,16 @@ import { Command, Option } from 'commander';
 import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';
+import { DEFAULT_PCC_MINIMUM } from '../gate/thresholds.ts';
+import { tokensPlannedMax } from '../record/run-spec.ts';
 import { countOf } from '../report/format.ts';
 import { createProgress } from '../report/progress.ts';
 import { recordPrompts } from '../run/record-prompts.ts';
-import { tokensPlannedMax } from '../sources/plan.ts';
+import { Models } from '../sources/models.ts';
+import { openCases } from '../sources/open-cases.ts';
+import { planRun } from '../sources/plan-run.ts';
 import { allTaps } from '../sources/taps.ts';
-import { addCaseOptions, type CaseCommandOptions, casesOf, limitsOf } from './case-options.ts';
+import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
 import { oneOf } from './option-values.ts';
 import { packageFile } from './package-root.ts';
@@ -50,24 +54,31 @@ async function record(options: RecordOptions): Promise<void> {
   }
   const interrupt = onInterrupt('stopping; no file is left');
   const progress = createProgress(process.stderr);
-  const [runCase, ...others] = casesOf(
-    { ...options, weights: options.weights ?? [packageFile('fixtures/tiny-qwen2')] },
-    options.taps,
-    packingUntil(interrupt.signal, progress),
+  const models = new Models();
+  const { request } = planRequest(
+    { ...options, weights: options.weights ?? [process.env['QWEN_DIR'] || packageFile('fixtures/tiny-qwen2')] },
+    { mode: 'teacherForced', judge: { semantics: 'strict', pccMinimum: DEFAULT_PCC_MINIMUM, rules: [] } },
   );
-  if (runCase === undefined || others.length > 0) {
-    throw new UsageError('a recording is of one checkpoint.', {
+  const { spec, paths } = await planRun(request, models);
+  const cases = openCases(spec, localPaths(options, paths, []), {
+    models,
+    onPacking: packingUntil(interrupt.signal, progress),
+    ...(options.taps === undefined ? {} : { taps: options.taps }),
+  });
+  const [runCase, ...others] = cases;
+  if (runCase === undefined || others.length > 0 || runCase.variants.length > 1) {
+    throw new UsageError('a recording is of one side of one checkpoint.', {
       code: 'RECORDING_WEIGHTS',
-      hint: 'give one folder with --weights.',
+      hint: 'give one folder with --weights, and one --device.',
     });
   }
   requireKnownTaps(options.taps ?? [], allTaps(runCase.layers));
-  const { prompts, eosTokenIds } = runCase;
-  const limits = limitsOf(options);
+  const { prompts, eosTokenIds } = runCase.spec;
+  const { limits } = spec;
   progress.start(prompts.reduce((sum, prompt) => sum + tokensPlannedMax(prompt, limits), 0));
   let source: LogitsSource | undefined;
   try {
-    source = await (options.source === 'reference' ? runCase.openReference() : runCase.openDevice());
+    source = await (options.source === 'reference' ? runCase.openReference() : runCase.variants[0]!.open());
     const { info, vocabSize } = source;
     let done = 0;
     const request = {

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
 import { DeviceError } from '../../src/errors.ts';
 import { argmax, CHUNK_POSITIONS } from '../sequence/sequence.ts';
-import { blame, isAbort, requireContext, requireRowCount } from '../sequence/sides.ts';
+import { blame, isAbort, requireContext, requireRows } from '../sequence/sides.ts';
 
 export interface DemoRequest {
   /** [P] token ids, P >= 1. */
@@ -148,7 +148,7 @@ async function feed(
     if (isAbort(error)) return 'interrupted';
     throw error;
   }
-  requireRowCount('actual', rows, isWanted ? 1 : 0, 'demo');
+  if (isWanted && rows === 0) requireRows('actual', Int32Array.of(lastPosition), 'demo');
   return choice;
 }
 

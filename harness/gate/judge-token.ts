@@ -86,3 +86,10 @@ export function judgeToken(rules: readonly GateRule[], facts: TokenFacts, contex
     reason: explainToken(facts, first ?? null, context),
   };
 }
+
+/** Ids of the token rules that a token breaks, in the table's order; a token record is facts enough. */
+export function brokenTokenRules(rules: readonly GateRule[], facts: TokenFacts): string[] {
+  const tokenRules = rules.filter(isTokenRule);
+  const { outcomes } = judgeByTokenRules(tokenRules, facts);
+  return tokenRules.filter((_, i) => outcomes[i] === 2).map(({ id }) => id);
+}

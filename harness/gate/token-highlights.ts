@@ -98,7 +98,7 @@ export class TokenHighlights {
 }
 
 /**
- * Worst first: tokens that broke a rule, then real flips, then by PCC (none is lowest), then by KL.
+ * Worst first: tokens that broke a rule, then by PCC (none is lowest), as the verdict's worst; then real flips, then by KL.
  *
  * Equal tokens keep their order in the run, so the list is the same for the same records.
  */
@@ -116,11 +116,11 @@ export function compareSeverity(a: TokenRecord, b: TokenRecord): number {
   return 0;
 }
 
-function severity(record: TokenRecord): readonly [failing: number, realFlip: number, pcc: number, kl: number] {
+function severity(record: TokenRecord): readonly [failing: number, pcc: number, realFlip: number, kl: number] {
   return [
     isPassing(record) ? 1 : 0,
+    record.pccJudgement.pcc ?? Number.NEGATIVE_INFINITY,
     record.choice?.flip === 'real' ? 0 : 1,
-    record.pcc ?? Number.NEGATIVE_INFINITY,
     -(record.distribution?.klNats ?? 0),
   ];
 }

@@ -4,7 +4,8 @@ import type { SourceInfo } from '../../src/device/logits-source.ts';
 import { type RunSpec, RunSpecSchema } from './run-spec.ts';
 import { type RunUsage, RunUsageSchema } from './run-usage.ts';
 import { SourceInfoSchema } from './source-info.ts';
-import { formatTokenLine, fromTokenLine, TokenLineSchema } from './token-line.ts';
+import { formatTokenLine, fromTokenLine } from './token-line.ts';
+import { TokenLineSchema } from './token-line-schema.ts';
 import type { SequenceKey, TokenRecord } from './token-record.ts';
 
 /** Version of the log and of run.json together; the major part grows when a reader must change. */

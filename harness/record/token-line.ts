@@ -1,103 +1,8 @@
-// A token event as the log holds it: compact, pairs as [golden, actual], zero counts left out, timing at the end of the line.
-import { z } from 'zod';
-import { fromJsonNumber, type JsonNumber, JsonNumberSchema, shortFloat32, toJsonNumber } from './real-number.ts';
-import {
-  FLIP_CLASSES,
-  type Pair,
-  PCC_SEMANTICS,
-  type RowChoice,
-  type RowHygiene,
-  UNDEFINED_CORRELATIONS,
-} from './row-metrics.ts';
-import { PHASES, TOKEN_STATUSES, type TokenRecord } from './token-record.ts';
-
-const count = z.int().min(0);
-const rank = z.int().min(1);
-const real = JsonNumberSchema;
-const pairOf = <T extends z.ZodType>(of: T): z.ZodTuple<[T, T]> => z.tuple([of, of]);
-
-/** What of a record is not in a line stands here; field order is the key order of a line. */
-export const TokenLineSchema = z.strictObject({
-  event: z.literal('token'),
-  case: z.string().min(1),
-  variant: z.string().min(1),
-  prompt: z.string().min(1),
-  user: count.optional().describe('0 if absent'),
-  position: count,
-  phase: z.enum(PHASES),
-  step: count.optional().describe('absent in prefill'),
-  text: z.string(),
-  token: pairOf(count).or(count).describe('consumed token id; a pair where the sides differ'),
-  at: pairOf(count).optional().describe('consumed positions; absent where both are `position`'),
-  context: pairOf(z.string()).or(z.string()).describe('hash of the context; a pair where the sides differ'),
-  status: z.enum(TOKEN_STATUSES),
-  failedRules: z.array(z.string()).optional(),
-  reason: z.string().optional(),
-  pcc: real.nullable(),
-  pccUndefined: z.enum(UNDEFINED_CORRELATIONS).optional(),
-  outcome: z.enum(['pass', 'fail', 'undefined', 'invalid']),
-  semantics: z.enum(PCC_SEMANTICS).optional().describe('strict if absent'),
-  judgedPcc: real.nullable().optional().describe('what the semantics hands out; `pcc` if absent'),
-  hygiene: z.strictObject({
-    vocabSize: count,
-    nan: pairOf(count).optional(),
-    positiveInfinity: pairOf(count).optional(),
-    negativeInfinity: pairOf(count).optional(),
-    maskedPairs: count.optional(),
-    zeros: pairOf(count).optional(),
-    constantRow: pairOf(z.boolean()).optional(),
-    constantBlocks: z.array(z.tuple([count, count, real])).optional().describe('[from, to, value]'),
-  }),
-  moments: z
-    .strictObject({
-      cosine: real.nullable(),
-      gain: real.nullable(),
-      offset: real.nullable(),
-      residualSd: real.nullable(),
-      sd: pairOf(real),
-      min: pairOf(real),
-      max: pairOf(real),
-      maxAbs: real,
-      maxAbsIndex: count,
-      meanAbs: real,
-      relL2: real.nullable(),
-      nmseDb: real.nullable(),
-    })
-    .optional(),
-  distribution: z
-    .strictObject({
-      klNats: real,
-      klReverseNats: real,
-      logNormaliser: pairOf(real),
-      textToken: z.strictObject({ id: count, probability: pairOf(real), logRatio: real }).optional(),
-    })
-    .optional(),
-  choice: z
-    .strictObject({
-      top1: pairOf(count),
-      flip: z.enum(FLIP_CLASSES),
-      ulp: real,
-      marginUlps: real,
-      margin: pairOf(real),
-      goldenRankOnActual: rank,
-      actualRankOnGolden: rank,
-      overlap: pairOf(count).describe('common to both best [5, 10]'),
-      top: z
-        .array(z.tuple([count, real, real, rank, rank]))
-        .describe('[id, golden logit, actual logit, golden rank, actual rank], the union of both ten best'),
-    })
-    .optional(),
-  controls: z
-    .strictObject({
-      pccPreviousGolden: real.optional(),
-      pccPreviousActual: real.optional(),
-      pccUnrelatedGolden: real.optional(),
-    })
-    .optional().describe('PCC with golden rows that the row should not fit'),
-  evidence: z.string().optional(),
-  timing: z.tuple([real, real, real]).describe('ms: golden, actual, comparison'),
-});
-export type TokenLine = z.infer<typeof TokenLineSchema>;
+// A token record to its line in the log and back.
+import { fromJsonNumber, type JsonNumber, shortFloat32, toJsonNumber } from './real-number.ts';
+import type { Pair, RowChoice, RowHygiene } from './row-metrics.ts';
+import type { TokenLine } from './token-line-schema.ts';
+import type { TokenRecord } from './token-record.ts';
 
 /** Three decimals: microseconds. */
 const inMicroseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
@@ -299,9 +204,9 @@ export function fromTokenLine(line: TokenLine): TokenRecord {
     controls: fromControls(line.controls),
     evidence: line.evidence ?? null,
     timing: {
-      goldenMs: fromJsonNumber(line.timing[0]),
-      actualMs: fromJsonNumber(line.timing[1]),
-      compareMs: fromJsonNumber(line.timing[2]),
+      goldenMs: line.timing[0],
+      actualMs: line.timing[1],
+      compareMs: line.timing[2],
     },
   };
 }

@@ -1,7 +1,7 @@
 // From a run's state to run.json: gate, summaries, coverage against the plan, exit code; a pure function.
 import { EXIT_CODES } from '../../src/errors.ts';
 import { EXIT_CODE_OF_VERDICT } from '../gate/exit-code.ts';
-import type { PlannedSequence } from '../gate/gate.ts';
+import type { PlannedSequence } from '../gate/judged-sequences.ts';
 import { type Failure, SCHEMA_VERSION } from '../record/events.ts';
 import type { CaseRecord, PromptRecord, RunRecord, SkippedTokens, VariantRecord } from '../record/run-record.ts';
 import { type CaseSpec, type PromptSpec, sequencesOf, tokensPlannedMax, type VariantSpec } from '../record/run-spec.ts';

@@ -1,24 +1,31 @@
 // Why a gate is red, as a test's failure text: broken rules, the worst token with its numbers, and the next command.
-
+import { isPassing, type TokenHighlights } from '../gate/token-highlights.ts';
 import type { RunRecord } from '../record/run-record.ts';
-import type { TokenRecord } from '../record/token-record.ts';
+import { promptLabel, type TokenRecord } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
 import { countOf, formatPcc, formatPosition, formatSmall, formatValue, quoteText } from './format.ts';
-import { describeMisfit, isPassing, worstTokens } from './worst-tokens.ts';
+import { inspectCommandOf } from './inspect-hint.ts';
+import { describeMisfit } from './worst-tokens.ts';
 
 /** @param folder - path of the run folder as the reader can type it. */
-export function gateFailureText(run: RunRecord, records: readonly TokenRecord[], folder: string): string {
-  const worst = worstTokens(records, 1)[0];
-  const device = run.variants[0]?.device.label ?? 'no device';
-  const title = [worst?.variant ?? run.variants[0]?.name ?? 'no variant', worst?.prompt, device, 'logits'];
+export function gateFailureText(run: RunRecord, highlights: TokenHighlights, folder: string): string {
+  const worst = highlights.worst[0];
+  const variant = run.cases[0]?.variants[0];
+  const device = variant?.source?.label ?? variant?.name ?? 'no device';
+  const title = [
+    worst?.case ?? run.cases[0]?.name ?? 'no case',
+    worst === undefined ? undefined : promptLabel(worst),
+    device,
+    'logits',
+  ];
   const broken = run.gate.rules.filter((rule) => rule.status === 'fail' || rule.status === 'invalid');
   return [
     title.filter((part) => part !== undefined).join(' › '),
     `  ${run.verdict.status.toUpperCase()}  ${run.verdict.headline}`,
     ...broken.map((rule) => `        ${describeRule(rule)}`),
     ...(worst === undefined ? ['        no token was judged'] : describeWorst(worst).map((line) => `        ${line}`)),
-    `        ${countOf(records.filter((record) => !isPassing(record)).length, 'token')} of ${records.length} failed`,
-    `  next: qwen-pcc inspect ${folder}${worst === undefined ? '' : ` --prompt ${worst.prompt} --token ${worst.position}`}`,
+    `        ${countOf(highlights.failed, 'token')} of ${highlights.judged} failed`,
+    `  next: ${worst === undefined ? `qwen-pcc inspect ${folder}` : inspectCommandOf(run, worst, folder)}`,
   ].join('\n');
 }
 
@@ -33,14 +40,15 @@ function describeRule({ id, metric, observed, op, threshold, failures, judged, w
 function describeWorst(record: TokenRecord): string[] {
   const { choice, distribution, moments } = record;
   const lines = [
-    `worst at ${formatPosition(record.position, record.step)}, token ${record.inputToken.golden} ${quoteText(record.text)}: PCC ${formatPcc(record.pcc)}`,
+    `${isPassing(record) ? 'lowest' : 'worst'} at ${formatPosition(record.position, record.step)}, token ${record.inputToken.golden} ${quoteText(record.text)}: PCC ${formatPcc(record.pcc)}`,
   ];
   if (record.reason !== null) lines.push(record.reason);
   const misfit = describeMisfit(record);
   if (misfit !== undefined) lines.push(misfit);
   if (moments !== null) {
-    const entry = [...(choice?.topGolden ?? [])].find(({ id }) => id === moments.maxAbsIndex);
-    const both = entry === undefined ? '' : `: golden ${entry.logit.toFixed(4)}, actual ${entry.otherLogit.toFixed(4)}`;
+    const entry = choice?.top.find(({ id }) => id === moments.maxAbsIndex);
+    const both =
+      entry === undefined ? '' : `: golden ${entry.logit.golden.toFixed(4)}, actual ${entry.logit.actual.toFixed(4)}`;
     lines.push(`max |difference| ${formatSmall(moments.maxAbs)} at vocabulary entry ${moments.maxAbsIndex}${both}`);
   }
   if (choice !== null) {

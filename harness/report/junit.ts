@@ -1,21 +1,30 @@
-// JUnit XML of a run: one suite for each variant with a case for each prompt, and one suite with the gate's rules.
-
-import type { PromptRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
-import type { TokenRecord } from '../record/token-record.ts';
+// JUnit XML of a run: one suite for each variant of a case with every planned prompt, and one suite with the gate's rules.
+import type { TokenHighlights } from '../gate/token-highlights.ts';
+import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
+import { promptLabel, type TokenRecord } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
+import { coverageLine } from './coverage-line.ts';
 import { countOf, formatPcc, formatPosition, formatValue, quoteText } from './format.ts';
-import { describeToken, isPassing } from './worst-tokens.ts';
-
-const FAILING_TOKENS_SHOWN = 5;
+import { ruleStatus } from './terminal.ts';
+import { describeToken } from './worst-tokens.ts';
 
 /** @returns the file's text; the same for the same run and records. */
-export function junitXml(run: RunRecord, records: readonly TokenRecord[]): string {
-  const suites = [...run.variants.map((variant) => variantSuite(variant, records)), gateSuite(run)];
-  const total = (key: 'tests' | 'failures' | 'errors'): number => suites.reduce((sum, suite) => sum + suite[key], 0);
+export function junitXml(run: RunRecord, highlights: TokenHighlights): string {
+  const suites = [
+    ...run.cases.flatMap((one) =>
+      one.variants.map((variant) => {
+        // A case's name is what people know; its variant only tells several apart.
+        const name = one.variants.length > 1 ? `${one.name}.${variant.name}` : one.name;
+        return variantSuite(one, variant, name, highlights);
+      }),
+    ),
+    gateSuite(run),
+  ];
+  const total = (key: 'tests' | 'failures' | 'errors' | 'skipped'): number => suites.reduce((sum, suite) => sum + suite[key], 0);
   const head = `tests="${total('tests')}" failures="${total('failures')}" errors="${total('errors')}"`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="qwen-pcc" ${head} time="${(run.durationMs / 1000).toFixed(3)}">`,
+    `<testsuites name="qwen-pcc" ${head} skipped="${total('skipped')}" time="${((run.durationMs ?? 0) / 1000).toFixed(3)}">`,
     ...suites.map((suite) => suite.xml),
     '</testsuites>',
     '',
@@ -42,54 +51,68 @@ interface Suite {
   readonly tests: number;
   readonly failures: number;
   readonly errors: number;
+  readonly skipped: number;
 }
 
-function variantSuite(variant: VariantRecord, records: readonly TokenRecord[]): Suite {
-  const cases = variant.prompts.map((prompt) => {
-    const own = records.filter((record) => record.variant === variant.name && record.prompt === prompt.name);
-    return promptCase(variant, prompt, own);
-  });
+function variantSuite(one: CaseRecord, variant: VariantRecord, name: string, highlights: TokenHighlights): Suite {
+  const cases = variant.prompts.map((prompt) => promptCase(one, variant, prompt, name, highlights));
   const properties = [
-    `      <property name="device" value="${escapeXml(variant.device.label)}"/>`,
-    `      <property name="reference" value="${escapeXml(variant.reference.label)}"/>`,
-    `      <property name="weightsSha256" value="${escapeXml(variant.device.weightsSha256)}"/>`,
+    `      <property name="device" value="${escapeXml(variant.source?.label ?? variant.name)}"/>`,
+    `      <property name="reference" value="${escapeXml(one.reference?.label ?? one.model)}"/>`,
+    `      <property name="weightsSha256" value="${escapeXml(variant.source?.weightsSha256 ?? '')}"/>`,
+    ...variant.notes.map((note) => `      <property name="note" value="${escapeXml(note)}"/>`),
   ];
-  return suiteOf(variant.name, cases, ['    <properties>', ...properties, '    </properties>']);
+  return suiteOf(name, cases, ['    <properties>', ...properties, '    </properties>']);
 }
 
 interface Case {
   readonly xml: string;
-  readonly outcome: 'pass' | 'failure' | 'error';
+  readonly outcome: 'pass' | 'failure' | 'error' | 'skipped';
 }
 
-function promptCase(variant: VariantRecord, prompt: PromptRecord, records: readonly TokenRecord[]): Case {
-  const failing = records.filter((record) => !isPassing(record));
+const OUTCOMES = { pass: 'pass', fail: 'failure', invalid: 'error', notRun: 'skipped' } as const;
+
+function promptCase(
+  one: CaseRecord,
+  variant: VariantRecord,
+  prompt: PromptRecord,
+  suite: string,
+  highlights: TokenHighlights,
+): Case {
+  const key = { case: one.name, variant: variant.name, prompt: prompt.name, user: prompt.user };
+  const { firstFailing } = highlights.ofSequence(key);
   const missing = prompt.tokensPlanned - prompt.tokensJudged;
-  const isInvalid = missing > 0 || failing.some((record) => isInvalidStatus(record.status));
-  const outcome = isInvalid ? 'error' : failing.length > 0 ? 'failure' : 'pass';
-  const seconds =
-    records.reduce((sum, { timing }) => sum + timing.goldenMs + timing.actualMs + timing.compareMs, 0) / 1000;
-  const open = `    <testcase classname="${escapeXml(variant.name)}" name="${escapeXml(prompt.name)}" time="${seconds.toFixed(3)}"`;
-  const summary = variant.summary.byPrompt[prompt.name];
+  const outcome = OUTCOMES[prompt.outcome];
+  const open = `    <testcase classname="${escapeXml(suite)}" name="${escapeXml(promptLabel(key))}" time="${(prompt.ms / 1000).toFixed(3)}"`;
+  const { summary } = prompt;
   const properties = [
     '      <properties>',
     `        <property name="tokens" value="${prompt.tokensJudged}"/>`,
+    `        <property name="tokensPlanned" value="${prompt.tokensPlanned}"/>`,
     `        <property name="pccMin" value="${formatPcc(summary?.pcc?.min ?? null)}"/>`,
     `        <property name="klMeanNats" value="${formatValue(summary?.klNats?.mean ?? null)}"/>`,
     `        <property name="top1" value="${formatValue(summary?.top1 ?? null)}"/>`,
     '      </properties>',
   ];
   if (outcome === 'pass') return { outcome, xml: [`${open}>`, ...properties, '    </testcase>'].join('\n') };
-  const lines = failing.slice(0, FAILING_TOKENS_SHOWN).map(failureLine);
-  if (failing.length > lines.length) lines.push(`… and ${failing.length - lines.length} more in tokens.jsonl`);
+  if (outcome === 'skipped') {
+    const skipped = `      <skipped message="${escapeXml(firstLine(prompt.cause ?? 'not run'))}"/>`;
+    return { outcome, xml: [`${open}>`, ...properties, skipped, '    </testcase>'].join('\n') };
+  }
+  const lines = firstFailing.map(failureLine);
+  if (prompt.tokensFailed > lines.length) lines.push(`… and ${prompt.tokensFailed - lines.length} more in run.jsonl`);
+  if (prompt.cause !== null) lines.push(prompt.cause);
   if (missing > 0) lines.push(`${countOf(missing, 'planned token')} not judged`);
-  const message = failing.length > 0 ? `${failing.length} of ${countOf(records.length, 'token')} failed` : lines[0]!;
-  const element = `      <${outcome} message="${escapeXml(message)}" type="${failing[0]?.status ?? 'notJudged'}">${escapeXml(lines.join('\n'))}</${outcome}>`;
+  const message =
+    prompt.cause !== null
+      ? firstLine(prompt.cause)
+      : `${prompt.tokensFailed} of ${countOf(prompt.tokensJudged, 'token')} failed`;
+  const element = `      <${outcome} message="${escapeXml(message)}" type="${firstFailing[0]?.status ?? 'notJudged'}">${escapeXml(lines.join('\n'))}</${outcome}>`;
   return { outcome, xml: [`${open}>`, ...properties, element, '    </testcase>'].join('\n') };
 }
 
-function isInvalidStatus(status: TokenRecord['status']): boolean {
-  return status === 'invalidNonFinite' || status === 'invalidShape' || status === 'contextDiverged';
+function firstLine(text: string): string {
+  return text.split('\n')[0]!;
 }
 
 function failureLine(record: TokenRecord): string {
@@ -98,15 +121,19 @@ function failureLine(record: TokenRecord): string {
 }
 
 function gateSuite(run: RunRecord): Suite {
-  return suiteOf('gate', run.gate.rules.map(ruleCase), []);
+  const properties = [
+    `      <property name="verdict" value="${escapeXml(`${run.verdict.status}: ${run.verdict.headline}`)}"/>`,
+    `      <property name="coverage" value="${escapeXml(coverageLine(run))}"/>`,
+  ];
+  return suiteOf('gate', run.gate.rules.map(ruleCase), ['    <properties>', ...properties, '    </properties>']);
 }
 
 function ruleCase(rule: RuleResult): Case {
   const open = `    <testcase classname="gate" name="${escapeXml(rule.id)}" time="0"`;
   const text = `${rule.metric} ${formatValue(rule.observed)}, wanted ${rule.op} ${formatValue(rule.threshold)} (${rule.scope}, ${rule.phase}; ${rule.failures} of ${rule.judged} broke it)`;
   if (rule.status === 'pass') return { outcome: 'pass', xml: `${open}/>` };
-  if (rule.status === 'notTriggered')
-    return { outcome: 'pass', xml: `${open}><skipped message="nothing to judge"/></testcase>` };
+  if (rule.status === 'notTriggered' || rule.status === 'tooFewTokens')
+    return { outcome: 'skipped', xml: `${open}><skipped message="${escapeXml(ruleStatus(rule))}"/></testcase>` };
   const element = rule.status === 'invalid' ? 'error' : 'failure';
   return {
     outcome: element,
@@ -117,7 +144,8 @@ function ruleCase(rule: RuleResult): Case {
 function suiteOf(name: string, cases: readonly Case[], head: readonly string[]): Suite {
   const failures = cases.filter((one) => one.outcome === 'failure').length;
   const errors = cases.filter((one) => one.outcome === 'error').length;
-  const open = `  <testsuite name="${escapeXml(name)}" tests="${cases.length}" failures="${failures}" errors="${errors}">`;
+  const skipped = cases.filter((one) => one.outcome === 'skipped').length;
+  const open = `  <testsuite name="${escapeXml(name)}" tests="${cases.length}" failures="${failures}" errors="${errors}" skipped="${skipped}">`;
   const xml = [open, ...head, ...cases.map((one) => one.xml), '  </testsuite>'].join('\n');
-  return { xml, tests: cases.length, failures, errors };
+  return { xml, tests: cases.length, failures, errors, skipped };
 }

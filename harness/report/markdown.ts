@@ -1,6 +1,8 @@
 // The run as Markdown for a CI's step summary; GitHub refuses more than 1 MiB, so it is cut well before.
-import type { RunRecord, VariantRecord } from '../record/run-record.ts';
-import type { TokenRecord } from '../record/token-record.ts';
+import type { TokenHighlights } from '../gate/token-highlights.ts';
+import type { CaseRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
+import { promptLabel } from '../record/token-record.ts';
+import { coverageLine } from './coverage-line.ts';
 import {
   countOf,
   formatDuration,
@@ -11,41 +13,60 @@ import {
   quoteText,
   ruleHeadroom,
 } from './format.ts';
-import { describeToken, worstTokens } from './worst-tokens.ts';
+import { inspectCommandOf } from './inspect-hint.ts';
+import { ruleStatus } from './terminal.ts';
+import { describeToken } from './worst-tokens.ts';
 
 export const SUMMARY_BYTES_MAX: number = 900 * 1024;
-const WORST_SHOWN = 20;
 
 /**
  * @returns at most SUMMARY_BYTES_MAX bytes of UTF-8; what was cut is said in the last line.
  */
-export function summaryMarkdown(run: RunRecord, records: readonly TokenRecord[]): string {
+export function summaryMarkdown(run: RunRecord, highlights: TokenHighlights): string {
+  const time = run.durationMs === null ? '' : `, ${formatDuration(run.durationMs)}`;
   const blocks = [
     `# qwen-pcc: ${run.verdict.status}`,
     '',
-    `${escapeCell(run.verdict.headline)} Run \`${run.runId}\`, ${formatDuration(run.durationMs)}.`,
+    `${sentence(escapeCell(run.verdict.headline))} Run \`${run.runId}\`${time}.`,
     '',
-    ...run.variants.flatMap(variantBlock),
+    sentence(escapeCell(coverageLine(run))),
+    ...run.coverage.skipped.map(({ reason, count }) => `${countOf(count, 'token')} skipped: ${sentence(escapeCell(reason))}`),
+    '',
+    ...run.cases.flatMap((one) => one.variants.flatMap((variant) => variantBlock(one, variant))),
     ...ruleBlock(run),
-    ...worstBlock(records),
-    `PCC semantics \`${run.config.pccSemantics}\`, minimum ${run.config.pccMinimum}; ${run.config.mode === 'teacherForced' ? 'teacher forcing' : 'free running'}. Repeat with \`${run.command}\`.`,
+    ...worstBlock(run, highlights),
+    `PCC semantics \`${run.config.pccSemantics}\`, minimum ${run.config.pccMinimum}; ${run.config.mode === 'teacherForced' ? 'teacher forcing' : 'free running'}. Repeat with ${codeSpan(run.command)}.`,
     '',
   ];
   return cutLines(blocks, SUMMARY_BYTES_MAX);
 }
 
-function variantBlock(variant: VariantRecord): string[] {
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** A code span holds any text, if its fence is longer than the backticks in it. */
+function codeSpan(text: string): string {
+  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return longest === 0 ? `${fence}${text}${fence}` : `${fence} ${text} ${fence}`;
+}
+
+function variantBlock(one: CaseRecord, variant: VariantRecord): string[] {
   const rows = variant.prompts.map((prompt) => {
-    const summary = variant.summary.byPrompt[prompt.name];
-    return `| ${escapeCell(prompt.name)} | ${prompt.tokensJudged} of ${prompt.tokensPlanned} | ${formatPcc(summary?.pcc?.min ?? null)} | ${formatPcc(summary?.pcc?.p50 ?? null)} | ${formatSmall(summary?.klNats?.mean ?? null)} | ${formatShare(summary?.top1 ?? null)} | ${summary?.flips.real ?? 'none'} |`;
+    const { summary } = prompt;
+    const label = promptLabel({ prompt: prompt.name, user: prompt.user });
+    const cause = prompt.cause === null ? '' : `: ${prompt.cause.split('\n')[0]}`;
+    return `| ${escapeCell(label)} | ${prompt.tokensJudged} of ${prompt.tokensPlanned} | ${formatPcc(summary?.pcc?.min ?? null)} | ${formatPcc(summary?.pcc?.p50 ?? null)} | ${formatSmall(summary?.klNats?.mean ?? null)} | ${formatShare(summary?.top1 ?? null)} | ${summary?.flips.real ?? 'none'} | ${escapeCell(`${prompt.outcome}${cause}`)} |`;
   });
   return [
-    `## ${escapeCell(variant.name)}`,
+    `## ${escapeCell(one.variants.length > 1 ? `${one.name}, ${variant.name}` : one.name)}`,
     '',
-    `${escapeCell(variant.device.label)} against ${escapeCell(variant.reference.label)}, \`${escapeCell(variant.device.model)}\`.`,
+    `${escapeCell(variant.source?.label ?? variant.name)} against ${escapeCell(one.reference?.label ?? one.model)}, ${codeSpan(variant.source?.model ?? one.model)}.`,
+    ...variant.notes.map((note) => `Note: ${sentence(escapeCell(note))}`),
     '',
-    '| prompt | tokens judged | PCC lowest | PCC median | KL mean (nat) | top-1 | real flips |',
-    '|---|--:|--:|--:|--:|--:|--:|',
+    '| prompt | tokens judged | PCC lowest | PCC median | KL mean (nat) | top-1 | real flips | tokens say |',
+    '|---|--:|--:|--:|--:|--:|--:|---|',
     ...rows,
     '',
   ];
@@ -53,7 +74,7 @@ function variantBlock(variant: VariantRecord): string[] {
 
 function ruleBlock(run: RunRecord): string[] {
   const rows = run.gate.rules.map((rule) => {
-    return `| ${escapeCell(rule.id)} | ${rule.scope} | ${rule.metric} | ${formatValue(rule.observed)} | ${rule.op} ${formatValue(rule.threshold)} | ${ruleHeadroom(rule)} | ${rule.status} |`;
+    return `| ${escapeCell(rule.id)} | ${rule.scope} | ${rule.metric} | ${formatValue(rule.observed)} | ${rule.op} ${formatValue(rule.threshold)} | ${ruleHeadroom(rule)} | ${ruleStatus(rule)} |`;
   });
   return [
     '## Rules',
@@ -65,18 +86,21 @@ function ruleBlock(run: RunRecord): string[] {
   ];
 }
 
-function worstBlock(records: readonly TokenRecord[]): string[] {
-  const worst = worstTokens(records, WORST_SHOWN);
+function worstBlock(run: RunRecord, { worst, judged }: TokenHighlights): string[] {
+  const hasCases = run.cases.length > 1 || run.cases.some(({ variants }) => variants.length > 1);
   const rows = worst.map((record) => {
-    return `| ${escapeCell(record.prompt)} | ${record.position} | ${escapeCell(quoteText(record.text))} | ${record.status} | ${escapeCell(describeToken(record))} |`;
+    const where = hasCases ? `${record.case}, ${record.variant}, ${promptLabel(record)}` : promptLabel(record);
+    return `| ${escapeCell(where)} | ${record.position} | ${escapeCell(quoteText(record.text))} | ${record.status} | ${escapeCell(describeToken(record))} |`;
   });
+  const first = run.verdict.firstFailure;
   return [
-    `## Worst ${countOf(worst.length, 'token')} of ${records.length}`,
+    `## Worst ${countOf(worst.length, 'token')} of ${judged}`,
     '',
     '| prompt | position | token | status | why |',
     '|---|--:|---|---|---|',
     ...rows,
     '',
+    ...(first === null ? [] : [`Look at the first failing token with ${codeSpan(inspectCommandOf(run, first, `reports/${run.runId}`))}.`, '']),
   ];
 }
 

@@ -1,8 +1,10 @@
-// The closing summary of a run in the terminal: prompts, worst tokens, rules, run folder, verdict.
+// The closing summary of a run in the terminal: prompts, worst tokens, rules, coverage, run folder, verdict, what to do next.
 import type { ChalkInstance } from 'chalk';
-import type { RunRecord, VariantRecord } from '../record/run-record.ts';
-import type { TokenRecord } from '../record/token-record.ts';
+import { isPassing, type TokenHighlights } from '../gate/token-highlights.ts';
+import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
+import { promptLabel } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
+import { coverageLine } from './coverage-line.ts';
 import {
   countOf,
   formatBytes,
@@ -15,10 +17,13 @@ import {
   quoteText,
   ruleHeadroom,
 } from './format.ts';
+import { inspectCommandOf } from './inspect-hint.ts';
 import { plainTable } from './plain-table.ts';
-import { describeToken, isPassing, worstTokens } from './worst-tokens.ts';
+import { describeToken } from './worst-tokens.ts';
 
 const WORST_SHOWN = 5;
+/** More prompts than fit on a few screens are in summary.md and run.json. */
+const PROMPTS_SHOWN = 100;
 
 export interface TerminalOptions {
   readonly chalk: ChalkInstance;
@@ -27,53 +32,66 @@ export interface TerminalOptions {
 }
 
 /** @returns the summary as lines; the last one is for machines: `… N passed, N failed` over prompts and rules. */
-export function terminalSummary(run: RunRecord, records: readonly TokenRecord[], options: TerminalOptions): string {
+export function terminalSummary(run: RunRecord, highlights: TokenHighlights, options: TerminalOptions): string {
   const { chalk } = options;
   const lines = [
-    ...run.variants.flatMap((variant) => variantLines(variant, records, chalk)),
-    ...worstLines(run, records, options),
+    ...run.cases.flatMap((one) => one.variants.flatMap((variant) => variantLines(one, variant, chalk))),
+    ...worstLines(run, highlights, options),
     ...ruleLines(run.gate.rules, chalk),
-    ...verdictLines(run, records, options),
+    ...verdictLines(run, options),
+    ...nextLines(run, highlights, options),
+    countLine(run),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function variantLines(variant: VariantRecord, records: readonly TokenRecord[], chalk: ChalkInstance): string[] {
-  const rows = variant.prompts.map((prompt) => {
-    const summary = variant.summary.byPrompt[prompt.name];
-    const own = records.filter((record) => record.variant === variant.name && record.prompt === prompt.name);
-    const isGood = own.every(isPassing) && prompt.tokensJudged === prompt.tokensPlanned;
-    const divergence = prompt.divergencePosition === null ? '' : ` (parts at position ${prompt.divergencePosition})`;
-    return [
-      `${prompt.name}${divergence}`,
-      `${prompt.promptLength}+${prompt.tokenIds.length - prompt.promptLength}`,
-      formatPcc(summary?.pcc?.min ?? null),
-      formatPcc(summary?.pcc?.p50 ?? null),
-      formatSmall(summary?.klNats?.mean ?? null),
-      formatShare(summary?.top1 ?? null),
-      String(summary?.flips.real ?? 'none'),
-      isGood ? chalk.green('pass') : chalk.red('fail'),
-    ];
-  });
-  const header = ['prompt', 'tokens', 'PCC lowest', 'PCC median', 'KL mean/nat', 'top-1', 'real flips', 'verdict'];
+function variantLines(one: CaseRecord, variant: VariantRecord, chalk: ChalkInstance): string[] {
+  const rows = variant.prompts.slice(0, PROMPTS_SHOWN).map((prompt) => promptRow(prompt, chalk));
+  const more = variant.prompts.length - rows.length;
+  const header = ['prompt', 'tokens', 'PCC lowest', 'PCC median', 'KL mean/nat', 'top-1', 'real flips', 'tokens say'];
   return [
-    `${chalk.bold(variant.name)} · ${variant.device.model} · ${variant.device.label}`,
-    chalk.dim(`against ${variant.reference.label}`),
+    `${chalk.bold(one.name)} · ${variant.source?.model ?? one.model} · ${variant.source?.label ?? variant.name}`,
+    chalk.dim(`against ${one.reference?.label ?? one.model}`),
+    ...variant.notes.map((note) => chalk.yellow(`note: ${note}`)),
     plainTable(header, rows, 1, chalk),
+    ...(more > 0 ? [`and ${countOf(more, 'prompt')} more in summary.md`] : []),
     '',
   ];
 }
 
-function worstLines(run: RunRecord, records: readonly TokenRecord[], { chalk }: TerminalOptions): string[] {
-  const worst = worstTokens(records, WORST_SHOWN);
+function promptRow(prompt: PromptRecord, chalk: ChalkInstance): string[] {
+  const { summary } = prompt;
+  const divergence = prompt.divergencePosition === null ? '' : ` (parts at position ${prompt.divergencePosition})`;
+  const recorded = prompt.tokensNotRecorded > 0 ? ` (${prompt.tokensJudged} recorded)` : '';
+  const words = { pass: 'pass', fail: 'fail', invalid: 'invalid', notRun: 'not run' } as const;
+  const colour = prompt.outcome === 'pass' ? chalk.green : chalk.red;
+  const isWhole = prompt.stop !== null && prompt.stop !== 'failed';
+  return [
+    `${promptLabel({ prompt: prompt.name, user: prompt.user })}${divergence}`,
+    isWhole
+      ? `${prompt.promptLength}+${prompt.newTokens}${recorded}`
+      : `${prompt.tokensJudged} of ${prompt.tokensPlanned}`,
+    formatPcc(summary?.pcc?.min ?? null),
+    formatPcc(summary?.pcc?.p50 ?? null),
+    formatSmall(summary?.klNats?.mean ?? null),
+    formatShare(summary?.top1 ?? null),
+    String(summary?.flips.real ?? 'none'),
+    colour(isWhole || prompt.outcome === 'notRun' ? words[prompt.outcome] : 'stopped'),
+  ];
+}
+
+function worstLines(run: RunRecord, highlights: TokenHighlights, { chalk }: TerminalOptions): string[] {
+  const worst = highlights.worst.slice(0, WORST_SHOWN);
   if (worst.length === 0) return [];
+  const hasCases = run.cases.length > 1;
+  const hasVariants = run.cases.some(({ variants }) => variants.length > 1);
   return [
     chalk.bold(`worst ${countOf(worst.length, 'token')}`),
     ...worst.flatMap((record) => {
-      const where = run.variants.length > 1 ? `${record.variant} · ${record.prompt}` : record.prompt;
+      const where = [...(hasCases ? [record.case] : []), ...(hasVariants ? [record.variant] : []), promptLabel(record)];
       const mark = isPassing(record) ? chalk.dim('·') : chalk.red('×');
       return [
-        `${mark} ${where} · ${formatPosition(record.position, record.step)} · token ${quoteText(record.text)}`,
+        `${mark} ${where.join(' · ')} · ${formatPosition(record.position, record.step)} · token ${quoteText(record.text)}`,
         `    ${describeToken(record)}`,
       ];
     }),
@@ -82,7 +100,13 @@ function worstLines(run: RunRecord, records: readonly TokenRecord[], { chalk }: 
 }
 
 function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[] {
-  const colours = { pass: chalk.green, fail: chalk.red, invalid: chalk.red, notTriggered: chalk.yellow } as const;
+  const colours = {
+    pass: chalk.green,
+    fail: chalk.red,
+    invalid: chalk.red,
+    notTriggered: chalk.yellow,
+    tooFewTokens: chalk.yellow,
+  } as const;
   const rows = rules.map((rule) => [
     rule.id,
     rule.scope,
@@ -91,7 +115,7 @@ function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[]
     `${rule.op} ${formatValue(rule.threshold)}`,
     ruleHeadroom(rule),
     String(rule.failures),
-    colours[rule.status](rule.status === 'notTriggered' ? 'not triggered' : rule.status),
+    colours[rule.status](ruleStatus(rule)),
   ]);
   return [
     plainTable(['rule', 'scope', 'origin', 'observed', 'limit', 'headroom', 'broken', 'verdict'], rows, 3, chalk),
@@ -99,27 +123,30 @@ function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[]
   ];
 }
 
-function verdictLines(run: RunRecord, records: readonly TokenRecord[], { chalk, folder }: TerminalOptions): string[] {
+/** A rule's fate in words; too small a sample comes with its numbers. */
+export function ruleStatus(rule: RuleResult): string {
+  if (rule.status === 'notTriggered') return 'not triggered';
+  if (rule.status !== 'tooFewTokens') return rule.status;
+  const needed = rule.scope === 'token' ? 1 : rule.sampleMinimum;
+  return `too few tokens (${rule.largestTooFew ?? 0} of at least ${needed})`;
+}
+
+function verdictLines(run: RunRecord, { chalk, folder }: TerminalOptions): string[] {
   const colour = run.verdict.status === 'pass' ? chalk.green : chalk.red;
-  const prompts = run.variants.flatMap((variant) =>
-    variant.prompts.map((prompt) => {
-      const own = records.filter((record) => record.variant === variant.name && record.prompt === prompt.name);
-      return own.every(isPassing) && prompt.tokensJudged === prompt.tokensPlanned;
-    }),
-  );
-  const passed = prompts.filter(Boolean).length;
   const skipped = run.coverage.skipped.map(({ reason, count }) => `${countOf(count, 'token')} skipped: ${reason}`);
+  const time = run.durationMs === null ? '' : ` in ${formatDuration(run.durationMs)}`;
   return [
     ...skipped,
-    `${countOf(run.coverage.tokensJudged, 'token')} judged of ${run.coverage.tokensPlanned} planned in ${formatDuration(run.durationMs)} · PCC semantics ${run.config.pccSemantics} · ${folder}`,
-    usageLine(run),
+    coverageLine(run),
+    `${countOf(run.coverage.tokensJudged, 'token')} judged of ${run.coverage.tokensPlanned} planned${time} · PCC semantics ${run.config.pccSemantics} · ${folder}`,
+    ...usageLines(run),
     `${colour.bold(run.verdict.status.toUpperCase())}  ${run.verdict.headline}`,
-    countLine(run, passed),
   ];
 }
 
 /** What the run took, in the terms of doctor's estimate. */
-function usageLine({ usage }: RunRecord): string {
+function usageLines({ usage }: RunRecord): string[] {
+  if (usage === null) return [];
   const { openMs, goldenMs, actualMs, compareMs, peakAnonymousBytes, peakResidentBytes } = usage;
   const times = [
     ['reference', goldenMs],
@@ -131,14 +158,29 @@ function usageLine({ usage }: RunRecord): string {
   if (peakAnonymousBytes !== null && peakResidentBytes !== null) {
     shown.push(`memory ${formatBytes(peakAnonymousBytes)}, with mapped files ${formatBytes(peakResidentBytes)}`);
   }
-  return shown.join(' · ');
+  return [shown.join(' · ')];
+}
+
+/** What a person would type next. */
+function nextLines(run: RunRecord, highlights: TokenHighlights, { chalk, folder }: TerminalOptions): string[] {
+  const { failure, verdict } = run;
+  if (failure?.code === 'INTERRUPTED' || failure?.code === 'RUN_UNFINISHED') {
+    return [`${chalk.bold('next')}  go on with: qwen-pcc validate --resume ${folder}`];
+  }
+  const first = verdict.firstFailure ?? highlights.worst[0];
+  if (verdict.status === 'pass' || first === undefined) return [];
+  return [`${chalk.bold('next')}  ${inspectCommandOf(run, first, folder)}`];
 }
 
 /** Rules over whole prompts and runs can break while each token passes, so they are counted beside the prompts. */
-function countLine({ coverage, gate, verdict }: RunRecord, promptsPassed: number): string {
+function countLine({ coverage, gate, verdict, cases }: RunRecord): string {
+  const prompts = cases.flatMap(({ variants }) => variants.flatMap((variant) => variant.prompts));
+  const promptsPassed = prompts.filter(({ outcome }) => outcome === 'pass').length;
   const rulesBroken = gate.rules.filter(({ status }) => status === 'fail' || status === 'invalid').length;
-  const failed = coverage.promptsPlanned - promptsPassed + rulesBroken;
+  const notRun = prompts.filter(({ outcome }) => outcome === 'notRun').length;
+  const failed = coverage.promptsPlanned - promptsPassed - notRun + rulesBroken;
   const passed = promptsPassed + gate.rules.filter(({ status }) => status === 'pass').length;
   const counted = `${countOf(coverage.promptsPlanned, 'prompt')} and ${countOf(gate.rules.length, 'rule')}`;
-  return `${counted}: ${passed} passed, ${verdict.status === 'pass' ? failed : Math.max(1, failed)} failed`;
+  const rest = notRun > 0 ? `, ${notRun} not run` : '';
+  return `${counted}: ${passed} passed, ${verdict.status === 'pass' ? failed : Math.max(1, failed)} failed${rest}`;
 }

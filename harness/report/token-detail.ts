@@ -1,12 +1,12 @@
 // One token of a run in the terminal: context, metrics, both top-10 lists, worst vocabulary entries and taps.
 import type { ChalkInstance } from 'chalk';
+import { isPassing } from '../gate/token-highlights.ts';
 import type { Pair, TopToken } from '../record/row-metrics.ts';
-import type { RunRecord } from '../record/run-record.ts';
-import type { TokenRecord } from '../record/token-record.ts';
+import { promptLabel, type TokenRecord } from '../record/token-record.ts';
 import type { InspectedToken, TapComparison } from '../run/inspect-token.ts';
 import { formatPcc, formatPosition, formatShare, formatSmall, formatValue, quoteText } from './format.ts';
 import { plainTable } from './plain-table.ts';
-import { describeMisfit, isPassing } from './worst-tokens.ts';
+import { describeMisfit } from './worst-tokens.ts';
 
 /**
  * A tap below this PCC is where a fault begins.
@@ -20,7 +20,6 @@ const WORST_ENTRIES_SHOWN = 8;
 const CONTEXT_CHARACTERS = 240;
 
 export interface TokenDetail {
-  readonly run: RunRecord;
   readonly record: TokenRecord;
   /** Text of the context before the token. */
   readonly contextText: string;
@@ -38,7 +37,7 @@ export function tokenDetail(detail: TokenDetail): string {
   const characters = [...contextText];
   const shown = `${characters.length > CONTEXT_CHARACTERS ? '…' : ''}${characters.slice(-CONTEXT_CHARACTERS).join('')}`;
   return `${[
-    `${chalk.bold(`${record.variant} › ${record.prompt}`)} › ${formatPosition(record.position, record.step)} › ${record.phase}`,
+    `${chalk.bold(`${record.case} › ${record.variant} › ${promptLabel(record)}`)} › ${formatPosition(record.position, record.step)} › ${record.phase}`,
     `context  ${quoteText(shown, CONTEXT_CHARACTERS + 1)}`,
     `token    ${record.inputToken.golden} ${quoteText(record.text)}`,
     '',
@@ -105,24 +104,34 @@ function metricLines(record: TokenRecord, chalk: ChalkInstance): string[] {
 }
 
 function topLines({ record, chalk, textOf }: TokenDetail): string[] {
-  const { choice } = record;
-  if (choice === null) return ['no top-10: the rows are not comparable', ''];
-  const cells = (token: TopToken | undefined): string[] =>
+  const { choice, distribution } = record;
+  if (choice === null || distribution === null) return ['no top-10: the rows are not comparable', ''];
+  const { logNormaliser } = distribution;
+  const cells = (token: TopToken | undefined, side: keyof Pair<unknown>, other: keyof Pair<unknown>): string[] =>
     token === undefined
       ? ['', '', '', '']
       : [
           quoteText(textOf(token.id), 20),
-          token.logit.toFixed(3),
-          formatShare(token.probability),
-          String(token.otherRank),
+          token.logit[side].toFixed(3),
+          formatShare(Math.exp(token.logit[side] - logNormaliser[side])),
+          String(token.rank[other]),
         ];
-  const rows = Array.from({ length: Math.max(choice.topGolden.length, choice.topActual.length) }, (_, i) => [
+  const golden = bestOf(choice.top, 'golden');
+  const actual = bestOf(choice.top, 'actual');
+  const rows = Array.from({ length: Math.max(golden.length, actual.length) }, (_, i) => [
     String(i + 1),
-    ...cells(choice.topGolden[i]),
-    ...cells(choice.topActual[i]),
+    ...cells(golden[i], 'golden', 'actual'),
+    ...cells(actual[i], 'actual', 'golden'),
   ]);
   const header = ['', 'golden', 'logit', 'p', 'on device', 'actual', 'logit', 'p', 'on golden'];
   return [plainTable(header, rows, 9, chalk), ''];
+}
+
+const BEST_SHOWN = 10;
+
+/** A side's own best tokens out of the union, best first. */
+function bestOf(top: readonly TopToken[], side: keyof Pair<unknown>): TopToken[] {
+  return top.filter(({ rank }) => rank[side] <= BEST_SHOWN).sort((a, b) => a.rank[side] - b.rank[side]);
 }
 
 function worstEntryLines({ golden, actual }: Pair<Float32Array>, { chalk, textOf }: TokenDetail): string[] {

@@ -4,83 +4,108 @@ import { ComparisonInvalidError } from '../../src/errors.ts';
 import { compareTap } from '../metrics/pcc.ts';
 import type { Pair } from '../record/row-metrics.ts';
 import { CHUNK_POSITIONS } from '../sequence/sequence.ts';
-import { blame, requireContext, requireRowCount } from '../sequence/sides.ts';
-import type { RunCase } from './run-validate.ts';
+import { blame, requireContext, requireRows } from '../sequence/sides.ts';
 
 export interface TapComparison {
   readonly tap: TapName;
-  /** null: one side is constant or not finite, or the device has no such tap (a skipped layer). */
+  /** null: one side is constant or not finite, or has no such tap (a skipped layer). */
   readonly pcc: number | null;
-  /** |actual - golden| / |golden|, Euclidean; null where that is no number or the device has no such tap. */
+  /** |actual - golden| / |golden|, Euclidean; null where that is no number or a side has no such tap. */
   readonly relL2: number | null;
 }
 
 export interface InspectedToken {
   /** Labels of the two sides that ran. */
   readonly sides: Pair<string>;
-  /** [V] float32 copies. */
+  /** [V] float32 copies, V of the smaller vocabulary. */
   readonly logits: Pair<Float32Array>;
   /** In the order asked for. */
   readonly taps: readonly TapComparison[];
 }
 
-/**
- * @param prompt - its name, for messages.
- * @param tokenIds - the context up to and with the token, [position + 1].
- * @param promptLength - how many of them are the prompt.
- * @param taps - those to compare; a source that cannot deliver one of them refuses.
- * @throws ComparisonInvalidError, DeviceError, ReferenceFaultError as a run does.
- */
-export async function inspectToken(
-  runCase: Pick<RunCase, 'openReference' | 'openDevice'>,
-  prompt: string,
-  tokenIds: Int32Array,
-  promptLength: number,
-  taps: readonly TapName[],
-): Promise<InspectedToken> {
-  const golden = await lastRow('golden', runCase.openReference, prompt, tokenIds, promptLength, taps);
-  const actual = await lastRow('actual', runCase.openDevice, prompt, tokenIds, promptLength, taps);
-  if (golden.logits.length !== actual.logits.length) {
-    throw new ComparisonInvalidError('reference and device score vocabularies of different size.', {
-      code: 'VOCABULARY_DIFFERS',
-      facts: { golden: golden.logits.length, actual: actual.logits.length },
-    });
-  }
-  return {
-    sides: { golden: golden.label, actual: actual.label },
-    logits: { golden: golden.logits, actual: actual.logits },
-    taps: taps.map((tap) => measureTap(tap, golden.taps.get(tap), actual.taps.get(tap))),
-  };
+export interface InspectRequest {
+  readonly openReference: () => Promise<LogitsSource>;
+  readonly openDevice: () => Promise<LogitsSource>;
+  /** Digests that the sides had in the run; undefined where another one is wanted. */
+  readonly expected: Pair<string | undefined>;
+  readonly prompt: string;
+  readonly user: number;
+  /** The context up to and with the token, [position + 1]. */
+  readonly tokenIds: Int32Array;
+  /** How many of them are the prompt. */
+  readonly promptLength: number;
+  /** Those to compare; `recorded`: those that a recording on one side has. */
+  readonly taps: readonly TapName[] | 'recorded';
 }
 
-/** Opens one side, feeds the context in the chunks of a run and copies the row of the last token. */
+/**
+ * @throws ComparisonInvalidError WEIGHTS_DIFFER when a side is not the one that the run had.
+ * @throws ComparisonInvalidError, DeviceError, ReferenceFaultError as a run does.
+ */
+export async function inspectToken(request: InspectRequest): Promise<InspectedToken> {
+  const reference = await blame('reference', request.openReference);
+  try {
+    requireExpected('reference', reference, request.expected.golden);
+    const device = await blame('device', request.openDevice);
+    try {
+      requireExpected('device', device, request.expected.actual);
+      const taps = request.taps === 'recorded' ? recordedTaps(reference, device) : request.taps;
+      const golden = await lastRow('golden', reference, request, taps);
+      const actual = await lastRow('actual', device, request, taps);
+      const vocabSize = Math.min(golden.logits.length, actual.logits.length);
+      return {
+        sides: { golden: reference.info.label, actual: device.info.label },
+        logits: { golden: golden.logits.subarray(0, vocabSize), actual: actual.logits.subarray(0, vocabSize) },
+        taps: taps.map((tap) => measureTap(tap, golden.taps.get(tap), actual.taps.get(tap))),
+      };
+    } finally {
+      await device.close();
+    }
+  } finally {
+    await reference.close();
+  }
+}
+
+function requireExpected(side: string, { info }: LogitsSource, sha256: string | undefined): void {
+  if (sha256 === undefined || info.weightsSha256 === sha256) return;
+  throw new ComparisonInvalidError(`the ${side} is not the one that this run had.`, {
+    code: 'WEIGHTS_DIFFER',
+    facts: { 'the run': `sha256 ${sha256}`, [info.model]: `sha256 ${info.weightsSha256}` },
+    hint: 'name the folder of the run with --weights or --device-weights, or look at what is stored with --stored.',
+  });
+}
+
+/** Taps of the recording among the sides; of the device's where both are recordings. */
+function recordedTaps(reference: LogitsSource, device: LogitsSource): readonly TapName[] {
+  const of = (source: LogitsSource): readonly TapName[] =>
+    'taps' in source && Array.isArray(source.taps) ? (source.taps as TapName[]) : [];
+  const ofDevice = of(device);
+  return ofDevice.length > 0 ? ofDevice : of(reference);
+}
+
+/** Feeds the context in the chunks of a run and copies the row of the last token. */
 async function lastRow(
   side: 'golden' | 'actual',
-  open: () => Promise<LogitsSource>,
-  prompt: string,
-  tokenIds: Int32Array,
-  promptLength: number,
+  source: LogitsSource,
+  { tokenIds, promptLength, prompt, user }: InspectRequest,
   taps: readonly TapName[],
-): Promise<LogitsRow & { readonly label: string }> {
+): Promise<LogitsRow> {
   return blame(side === 'golden' ? 'reference' : 'device', async () => {
-    const source = await open();
-    try {
-      const rows: LogitsRow[] = [];
-      for (let from = 0; from < tokenIds.length; ) {
-        const end = Math.min(from + CHUNK_POSITIONS, tokenIds.length);
-        const want = end === tokenIds.length ? ({ rows: 'last', taps } as const) : ({ rows: 'none' } as const);
-        await source.feed(tokenIds.subarray(from, end), { ...want, promptLength }, (row) => {
-          rows.push({ ...row, logits: row.logits.slice(), taps: copyTaps(row) });
-        });
-        from = end;
-      }
-      const position = tokenIds.length - 1;
-      requireRowCount(side, rows.length, 1, prompt);
-      requireContext(side, rows[0]!, position, tokenIds[position], prompt);
-      return { ...rows[0]!, label: source.info.label };
-    } finally {
-      await source.close();
+    await source.truncate(0);
+    const rows: LogitsRow[] = [];
+    for (let from = 0; from < tokenIds.length; ) {
+      const end = Math.min(from + CHUNK_POSITIONS, tokenIds.length);
+      const want = end === tokenIds.length ? ({ rows: 'last', taps } as const) : ({ rows: 'none' } as const);
+      await source.feed(tokenIds.subarray(from, end), { ...want, promptLength, prompt, user }, (row) => {
+        rows.push({ ...row, logits: row.logits.slice(), taps: copyTaps(row) });
+      });
+      from = end;
     }
+    const position = tokenIds.length - 1;
+    const [row] = rows;
+    if (row === undefined) requireRows(side, Int32Array.of(position), prompt);
+    requireContext(side, row!, position, tokenIds[position], prompt);
+    return row!;
   });
 }
 

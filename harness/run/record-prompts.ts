@@ -3,10 +3,10 @@
 import { createRecordingWriter } from '../../src/device/capture/recording-writer.ts';
 import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import { argmax, CHUNK_POSITIONS, feedRequest, knownIds } from '../sequence/sequence.ts';
-import type { PlannedPrompt, SequenceLimits } from '../sources/plan.ts';
+import type { PromptSpec, SequenceLimits } from '../record/run-spec.ts';
 
 export interface RecordRequest {
-  readonly prompts: readonly PlannedPrompt[];
+  readonly prompts: readonly PromptSpec[];
   readonly limits: SequenceLimits;
   /** A greedy token among these ends a text and is not fed. */
   readonly eosTokenIds: readonly number[];
@@ -30,8 +30,10 @@ export async function recordPrompts(source: LogitsSource, request: RecordRequest
       writer.beginPrompt(prompt.name);
       const fed: number[] = [];
       let lastChoice = -1;
-      const { promptIds } = prompt;
-      const want = feedRequest({ ...request, promptIds });
+      const { name, user } = prompt;
+      const promptIds = Int32Array.from(prompt.promptIds);
+      const forced = prompt.continuationIds === null ? undefined : Int32Array.from(prompt.continuationIds);
+      const want = feedRequest({ ...request, prompt: name, user, promptIds });
       const feed = async (ids: Int32Array): Promise<void> => {
         request.signal?.throwIfAborted();
         fed.push(...ids);
@@ -41,9 +43,14 @@ export async function recordPrompts(source: LogitsSource, request: RecordRequest
           request.onToken?.(prompt.name);
         });
       };
-      const known = knownIds({ ...prompt, maxSeqLen: request.limits.maxSeqLen });
+      const known = knownIds({
+        prompt: name,
+        promptIds,
+        maxSeqLen: request.limits.maxSeqLen,
+        ...(forced === undefined ? {} : { continuationIds: forced }),
+      });
       while (fed.length < known.length) await feed(known.subarray(fed.length, fed.length + CHUNK_POSITIONS));
-      if (prompt.continuationIds === undefined) {
+      if (forced === undefined) {
         while (!isEnd(request, fed.length - promptIds.length, fed.length, lastChoice))
           await feed(Int32Array.of(lastChoice));
       }

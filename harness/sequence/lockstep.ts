@@ -126,7 +126,7 @@ class Lockstep {
     await blame('reference', () =>
       this.#reference.feed(ids, feedRequest(this.#request), (row) => {
         if (!this.#isWanted(row.position)) return;
-        requireContext('golden', row, wanted[found], ids[row.position - firstPosition], prompt);
+        requireContext('golden', row, wanted[found] ?? -1, ids[row.position - firstPosition], prompt);
         found++;
         this.#chunk.push(row, performance.now() - since);
         since = performance.now();

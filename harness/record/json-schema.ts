@@ -1,0 +1,34 @@
+// The JSON Schemas of the log and of run.json, as docs/schema has them, and a check of a whole run folder.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { CaseEventSchema, EndEventSchema, PromptEventSchema, RunEventSchema, SCHEMA_VERSION } from './events.ts';
+import { readError } from './file-errors.ts';
+import { parseRunRecord, type RunRecord, RunRecordSchema } from './run-record.ts';
+import { TokenLineSchema } from './token-line-schema.ts';
+
+/** JSON Schema (draft 2020-12) of run.json. */
+export function runRecordJsonSchema(): Record<string, unknown> {
+  return describe(RunRecordSchema, 'qwen-pcc run record (run.json)');
+}
+
+/** JSON Schema (draft 2020-12) of one line of run.jsonl. */
+export function logLineJsonSchema(): Record<string, unknown> {
+  const events = z.union([RunEventSchema, CaseEventSchema, TokenLineSchema, PromptEventSchema, EndEventSchema]);
+  return describe(events, 'qwen-pcc log (a line of run.jsonl)');
+}
+
+function describe(schema: z.ZodType, title: string): Record<string, unknown> {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  return { $schema, title, version: SCHEMA_VERSION, ...rest };
+}
+
+/** @throws InputError FILE_UNREADABLE, naming the file. */
+export function readRunRecord(folder: string): RunRecord {
+  const file = path.join(folder, 'run.json');
+  try {
+    return parseRunRecord(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw readError(error, file);
+  }
+}
