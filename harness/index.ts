@@ -44,14 +44,14 @@ export {
   UsageError,
   type VectorReport,
 } from '../src/index.ts';
+export { createGate, type Gate } from './gate/gate.ts';
+export { DEFAULT_PCC_MINIMUM, defaultRules } from './gate/thresholds.ts';
 export {
   type DownloadEvent,
   type DownloadOptions,
   type DownloadResult,
   downloadCheckpoint,
 } from './hub/download.ts';
-export { createGate, type Gate } from './gate/gate.ts';
-export { DEFAULT_PCC_MINIMUM, defaultRules } from './gate/thresholds.ts';
 export { correlate } from './metrics/pcc.ts';
 export { judgePcc } from './metrics/pcc-semantics.ts';
 export { RowComparer, type RowComparerOptions } from './metrics/row-comparer.ts';
@@ -69,7 +69,7 @@ export { concludeRun } from './replay/conclude-run.ts';
 export { mergeLogs } from './replay/merge-logs.ts';
 export { readRun } from './replay/read-run.ts';
 export { RunReplay } from './replay/run-replay.ts';
-export { resumeRun, startRun, type StartedRun, type WrittenRun, writeRun } from './run/write-run.ts';
+export { resumeRun, type StartedRun, startRun, type WrittenRun, writeRun } from './run/write-run.ts';
 export { runFree } from './sequence/free-running.ts';
 export { runLockstep } from './sequence/lockstep.ts';
 export type { RowPair, SequenceOutcome, SequenceRequest } from './sequence/sequence.ts';

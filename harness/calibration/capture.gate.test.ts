@@ -122,7 +122,7 @@ describe('a recording that is not of the plan', () => {
       maxNewTokens: 0,
       device: `capture:${file()}`,
     }).catch((error: unknown) => error);
-    const refused = outcome instanceof Error ? outcome : (outcome as Awaited<ReturnType<typeof runGate>>).failure;
+    const refused = outcome instanceof Error ? outcome : (outcome as Awaited<ReturnType<typeof runGate>>).run;
     expect(refused).toMatchObject({ exitCode: EXIT_CODES.comparisonInvalid });
   });
 

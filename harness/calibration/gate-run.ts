@@ -95,5 +95,8 @@ function equivalentCommand({ checkpoint, device, deviceWeights, prompts, only, m
 }
 
 function withDevice(one: OpenableCase, wrap: (device: LogitsSource) => LogitsSource): OpenableCase {
-  return { ...one, variants: one.variants.map((variant) => ({ ...variant, open: async () => wrap(await variant.open()) })) };
+  return {
+    ...one,
+    variants: one.variants.map((variant) => ({ ...variant, open: async () => wrap(await variant.open()) })),
+  };
 }

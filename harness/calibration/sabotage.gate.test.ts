@@ -7,7 +7,8 @@ import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts'
 import { EXIT_CODES } from '../../src/errors.ts';
 import { copyWithTensor } from '../faults/sabotaged-checkpoint.ts';
 import { FirstTokenTwice, oneRowLate, SabotagedRows } from '../faults/sabotaged-source.ts';
-import { EVIDENCE_ROWS_MAX } from '../record/run-folder.ts';
+import { readTokens } from '../record/read-tokens.fixture.ts';
+import { EVIDENCE_ROWS_MAX } from '../run/evidence-file.ts';
 import { fixturePath, type GateCase, runGate } from './gate-run.ts';
 import './to-pass-gate.ts';
 
@@ -98,8 +99,9 @@ describe('sabotage', () => {
     const red = await runGate({ ...healthy, wrapDevice: (device) => new SabotagedRows(device, withNan) });
     expect(red.run.exitCode).toBe(EXIT_CODES.comparisonInvalid);
     expect(red.run.verdict).toMatchObject({ status: 'invalid', failingRules: expect.arrayContaining(['finite']) });
-    expect(red.records.every(({ status }) => status === 'invalidNonFinite')).toBe(true);
-    expect(red.records[0]!.reason).toMatch(/29\.9 % of the device's logits are NaN/);
+    const records = readTokens(red.folder);
+    expect(records.every(({ status }) => status === 'invalidNonFinite')).toBe(true);
+    expect(records[0]!.reason).toMatch(/29\.9 % of the device's logits are NaN/);
     expect(readdirSync(path.join(red.folder, 'evidence'))).toHaveLength(EVIDENCE_ROWS_MAX);
   });
 
@@ -107,9 +109,9 @@ describe('sabotage', () => {
     const red = await runGate({ ...healthy, wrapDevice: (device) => new FirstTokenTwice(device) });
     expect(red.run.exitCode).toBe(EXIT_CODES.comparisonInvalid);
     expect(red.run.coverage.tokensJudged).toBe(0);
-    expect(red.failure).toMatchObject({
+    expect(red.run.failure).toMatchObject({
       code: 'CONTEXT_DIFFERS',
-      facts: { fed: expect.stringContaining('position 0'), consumed: expect.stringContaining('position 1') },
+      message: expect.stringMatching(/fed .*position 0\n.*consumed .*position 1/),
     });
   });
 });

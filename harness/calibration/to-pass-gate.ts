@@ -12,7 +12,6 @@ declare module 'vitest' {
   interface Assertion extends GateMatchers {}
 }
 
-
 expect.extend({
   toPassGate({ run, replay, failure, folder }: WrittenRun) {
     const pass = run.verdict.status === 'pass' && failure === undefined;

@@ -9,7 +9,7 @@ describe('N150 device model', () => {
     ['instruct_weights-1_batch', 'tiny-qwen2-instruct'],
   ])('%s', async (name, checkpoint) => {
     const gate = await runGate({ checkpoint });
-    expect(gate.run.variants.map((variant) => variant.name)).toEqual([name]);
+    expect(gate.run.cases.map((one) => one.name)).toEqual([name]);
     expect(gate.run.coverage.promptsJudged).toBeGreaterThanOrEqual(8);
     expect(gate).toPassGate();
   });

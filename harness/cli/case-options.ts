@@ -95,7 +95,11 @@ export function chooseWeights(weights: readonly string[] | undefined, recording:
   const qwenDir = process.env['QWEN_DIR'] || undefined;
   const folders =
     weights?.map((folder) => packaged[folder] ?? folder) ??
-    (qwenDir !== undefined ? [qwenDir] : recording === undefined ? [general!, instruct!] : [recordedCheckpoint(recording)]);
+    (qwenDir !== undefined
+      ? [qwenDir]
+      : recording === undefined
+        ? [general!, instruct!]
+        : [recordedCheckpoint(recording)]);
   const isPackaged = folders.every((folder) => Object.values(packaged).includes(path.resolve(folder)));
   return { folders, notes: isPackaged && weights === undefined && recording === undefined ? [PACKAGED_NOTE] : [] };
 }
@@ -106,7 +110,10 @@ export interface PlanSettings {
 }
 
 /** @throws UsageError naming the option. */
-export function planRequest(options: CaseCommandOptions, settings: PlanSettings): { request: PlanRequest; notes: readonly string[] } {
+export function planRequest(
+  options: CaseCommandOptions,
+  settings: PlanSettings,
+): { request: PlanRequest; notes: readonly string[] } {
   const devices = (options.device ?? ['n150']).map((text) => parseDeviceSpec(text, process.env));
   const reference = parseReferenceSpec(options.reference);
   const capture = devices.find((device) => device.kind === 'capture');

@@ -3,8 +3,10 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { validateRunFolder } from '../record/json-schema.ts';
-import { commandWords, repeatableCommand } from '../run/repeatable-command.ts';
+import { readRunRecord } from '../record/json-schema.ts';
+import { readRunEvent } from '../record/read-log.ts';
+import { readTokensWithoutTiming } from '../record/read-tokens.fixture.ts';
+import { shownCommand } from '../run/shown-command.ts';
 import { type Finished, MAIN, ROOT, type SpawnedCommand, spawnCommand } from './spawned-command.fixture.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-cli-'));
@@ -62,7 +64,7 @@ describe('wrong use ends with 2 and says what would be right', () => {
     {
       what: 'an unknown prompt',
       args: () => ['validate', '--prompt', 'senate-and-hose', '--weights', 'fixtures/tiny-qwen2'],
-      says: /did you mean "senate-and-house"\?/,
+      says: /did you mean senate-and-house\?/,
     },
     {
       what: 'prompts that are no JSON',
@@ -135,15 +137,8 @@ describe('qwen-pcc validate', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^general_weights-1_batch · tiny-qwen2 · N150 device model/);
     expect(stdout).toMatch(/\nPASS {2}158 of 158 tokens judged.*\n1 prompt and \d+ rules: \d+ passed, 0 failed\n$/);
-    expect(readdirSync(lastRun()).sort()).toEqual([
-      'junit.xml',
-      'plan.json',
-      'run.json',
-      'sources',
-      'summary.md',
-      'tokens.jsonl',
-    ]);
-    expect(validateRunFolder(lastRun()).run.exitCode).toBe(0);
+    expect(readdirSync(lastRun()).sort()).toEqual(['junit.xml', 'local.json', 'run.json', 'run.jsonl', 'summary.md']);
+    expect(readRunRecord(lastRun()).exitCode).toBe(0);
   });
 
   it('prints run.json with --json', async () => {
@@ -155,7 +150,9 @@ describe('qwen-pcc validate', () => {
     const args = [...SHORT, '--threshold', '1'];
     const failed = await qwenPcc('validate', ...args);
     expect(failed.code).toBe(1);
-    expect(failed.stdout).toMatch(/\nFAIL {2}.*\n1 prompt and \d+ rules: \d+ passed, [1-9]\d* failed\n$/);
+    expect(failed.stdout).toMatch(
+      /\nFAIL {2}.*\nnext {2}qwen-pcc inspect .*\n1 prompt and \d+ rules: \d+ passed, [1-9]\d* failed\n$/,
+    );
     expect(readdirSync(path.join(lastRun(), 'evidence')).length).toBeGreaterThan(0);
 
     const inspected = await qwenPcc('inspect', '--out', scratch, '--token', '40');
@@ -164,10 +161,12 @@ describe('qwen-pcc validate', () => {
       /position 40[\s\S]*worst vocabulary entries[\s\S]*layers\.5\.out[\s\S]*again +qwen-pcc inspect/,
     );
 
-    const before = validateRunFolder(lastRun()).tokens;
-    const resumed = await qwenPcc('validate', ...args, '--resume', 'last');
-    expect(resumed.code).toBe(1);
-    expect(validateRunFolder(lastRun()).tokens).toEqual(before);
+    const before = readTokensWithoutTiming(lastRun());
+    for (const options of [args, ['--out', scratch]]) {
+      const resumed = await qwenPcc('validate', ...options, '--resume', 'last');
+      expect(resumed.code).toBe(1);
+      expect(readTokensWithoutTiming(lastRun())).toEqual(before);
+    }
   });
 
   it('refuses to resume with other options', async () => {
@@ -179,22 +178,24 @@ describe('qwen-pcc validate', () => {
 
   it('stops cleanly at Ctrl-C with 130 and keeps what was judged', async () => {
     const { child, finished } = start(['validate', ...SHORT.slice(0, 2), '--out', scratch], ROOT);
-    const tokens = path.join(scratch, 'last', 'tokens.jsonl');
-    const previous = existsSync(tokens) ? readFileSync(tokens, 'utf8') : undefined;
+    const log = path.join(scratch, 'last', 'run.jsonl');
+    const previous = existsSync(log) ? readRunEvent(lastRun()).runId : undefined;
     await expect
       .poll(
         () =>
-          existsSync(tokens) && readFileSync(tokens, 'utf8') !== previous && readFileSync(tokens, 'utf8').length > 0,
+          existsSync(log) &&
+          readRunEvent(lastRun()).runId !== previous &&
+          readFileSync(log, 'utf8').includes('"token"'),
         { timeout: 30_000 },
       )
       .toBe(true);
     child.kill('SIGINT');
-    const { code, stderr } = await finished;
+    const { code, stdout, stderr } = await finished;
     expect(code).toBe(130);
     expect(stderr).toMatch(/stopping after this token/);
-    const { run, tokens: kept } = validateRunFolder(lastRun());
-    expect(run).toMatchObject({ exitCode: 130, verdict: { status: 'error' } });
-    expect(kept.length).toBeGreaterThan(0);
+    expect(stdout).toMatch(/\nnext {2}go on with: qwen-pcc validate --resume /);
+    expect(readRunRecord(lastRun())).toMatchObject({ exitCode: 130, verdict: { status: 'error' } });
+    expect(readTokensWithoutTiming(lastRun()).length).toBeGreaterThan(0);
   });
 
   it('calls a recording of other tokens invalid, with 4', async () => {
@@ -303,11 +304,12 @@ describe("the original system's environment", () => {
     const { code, stdout } = await withEnvironment(environment, 'validate', ...SHORT);
     expect(code).toBe(0);
     expect(stdout).toMatch(/grid 8x7/);
-    expect(validateRunFolder(lastRun()).run.variants[0]!.device.settings).toMatchObject({ gridRows: 7 });
+    expect(readRunRecord(lastRun()).cases[0]!.variants[0]!.source!.settings).toMatchObject({ gridRows: 7 });
 
     const resumed = await qwenPcc('validate', ...SHORT, '--resume', 'last');
     expect(resumed.code).toBe(2);
-    expect(resumed.stderr).toMatch(/RESUME_DIFFERS[\s\S]*grid 8x7[\s\S]*grid 8x8/);
+    expect(resumed.stderr).toMatch(/RESUME_DIFFERS[\s\S]*gridRows=7[\s\S]*n150/);
+    expect((await qwenPcc('validate', '--out', scratch, '--resume')).code).toBe(0);
 
     expect(await withEnvironment({ FAKE_DEVICE: 'N300' }, ...inspected)).toMatchObject({ code: 2 });
     const again = await qwenPcc(...inspected.slice(0, -1));
@@ -330,14 +332,15 @@ describe('qwen-pcc inspect', () => {
   });
 });
 
-describe('repeatableCommand', () => {
-  it('quotes for a shell, drops folders of this machine, and reads back', () => {
-    const command = repeatableCommand(
+describe('shownCommand', () => {
+  it('quotes for a shell and can be typed again in the folder it was typed in, without absolute paths', () => {
+    const command = shownCommand(
       ['validate', '--device', 'capture:/home/me/a b.safetensors', '--prompt', "it's"],
-      '/home/me',
+      '/home/me/work',
     );
-    expect(command).toBe("qwen-pcc validate --device 'capture:a b.safetensors' --prompt 'it'\\''s'");
-    expect(commandWords(command)).toEqual(['validate', '--device', 'capture:a b.safetensors', '--prompt', "it's"]);
-    expect(repeatableCommand(['--weights', '/models/Qwen2-7B'], '/home/me')).toBe('qwen-pcc --weights Qwen2-7B');
+    expect(command).toBe("qwen-pcc validate --device 'capture:../a b.safetensors' --prompt 'it'\\''s'");
+    expect(shownCommand(['--weights', '/models/Qwen2-7B'], '/home/me')).toBe(
+      'qwen-pcc --weights ../../models/Qwen2-7B',
+    );
   });
 });

@@ -35,7 +35,10 @@ export function doctorCommand(): Command {
     .description(
       'what this machine and checkpoint can run; with --vectors, whether the device model reproduces them bit for bit',
     )
-    .option('--weights <dir...>', 'checkpoint folders to look at (default: $QWEN_DIR if set, else both tiny checkpoints of the package)')
+    .option(
+      '--weights <dir...>',
+      'checkpoint folders to look at (default: $QWEN_DIR if set, else both tiny checkpoints of the package)',
+    )
     .option('--vectors <dir>', 'check every vector file of this folder; exit code 1 on any mismatch')
     .option('--out <dir>', 'where run folders would go', 'reports')
     .option('--threads <n>', 'threads of the kernels (default: all)', wholeNumber('--threads', 1))

@@ -7,6 +7,7 @@ import { findRunFolder } from '../record/read-log.ts';
 import type { RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { formatTokenLine } from '../record/token-line.ts';
 import type { TokenRecord } from '../record/token-record.ts';
+import { concludeRun } from '../replay/conclude-run.ts';
 import { readRun } from '../replay/read-run.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { inspectCommandOf } from '../report/inspect-hint.ts';
@@ -17,7 +18,6 @@ import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-sp
 import { openCases } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { allTaps } from '../sources/taps.ts';
-import { concludeRun } from '../replay/conclude-run.ts';
 import { wholeNumber } from './option-values.ts';
 import { type TokenChoice, TokenPicker } from './token-picker.ts';
 
@@ -92,7 +92,9 @@ function moved({ weights, deviceWeights, device }: InspectOptions): string {
   if (weights !== undefined) words.push('--weights', weights);
   if (deviceWeights !== undefined) words.push('--device-weights', deviceWeights);
   if (device !== undefined) words.push('--device', device);
-  return words.map((word) => ` ${/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`).join('');
+  return words
+    .map((word) => ` ${/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`)
+    .join('');
 }
 
 /** Token ids up to and with the token: from the plan, and from the log where the reference chose them. */
@@ -102,7 +104,8 @@ function contextOf(folder: string, { run }: RunReplay, record: TokenRecord): Int
   const ids = Int32Array.from({ length: record.position + 1 }, () => -1);
   ids.set([...prompt.promptIds, ...(prompt.continuationIds ?? [])].slice(0, ids.length));
   readRun(folder, ({ case: name, variant, prompt: ofPrompt, user, position, inputToken }) => {
-    if (name !== record.case || variant !== record.variant || ofPrompt !== record.prompt || user !== record.user) return;
+    if (name !== record.case || variant !== record.variant || ofPrompt !== record.prompt || user !== record.user)
+      return;
     if (position < ids.length) ids[position] = inputToken.golden;
   });
   return ids;
@@ -117,7 +120,12 @@ interface OpenedToken {
 }
 
 /** The token's case with its one variant, as the run had it or as the options change it. */
-function openForInspection(folder: string, replay: RunReplay, record: TokenRecord, options: InspectOptions): OpenedToken {
+function openForInspection(
+  folder: string,
+  replay: RunReplay,
+  record: TokenRecord,
+  options: InspectOptions,
+): OpenedToken {
   const { spec } = replay.run;
   const local = movedPaths(readLocalPaths(folder), record, options);
   const one = spec.cases.find(({ name }) => name === record.case)!;
@@ -206,4 +214,3 @@ async function runAgain(
     taps: isLive ? allTaps(one.layers) : 'recorded',
   });
 }
-

@@ -55,7 +55,10 @@ export function validateCommand(): Command {
       'teacher',
     )
     .option('--out <dir>', 'where run folders go', 'reports')
-    .option('--resume [run]', 'go on with a run that was stopped (default: the last one); it knows what it was asked to do')
+    .option(
+      '--resume [run]',
+      'go on with a run that was stopped (default: the last one); it knows what it was asked to do',
+    )
     .option('--json', 'print run.json instead of the summary')
     .addHelpText(
       'after',
@@ -77,6 +80,8 @@ async function validate(options: ValidateOptions, command: Command): Promise<voi
     process.stdout.write(options.json === true ? formatRunRecord(run) : terminalSummary(run, replay.highlights, shown));
     process.exitCode = run.exitCode;
     if (failure !== undefined) throw failure;
+    // Prompts that could not be compared did not end the run, but their cause is said where errors are.
+    if (run.failure !== null) process.stderr.write(`${run.failure.code}: ${run.failure.message}\n`);
   } finally {
     progress.close();
     interrupt.release();
@@ -150,7 +155,8 @@ function requireSamePlan({ run }: RunReplay, wanted: RunSpec | undefined, folder
       hint: 'rows of two versions do not mix; go on with that version, or start a new run.',
     });
   }
-  const difference = wanted === undefined ? undefined : firstDifference(run.spec, JSON.parse(JSON.stringify(wanted)), '');
+  const difference =
+    wanted === undefined ? undefined : firstDifference(run.spec, JSON.parse(JSON.stringify(wanted)), '');
   if (difference === undefined) return;
   throw new InputError(`${folder} was made with another plan, so it cannot go on with these options.`, {
     code: 'RESUME_DIFFERS',
@@ -175,10 +181,13 @@ function requireModeOf({ mode, devices, reference }: ReturnType<typeof planReque
     });
   }
   if (devices.length > 1) {
-    throw new UsageError('several devices cannot run free beside one reference: their texts part at different places.', {
-      code: 'FREE_VARIANTS',
-      hint: 'give one --device a run.',
-    });
+    throw new UsageError(
+      'several devices cannot run free beside one reference: their texts part at different places.',
+      {
+        code: 'FREE_VARIANTS',
+        hint: 'give one --device a run.',
+      },
+    );
   }
 }
 

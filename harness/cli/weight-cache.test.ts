@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { validateRunFolder } from '../record/json-schema.ts';
+import { readTokensWithoutTiming } from '../record/read-tokens.fixture.ts';
 import { spawnCommand } from './spawned-command.fixture.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-cli-'));
@@ -15,8 +15,7 @@ const SHORT = ['--weights', 'fixtures/tiny-qwen2', '--prompt', 'senate-and-house
 async function validate(name: string, ...options: string[]): Promise<{ code: number | null; tokens: unknown[] }> {
   const out = path.join(scratch, name);
   const { code } = await spawnCommand(['validate', ...SHORT, '--out', out, ...options]).finished;
-  const { tokens } = validateRunFolder(path.join(out, 'last'));
-  return { code, tokens: tokens.map((token) => ({ ...token, timing: null })) };
+  return { code, tokens: readTokensWithoutTiming(path.join(out, 'last')) };
 }
 
 it('two runs at once make one cache and judge as without it', async () => {

@@ -1,5 +1,5 @@
 // The tokens that reports show, kept while a run goes on: the worst of all, the first failing ones of each prompt, and counts.
-import { sequenceId, type SequenceKey, type TokenRecord } from '../record/token-record.ts';
+import { type SequenceKey, sequenceId, type TokenRecord } from '../record/token-record.ts';
 
 /** Whether a token counts as good in a report: a plain pass, or a flip that rounding explains. */
 export function isPassing({ status }: Pick<TokenRecord, 'status'>): boolean {

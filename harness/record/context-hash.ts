@@ -23,7 +23,8 @@ export class ContextChain {
   }
 
   extend(position: Pair<number>, token: Pair<number>): void {
-    const isSame = this.#golden === this.#actual && position.golden === position.actual && token.golden === token.actual;
+    const isSame =
+      this.#golden === this.#actual && position.golden === position.actual && token.golden === token.actual;
     this.#golden = extendContextHash(this.#golden, position.golden, token.golden);
     this.#actual = isSame ? this.#golden : extendContextHash(this.#actual, position.actual, token.actual);
   }

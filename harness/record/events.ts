@@ -58,13 +58,7 @@ export interface CaseEvent {
   readonly notes: readonly string[];
 }
 
-export const STOP_REASONS = [
-  'eos',
-  'max-new-tokens',
-  'max-seq-len',
-  'continuation-end',
-  'failed',
-] as const;
+export const STOP_REASONS = ['eos', 'max-new-tokens', 'max-seq-len', 'continuation-end', 'failed'] as const;
 export type StopReason = (typeof STOP_REASONS)[number];
 
 /** What kept a run or a prompt from its end. */
@@ -176,9 +170,7 @@ export const EndEventSchema: z.ZodType<EndEvent, unknown> = z.strictObject({
 /** One line of the log, without the line end. */
 export function formatEvent(event: LogEvent): string {
   if (event.event === 'token') return formatTokenLine(event);
-  return JSON.stringify(
-    event.event === 'run' ? { ...event, spec: z.encode(RunSpecSchema, event.spec) } : event,
-  );
+  return JSON.stringify(event.event === 'run' ? { ...event, spec: z.encode(RunSpecSchema, event.spec) } : event);
 }
 
 /**

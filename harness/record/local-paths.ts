@@ -45,10 +45,7 @@ export const LocalPathsSchema: z.ZodType<LocalPaths, unknown> = z.strictObject({
     z.strictObject({
       weights: absolute,
       golden: absolute.optional(),
-      variants: z.record(
-        z.string(),
-        z.strictObject({ weights: absolute.optional(), recording: absolute.optional() }),
-      ),
+      variants: z.record(z.string(), z.strictObject({ weights: absolute.optional(), recording: absolute.optional() })),
     }),
   ),
   threads: whole.optional(),

@@ -1,11 +1,13 @@
 // Finds run folders and reads their logs line by line, however long they are.
-import { closeSync, existsSync, openSync, readSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { InputError, UsageError } from '../../src/errors.ts';
 import { type LogEvent, parseEvent, type RunEvent } from './events.ts';
 import { readError } from './file-errors.ts';
 
 export const LOG_FILE = 'run.jsonl';
+/** In the place of a log, for a run that could not start. */
+export const ERROR_FILE = 'error.json';
 
 /** A line of a log, as it stands there and as what it means. */
 export interface LogLine {
@@ -34,11 +36,28 @@ export function findRunFolder(given: string | undefined, parent: string): string
       hint: 'run it again with this version, or read it with the version that made it.',
     });
   }
+  const unstarted = candidates.find((candidate) => existsSync(path.join(candidate, ERROR_FILE)));
+  if (unstarted !== undefined) {
+    throw new UsageError(`${unstarted}: this run did not start.`, {
+      code: 'RUN_NOT_STARTED',
+      facts: { found: readFailure(path.join(unstarted, ERROR_FILE)) },
+      hint: 'mend that and run it again, or name an older run.',
+    });
+  }
   throw new UsageError(given === undefined ? `there is no run in ${parent}.` : `"${given}" is not a run folder.`, {
     code: 'RUN_NOT_FOUND',
     facts: { looked: candidates.join(', '), wanted: `a folder with ${LOG_FILE}` },
     hint: 'make one with `qwen-pcc validate`, or name the folder that it printed.',
   });
+}
+
+function readFailure(file: string): string {
+  try {
+    const { failure } = JSON.parse(readFileSync(file, 'utf8')) as { failure?: { message?: unknown } };
+    return String(failure?.message ?? file);
+  } catch {
+    return file;
+  }
 }
 
 const READ_BYTES = 1 << 20;

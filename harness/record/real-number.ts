@@ -4,7 +4,10 @@ import { z } from 'zod';
 /** A number in JSON: JSON has no NaN, so three values are strings. */
 export type JsonNumber = number | 'NaN' | 'Infinity' | '-Infinity';
 
-export const JsonNumberSchema: z.ZodType<JsonNumber, JsonNumber> = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+export const JsonNumberSchema: z.ZodType<JsonNumber, JsonNumber> = z.union([
+  z.number(),
+  z.enum(['NaN', 'Infinity', '-Infinity']),
+]);
 
 export function toJsonNumber(value: number): JsonNumber {
   return Number.isFinite(value) ? value : (String(value) as JsonNumber);

@@ -210,7 +210,10 @@ const PromptRecordSchema: z.ZodType<PromptRecord, unknown> = z.strictObject({
 });
 
 const DeviceSpecSchema: z.ZodType<DeviceSpec, unknown> = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('n150'), knobs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])) }),
+  z.strictObject({
+    kind: z.literal('n150'),
+    knobs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  }),
   z.strictObject({ kind: z.literal('capture'), recording: z.string() }),
 ]);
 

@@ -1,8 +1,8 @@
 // What a run is asked to do, as data: cases, variants, prompts as token ids, limits and rules; no path of any machine.
 import { z } from 'zod';
+import { RealNumberSchema } from './real-number.ts';
 import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
 import { AGGREGATE_METRICS, type GateRule, RULE_ORIGINS, RULE_PHASES, TOKEN_METRICS } from './rules.ts';
-import { RealNumberSchema } from './real-number.ts';
 import type { SequenceKey } from './token-record.ts';
 
 export const DECODING_MODES = ['teacherForced', 'freeRunning'] as const;
@@ -108,7 +108,10 @@ export function ruleSchemaWith<T>(more: z.ZodRawShape): z.ZodType<T, unknown> {
 export const GateRuleSchema: z.ZodType<GateRule, unknown> = ruleSchemaWith<GateRule>({});
 
 const DeviceSpecSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('n150'), knobs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])) }),
+  z.strictObject({
+    kind: z.literal('n150'),
+    knobs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  }),
   z.strictObject({ kind: z.literal('capture'), recording: z.string().min(1) }),
 ]);
 
@@ -178,7 +181,11 @@ export function firstDifference(
 ): { readonly path: string; readonly a: string; readonly b: string } | undefined {
   if (isObject(a) && isObject(b)) {
     for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
-      const inner = firstDifference(a[key], b[key], Array.isArray(a) ? `${at}[${key}]` : at === '' ? key : `${at}.${key}`);
+      const inner = firstDifference(
+        a[key],
+        b[key],
+        Array.isArray(a) ? `${at}[${key}]` : at === '' ? key : `${at}.${key}`,
+      );
       if (inner !== undefined) return inner;
     }
     return undefined;

@@ -129,7 +129,10 @@ export const TokenLineSchema: z.ZodType<TokenLine, unknown> = z.strictObject({
     maskedPairs: count.optional(),
     zeros: pairOf(count).optional(),
     constantRow: pairOf(z.boolean()).optional(),
-    constantBlocks: z.array(z.tuple([count, count, real])).optional().describe('[from, to, value]'),
+    constantBlocks: z
+      .array(z.tuple([count, count, real]))
+      .optional()
+      .describe('[from, to, value]'),
   }),
   moments: z
     .strictObject({
@@ -176,7 +179,8 @@ export const TokenLineSchema: z.ZodType<TokenLine, unknown> = z.strictObject({
       pccPreviousActual: real.optional(),
       pccUnrelatedGolden: real.optional(),
     })
-    .optional().describe('PCC with golden rows that the row should not fit'),
+    .optional()
+    .describe('PCC with golden rows that the row should not fit'),
   evidence: z.string().optional(),
   timing: z.tuple([z.number(), z.number(), z.number()]).describe('ms: golden, actual, comparison'),
 });

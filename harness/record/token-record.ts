@@ -1,7 +1,7 @@
 // One judged token: its key, what was measured, what the gate said; types and small words, no files.
 import type {
-  PccJudgement,
   Pair,
+  PccJudgement,
   RowChoice,
   RowControls,
   RowDistribution,

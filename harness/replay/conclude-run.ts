@@ -85,7 +85,12 @@ function endingOf(replay: RunReplay, { coverage }: Verdict): Ending | undefined 
   const headlineOf = ({ message }: Failure): string => `${message.split('\n')[0]} ${judged}`;
   if (failure !== undefined) {
     const isInvalid = failure.exitCode === EXIT_CODES.comparisonInvalid;
-    return { status: isInvalid ? 'invalid' : 'error', exitCode: failure.exitCode, headline: headlineOf(failure), failure };
+    return {
+      status: isInvalid ? 'invalid' : 'error',
+      exitCode: failure.exitCode,
+      headline: headlineOf(failure),
+      failure,
+    };
   }
   const failed = Array.from(replay.prompts.values()).filter(({ stop }) => stop === 'failed');
   const first = failed[0]?.failure;
@@ -163,7 +168,15 @@ function promptRecord(prompt: PromptSpec, key: SequenceKey, replay: RunReplay): 
     tokensJudged: judged,
     tokensNotRecorded: isWhole && done.divergence === null ? done.length - done.planned : 0,
     tokensFailed: failed,
-    outcome: !isWhole ? (done === undefined && judged === 0 ? 'notRun' : 'invalid') : invalid > 0 ? 'invalid' : failed > 0 ? 'fail' : 'pass',
+    outcome: !isWhole
+      ? done === undefined && judged === 0
+        ? 'notRun'
+        : 'invalid'
+      : invalid > 0
+        ? 'invalid'
+        : failed > 0
+          ? 'fail'
+          : 'pass',
     cause: isWhole ? null : causeOf(key, replay),
     ms,
     summary: judged === 0 ? null : replay.gate.summarizeSequence(key),

@@ -97,7 +97,10 @@ function mergedEnd(logs: readonly (readonly LogEvent[])[], isGap: boolean): EndE
   const failure = ends.find((end) => end.failure !== null)?.failure ?? null;
   return {
     event: 'end',
-    finishedAt: ends.map(({ finishedAt }) => finishedAt).sort().at(-1)!,
+    finishedAt: ends
+      .map(({ finishedAt }) => finishedAt)
+      .sort()
+      .at(-1)!,
     usage: rest.reduce((sum, { usage }) => addUsage(sum, usage), first.usage),
     failure: isGap ? (failure ?? MISSING) : null,
   };
@@ -116,4 +119,3 @@ function differs(found: string, wanted: string): InputError {
     hint: 'merge the logs of shards that were made with the same version from the same plan and files.',
   });
 }
-

@@ -6,7 +6,7 @@ import { brokenTokenRules } from '../gate/judge-token.ts';
 import { TokenHighlights } from '../gate/token-highlights.ts';
 import { ContextChain } from '../record/context-hash.ts';
 import type { CaseEvent, EndEvent, LogEvent, PromptEvent, RunEvent, TokenEvent } from '../record/events.ts';
-import { type RunUnit, sequencesOf, type SequenceLimits, tokensPlannedMax, unitsOf } from '../record/run-spec.ts';
+import { type RunUnit, type SequenceLimits, sequencesOf, tokensPlannedMax, unitsOf } from '../record/run-spec.ts';
 import { withoutTiming } from '../record/token-line.ts';
 import { phaseOfPosition, type SequenceKey, sequenceId } from '../record/token-record.ts';
 
@@ -64,11 +64,14 @@ export class RunReplay {
       case 'run':
         throw inconsistent('a second beginning', 'one run a log');
       case 'case':
-        return this.#addCase(event);
+        this.#addCase(event);
+        break;
       case 'token':
-        return this.#addToken(event, line);
+        this.#addToken(event, line);
+        break;
       case 'prompt':
-        return this.#addPrompt(event);
+        this.#addPrompt(event);
+        break;
       case 'end':
         this.end = event;
     }
@@ -83,8 +86,7 @@ export class RunReplay {
   #addCase(event: CaseEvent): void {
     const id = caseId(event);
     const unit = this.units[this.unitsDone];
-    const isNext =
-      unit?.case.name === event.case && unit.case.variants.some(({ name }) => name === event.variant);
+    const isNext = unit?.case.name === event.case && unit.case.variants.some(({ name }) => name === event.variant);
     if (!isNext) throw inconsistent(`case ${event.case}, variant ${event.variant}`, 'the next case of the plan');
     if (this.cases.has(id)) throw inconsistent(`a second beginning of ${event.case}, ${event.variant}`, 'one');
     this.cases.set(id, event);
@@ -117,7 +119,10 @@ export class RunReplay {
     open.rows.update(withoutTiming(line)).update('\n');
     const broken = brokenTokenRules(this.run.spec.judge.rules, event);
     if (broken.join() !== event.failedRules.join()) {
-      throw inconsistent(`${where}: broken rules ${event.failedRules.join(', ') || 'none'}`, broken.join(', ') || 'none');
+      throw inconsistent(
+        `${where}: broken rules ${event.failedRules.join(', ') || 'none'}`,
+        broken.join(', ') || 'none',
+      );
     }
     this.gate.add(event);
     this.highlights.add(event);

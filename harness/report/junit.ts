@@ -20,7 +20,8 @@ export function junitXml(run: RunRecord, highlights: TokenHighlights): string {
     ),
     gateSuite(run),
   ];
-  const total = (key: 'tests' | 'failures' | 'errors' | 'skipped'): number => suites.reduce((sum, suite) => sum + suite[key], 0);
+  const total = (key: 'tests' | 'failures' | 'errors' | 'skipped'): number =>
+    suites.reduce((sum, suite) => sum + suite[key], 0);
   const head = `tests="${total('tests')}" failures="${total('failures')}" errors="${total('errors')}"`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',

@@ -30,7 +30,9 @@ export function summaryMarkdown(run: RunRecord, highlights: TokenHighlights): st
     `${sentence(escapeCell(run.verdict.headline))} Run \`${run.runId}\`${time}.`,
     '',
     sentence(escapeCell(coverageLine(run))),
-    ...run.coverage.skipped.map(({ reason, count }) => `${countOf(count, 'token')} skipped: ${sentence(escapeCell(reason))}`),
+    ...run.coverage.skipped.map(
+      ({ reason, count }) => `${countOf(count, 'token')} skipped: ${sentence(escapeCell(reason))}`,
+    ),
     '',
     ...run.cases.flatMap((one) => one.variants.flatMap((variant) => variantBlock(one, variant))),
     ...ruleBlock(run),
@@ -100,7 +102,12 @@ function worstBlock(run: RunRecord, { worst, judged }: TokenHighlights): string[
     '|---|--:|---|---|---|',
     ...rows,
     '',
-    ...(first === null ? [] : [`Look at the first failing token with ${codeSpan(inspectCommandOf(run, first, `reports/${run.runId}`))}.`, '']),
+    ...(first === null
+      ? []
+      : [
+          `Look at the first failing token with ${codeSpan(inspectCommandOf(run, first, `reports/${run.runId}`))}.`,
+          '',
+        ]),
   ];
 }
 

@@ -4,18 +4,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Chalk } from 'chalk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RunFolder } from '../record/run-folder.ts';
+import { TokenHighlights, WORST_KEPT, worstTokens } from '../gate/token-highlights.ts';
 import { tokenRecordExample } from '../record/token-record.fixture.ts';
-import { describePlan } from '../run/run-validate.ts';
-import { TOY_VOCABULARY, toyCase, toyPlan } from '../run/toy-plan.fixture.ts';
-import { type WrittenRun, writeRun } from '../run/write-run.ts';
+import { runToy, TOY_VOCABULARY, toyCase } from '../run/toy-run.fixture.ts';
+import type { WrittenRun } from '../run/write-run.ts';
 import { ToySource } from '../sequence/toy-source.fixture.ts';
 import { quoteText, ruleHeadroom } from './format.ts';
 import { gateFailureText } from './gate-failure.ts';
 import { escapeXml, junitXml } from './junit.ts';
 import { SUMMARY_BYTES_MAX, summaryMarkdown } from './markdown.ts';
 import { terminalSummary } from './terminal.ts';
-import { worstTokens } from './worst-tokens.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-report-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -30,19 +28,9 @@ const broken = (): ToySource =>
 let good: WrittenRun;
 let bad: WrittenRun;
 
-async function run(openSecond?: () => ToySource): Promise<WrittenRun> {
-  const plan = toyPlan([
-    toyCase('a', () => new ToySource(TOY_VOCABULARY)),
-    toyCase('b', openSecond ?? (() => new ToySource(TOY_VOCABULARY))),
-  ]);
-  const startedAt = new Date();
-  const folder = RunFolder.create(scratch, startedAt, describePlan(plan));
-  return writeRun(plan, {
-    folder,
-    startedAt,
-    tool: { name: 'qwen-pcc', version: '0.0.0', gitSha: null },
-    command: 'qwen-pcc validate',
-  });
+function run(openSecond?: () => ToySource): Promise<WrittenRun> {
+  const honest = (): ToySource => new ToySource(TOY_VOCABULARY);
+  return runToy(scratch, [toyCase('a', { toy: honest }), toyCase('b', { toy: openSecond ?? honest })]);
 }
 
 beforeAll(async () => {
@@ -50,8 +38,8 @@ beforeAll(async () => {
   bad = await run(broken);
 });
 
-const show = ({ run: record, records }: WrittenRun): string =>
-  terminalSummary(record, records, { chalk: new Chalk({ level: 0 }), folder: 'reports/x' });
+const show = ({ run: record, replay }: WrittenRun): string =>
+  terminalSummary(record, replay.highlights, { chalk: new Chalk({ level: 0 }), folder: 'reports/x' });
 
 describe('terminalSummary', () => {
   it('ends with verdict and counts of a good run', () => {
@@ -63,11 +51,16 @@ describe('terminalSummary', () => {
   it('shows the worst tokens first and counts what failed in a bad run', () => {
     const text = show(bad);
     expect(text).toMatch(/worst 5 tokens\n× b · \w+ · position \d+/);
-    expect(text).toMatch(/FAIL {2}pcc-minimum.*\n6 prompts and \d+ rules: \d+ passed, \d+ failed\n$/);
+    expect(text).toMatch(
+      /FAIL {2}pcc-minimum.*\nnext {2}qwen-pcc inspect reports\/x --case b --prompt first --token 3\n6 prompts and \d+ rules: \d+ passed, \d+ failed\n$/,
+    );
   });
 
   it('has no escape codes without colours and the same words with them', () => {
-    const coloured = terminalSummary(bad.run, bad.records, { chalk: new Chalk({ level: 1 }), folder: 'reports/x' });
+    const coloured = terminalSummary(bad.run, bad.replay.highlights, {
+      chalk: new Chalk({ level: 1 }),
+      folder: 'reports/x',
+    });
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that begins a colour.
     expect(coloured.replaceAll(/\u001b\[\d+m/g, '')).toBe(show(bad));
     expect(coloured).not.toBe(show(bad));
@@ -76,20 +69,22 @@ describe('terminalSummary', () => {
 
 describe('junitXml', () => {
   it('has a suite for each variant and a case for each prompt, with five failing tokens as text', () => {
-    const xml = junitXml(bad.run, bad.records);
+    const xml = junitXml(bad.run, bad.replay.highlights);
     expect([...xml.matchAll(/<testsuite name="(\w+)"/g)].map((match) => match[1])).toEqual(['a', 'b', 'gate']);
-    expect(xml).toMatch(/<testsuite name="a" tests="3" failures="0" errors="0">/);
-    expect(xml).toMatch(/<testsuite name="b" tests="3" failures="3" errors="0">/);
+    expect(xml).toMatch(/<testsuite name="a" tests="3" failures="0" errors="0" skipped="0">/);
+    expect(xml).toMatch(/<testsuite name="b" tests="3" failures="3" errors="0" skipped="0">/);
     const failure = /<testcase classname="b" name="first"[\s\S]*?<failure [^>]*>([^<]*)<\/failure>/.exec(xml)![1]!;
     expect(failure.split('\n')).toHaveLength(6);
     expect(failure.split('\n')[0]).toMatch(/^position 3, token &quot;t7&quot;: failPcc; PCC -?0\.\d+/);
-    expect(failure.split('\n')[5]).toMatch(/^… and \d+ more in tokens\.jsonl$/);
+    expect(failure.split('\n')[5]).toMatch(/^… and \d+ more in run\.jsonl$/);
   });
 
   it('is well-formed: every element is closed in order', () => {
-    for (const { run: record, records } of [good, bad]) {
+    for (const { run: record, replay } of [good, bad]) {
       const open: string[] = [];
-      for (const [, closing, name, selfClosing] of junitXml(record, records).matchAll(/<(\/?)(\w+)[^>]*?(\/?)>/g)) {
+      for (const [, closing, name, selfClosing] of junitXml(record, replay.highlights).matchAll(
+        /<(\/?)(\w+)[^>]*?(\/?)>/g,
+      )) {
         if (closing === '/') expect(open.pop()).toBe(name);
         else if (selfClosing !== '/') open.push(name!);
       }
@@ -105,7 +100,7 @@ describe('junitXml', () => {
 
 describe('summaryMarkdown', () => {
   it('has the verdict, a row for each prompt and for each rule', () => {
-    const text = summaryMarkdown(bad.run, bad.records);
+    const text = summaryMarkdown(bad.run, bad.replay.highlights);
     expect(text).toMatch(/^# qwen-pcc: fail\n/);
     for (const prompt of ['first', 'second', 'third'])
       expect([...text.matchAll(new RegExp(`^\\| ${prompt} \\| \\d+ of \\d+ `, 'gm'))]).toHaveLength(2);
@@ -113,33 +108,35 @@ describe('summaryMarkdown', () => {
   });
 
   it('keeps within what GitHub takes', () => {
-    const variants = Array.from({ length: 3000 }, () => bad.run.variants).flat();
-    const text = summaryMarkdown({ ...bad.run, variants }, bad.records);
+    const cases = Array.from({ length: 3000 }, () => bad.run.cases).flat();
+    const text = summaryMarkdown({ ...bad.run, cases }, bad.replay.highlights);
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(SUMMARY_BYTES_MAX);
     expect(text).toMatch(/The rest was cut; the run folder has all of it\.$/);
   });
 
   it('cannot be broken by a token text', () => {
     const record = tokenRecordExample({ text: '|\n`<b>', status: 'failPcc' });
-    const row = summaryMarkdown(bad.run, [record])
+    const highlights = new TokenHighlights();
+    highlights.add(record);
+    const row = summaryMarkdown(good.run, highlights)
       .split('\n')
-      .find((line) => line.startsWith('| sotu'))!;
+      .find((line) => line.includes(', sotu '))!;
     expect(row).toContain('"\\|\\\\n\\`\\<b\\>"');
   });
 });
 
 describe('gateFailureText', () => {
   it('names case, device, broken rules, the worst token and the next command', () => {
-    const lines = gateFailureText(bad.run, bad.records, 'reports/x').split('\n');
+    const lines = gateFailureText(bad.run, bad.replay.highlights, 'reports/x').split('\n');
     expect(lines[0]).toMatch(/^b › \w+ › toy source › logits$/);
     expect(lines[1]).toMatch(/^ {2}FAIL {2}pcc-minimum: /);
     expect(lines.join('\n')).toMatch(/worst at position \d+.*, token \d+ "t\d+": PCC -0\.\d{5}/);
-    expect(lines.at(-1)).toMatch(/^ {2}next: qwen-pcc inspect reports\/x --prompt \w+ --token \d+$/);
+    expect(lines.at(-1)).toMatch(/^ {2}next: qwen-pcc inspect reports\/x --case b --prompt \w+ --token \d+$/);
   });
 });
 
-describe('worstTokens', () => {
-  it('puts broken rules first, then real flips, then low and missing PCCs', () => {
+describe('the worst tokens', () => {
+  it('begin with broken rules, then low and missing PCCs', () => {
     const records = [
       tokenRecordExample({ position: 0, pcc: 0.9 }),
       tokenRecordExample({ position: 1, pcc: null }),
@@ -147,6 +144,17 @@ describe('worstTokens', () => {
       tokenRecordExample({ position: 3, pcc: 0.95 }),
     ];
     expect(worstTokens(records, 3).map(({ position }) => position)).toEqual([2, 1, 0]);
+  });
+
+  it('are the same whether they are sorted at the end or kept on the way', () => {
+    const records = Array.from({ length: 100 }, (_, i) =>
+      tokenRecordExample({ position: i, pcc: ((i * 37) % 50) / 50, ...(i % 7 === 0 ? { status: 'failKl' } : {}) }),
+    );
+    const highlights = new TokenHighlights();
+    for (const record of records) highlights.add(record);
+    expect(highlights.worst).toEqual(worstTokens(records, WORST_KEPT));
+    expect(highlights.ofSequence(records[0]!)).toMatchObject({ judged: 100, failed: 15, invalid: 0 });
+    expect(highlights.ofSequence(records[0]!).firstFailing.map(({ position }) => position)).toEqual([0, 7, 14, 21, 28]);
   });
 });
 
@@ -167,8 +175,12 @@ describe('formats', () => {
   });
 
   it('are what the run folder holds', () => {
-    const { run: record, records } = bad;
-    expect(readFileSync(path.join(scratch, record.runId, 'junit.xml'), 'utf8')).toBe(junitXml(record, records));
-    expect(readFileSync(path.join(scratch, record.runId, 'summary.md'), 'utf8')).toBe(summaryMarkdown(record, records));
+    const { run: record, replay } = bad;
+    expect(readFileSync(path.join(scratch, record.runId, 'junit.xml'), 'utf8')).toBe(
+      junitXml(record, replay.highlights),
+    );
+    expect(readFileSync(path.join(scratch, record.runId, 'summary.md'), 'utf8')).toBe(
+      summaryMarkdown(record, replay.highlights),
+    );
   });
 });

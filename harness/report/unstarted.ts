@@ -19,7 +19,14 @@ export function unstartedJunit({ code, message }: Failure): string {
 
 export function unstartedMarkdown({ code, message }: Failure, command: string): string {
   const lines = message.split('\n').map((line) => `    ${line}`);
-  return ['# qwen-pcc: error', '', `The run did not start (${escapeCell(code)}):`, '', ...lines, '', `    ${command}`, ''].join(
-    '\n',
-  );
+  return [
+    '# qwen-pcc: error',
+    '',
+    `The run did not start (${escapeCell(code)}):`,
+    '',
+    ...lines,
+    '',
+    `    ${command}`,
+    '',
+  ].join('\n');
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
-import type { MachineInfo } from "../record/events.ts";
+import type { MachineInfo } from '../record/events.ts';
 
 const PACKAGES = ['onnxruntime-node', '@stdlib/stats', 'ndarray', '@huggingface/tokenizers', '@huggingface/jinja'];
 

@@ -5,7 +5,7 @@ import type { TokenKey } from '../record/token-record.ts';
 import type { RowPair } from '../sequence/sequence.ts';
 
 /** Rows kept as evidence: each is two rows of V float32, 1.2 MB at Qwen2-7B's vocabulary. */
-const EVIDENCE_ROWS_MAX = 20;
+export const EVIDENCE_ROWS_MAX = 20;
 
 /**
  * Rows that a prompt on one variant may keep: a fair share of the run's, by its place in the plan, so that no prompt's share

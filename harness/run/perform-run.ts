@@ -1,7 +1,7 @@
 // A run's work: every case in lockstep, every token judged and logged at once; what stops it is handed back, not lost.
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { ComparisonInvalidError, InputError, QwenPccError } from '../../src/errors.ts';
-import type { LogEvent, PromptEvent } from '../record/events.ts';
+import { formatEvent, type LogEvent, type PromptEvent } from '../record/events.ts';
 import type { RunLog } from '../record/run-log.ts';
 import {
   firstDifference,
@@ -20,9 +20,9 @@ import { runFree } from '../sequence/free-running.ts';
 import { runLockstep } from '../sequence/lockstep.ts';
 import type { RowPair, SequenceOutcome, SequenceRequest, Stage } from '../sequence/sequence.ts';
 import { blame, requireComparable } from '../sequence/sides.ts';
+import type { OpenableCase } from '../sources/openable-case.ts';
 import { describeFailure } from './describe-failure.ts';
 import { evidenceShare } from './evidence-file.ts';
-import type { OpenableCase } from '../sources/openable-case.ts';
 import { SequenceRows } from './sequence-rows.ts';
 import { TokenJudge } from './token-judge.ts';
 import { UsageMeter } from './usage-meter.ts';
@@ -89,12 +89,15 @@ class Run {
   }
 
   finish(failure: unknown): void {
-    this.#emit({
+    const event = {
       event: 'end',
       finishedAt: new Date().toISOString(),
       usage: this.#usage.total(),
       failure: failure === undefined ? null : describeFailure(failure),
-    });
+    } as const;
+    // A run that was stopped while it repeated rows leaves them in the log; only its reports end here.
+    if (this.#options.log.isRepeating) this.#options.replay.add(event, formatEvent(event));
+    else this.#emit(event);
   }
 
   async #runCase(one: OpenableCase, units: readonly RunUnit[]): Promise<void> {
@@ -274,7 +277,9 @@ function promptEvent(
   const { divergencePosition, stopReason: stop } = outcome;
   const planned = prompt.positions?.length ?? divergencePosition ?? length;
   const divergence =
-    divergencePosition === undefined ? null : { position: divergencePosition, tokensAfter: length - divergencePosition };
+    divergencePosition === undefined
+      ? null
+      : { position: divergencePosition, tokensAfter: length - divergencePosition };
   return { ...base, stop, length, planned, ...seen, divergence, failure: null };
 }
 

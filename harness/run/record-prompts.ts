@@ -2,8 +2,8 @@
 
 import { createRecordingWriter } from '../../src/device/capture/recording-writer.ts';
 import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
-import { argmax, CHUNK_POSITIONS, feedRequest, knownIds } from '../sequence/sequence.ts';
 import type { PromptSpec, SequenceLimits } from '../record/run-spec.ts';
+import { argmax, CHUNK_POSITIONS, feedRequest, knownIds } from '../sequence/sequence.ts';
 
 export interface RecordRequest {
   readonly prompts: readonly PromptSpec[];

@@ -55,7 +55,10 @@ export function resumeRun(folder: string, check: (replay: RunReplay) => void = (
 /**
  * @throws InputError if the log or the reports cannot be written; what is in the log is kept even then.
  */
-export async function writeRun({ log, replay }: StartedRun, options: Omit<PerformOptions, 'log' | 'replay'>): Promise<WrittenRun> {
+export async function writeRun(
+  { log, replay }: StartedRun,
+  options: Omit<PerformOptions, 'log' | 'replay'>,
+): Promise<WrittenRun> {
   try {
     const failure = replay.end === null ? await performRun({ ...options, log, replay }) : undefined;
     return { folder: log.folder, run: writeReports(log, replay), replay, failure };

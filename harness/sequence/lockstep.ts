@@ -187,7 +187,11 @@ class Lockstep {
         since = performance.now();
       }),
     );
-    requireRows('actual', Int32Array.from(rows.slice(found), ({ position }) => position), request.prompt);
+    requireRows(
+      'actual',
+      Int32Array.from(rows.slice(found), ({ position }) => position),
+      request.prompt,
+    );
   }
 
   /** Runs what may fail for a device that has not failed yet; what a sink threw is nobody's fault and goes through as it was. */
@@ -211,7 +215,9 @@ class Lockstep {
 
   /** Positions of a feed whose rows are to be judged. */
   #wanted(firstPosition: number, count: number): Int32Array {
-    return Int32Array.from({ length: count }, (_, i) => firstPosition + i).filter((position) => this.#isWanted(position));
+    return Int32Array.from({ length: count }, (_, i) => firstPosition + i).filter((position) =>
+      this.#isWanted(position),
+    );
   }
 }
 

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/errors.ts';
 import { packageFile } from '../cli/package-root.ts';
-import type { RunCase } from '../run/run-validate.ts';
 import { parseDeviceSpec, parseReferenceSpec } from './device-spec.ts';
 import { openCases } from './open-cases.ts';
+import type { OpenableCase } from './openable-case.ts';
+import { planRun } from './plan-run.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-ids-only-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -17,34 +18,37 @@ cpSync(packageFile('fixtures/tiny-qwen2'), weights, {
   filter: (file) => !file.includes('tokenizer'),
 });
 
-function open(prompts: unknown): RunCase[] {
+async function open(prompts: unknown): Promise<OpenableCase> {
   const file = join(scratch, 'prompts.json');
   writeFileSync(file, JSON.stringify(prompts));
-  return openCases({
+  const { spec, paths } = await planRun({
     weights: [weights],
     prompts: file,
     defaultPrompts: { general: file, instruct: file },
-    device: parseDeviceSpec('n150'),
+    devices: [parseDeviceSpec('n150')],
     reference: parseReferenceSpec('onnx'),
     precision: 'fp32',
-    limits: { maxNewTokens: 2, maxSeqLen: 32 },
+    mode: 'teacherForced',
+    judge: { semantics: 'strict', pccMinimum: 0.79, rules: [] },
   });
+  return openCases(spec, { currentFolder: scratch, arguments: [], cases: paths })[0]!;
 }
 
 describe('a checkpoint without a tokenizer', () => {
-  it('runs prompts of ids and shows tokens by their ids', () => {
-    const [only] = open([{ name: 'ids', ids: [3, 4, 5], continuation: [6] }]);
-    expect(only!.name).toBe('general_weights-1_batch');
-    expect(only!.prompts).toEqual([
-      { name: 'ids', promptIds: Int32Array.of(3, 4, 5), continuationIds: Int32Array.of(6) },
+  it('runs prompts of ids and shows tokens by their ids', async () => {
+    const { spec, texts } = await open([{ name: 'ids', ids: [3, 4, 5], continuation: [6] }]);
+    expect(spec.name).toBe('general_weights-1_batch');
+    expect(spec.prompts).toEqual([
+      { name: 'ids', user: 0, promptIds: [3, 4, 5], continuationIds: [6], positions: null },
     ]);
-    expect(only!.textOf(7)).toBe('<id 7>');
-    expect(only!.decode(Int32Array.of(7, 8))).toBe('<id 7><id 8>');
-    expect(only!.tokenizerSha256).toBe('none');
+    expect(texts.textOf(7)).toBe('<id 7>');
+    expect(texts.decode(Int32Array.of(7, 8))).toBe('<id 7><id 8>');
+    expect(spec.tokenizerSha256).toBe('none');
   });
 
-  it('refuses prompts of text by name', () => {
-    expect(() => open([{ name: 'words', text: 'Hello' }])).toThrow(InputError);
-    expect(() => open([{ name: 'words', text: 'Hello' }])).toThrow(/"words" is text, .*no tokenizer\.json/);
+  it('refuses prompts of text by name', async () => {
+    const refused = open([{ name: 'words', text: 'Hello' }]);
+    await expect(refused).rejects.toThrow(InputError);
+    await expect(refused).rejects.toThrow(/"words" is text, .*no tokenizer\.json/);
   });
 });

@@ -10,8 +10,8 @@ import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
 import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { configFromKnobs } from './device-spec.ts';
 import { type Model, Models } from './models.ts';
-import type { OpenableCase, OpenableVariant } from './openable-case.ts';
 import { type DeviceResources, openN150, rememberInWeightCache } from './open-n150.ts';
+import type { OpenableCase, OpenableVariant } from './openable-case.ts';
 import { allTaps } from './taps.ts';
 
 export interface OpenOptions {
@@ -142,8 +142,7 @@ function openVariant(
     ...(onPacking === undefined ? {} : { onPacking }),
   };
   rememberInWeightCache(own, isInstruct, config, resources);
-  const open = (): Promise<LogitsSource> =>
-    openN150(own, isInstruct, config, resources);
+  const open = (): Promise<LogitsSource> => openN150(own, isInstruct, config, resources);
   return { openable: { spec, notes: () => notesOf(checkpoint, own), open }, checkpoint: own };
 }
 

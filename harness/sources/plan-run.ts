@@ -10,7 +10,7 @@ import { encodePrompt, readPrompts } from '../../src/text/prompts.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
 import type { CaseSpec, DecodingMode, JudgeSettings, PromptSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { type DeviceChoice, knobSettings, type ReferenceChoice, variantName } from './device-spec.ts';
-import { Models, type Model } from './models.ts';
+import { type Model, Models } from './models.ts';
 import { caseNames, MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, requireRunnable, type WeightsFamily } from './plan.ts';
 
 /** Paths as given, relative to the current folder. */
@@ -156,7 +156,10 @@ function requireKnown(
   files: readonly string[],
 ): void {
   if (all.some((entries) => entries.some(({ name }) => name === wanted))) return;
-  const nearest = nearestName(wanted, all.flat().map(({ name }) => name));
+  const nearest = nearestName(
+    wanted,
+    all.flat().map(({ name }) => name),
+  );
   throw new UsageError(`no case has a prompt "${wanted}".`, {
     code: 'PROMPT_UNKNOWN',
     facts: Object.fromEntries(

@@ -1,13 +1,7 @@
 // Facts about plans: names as the original demo's, and prompts that cannot run are refused by name.
 import { describe, expect, it } from 'vitest';
-import {
-  caseNames,
-  MAX_SEQ_LEN_DEFAULT,
-  type PlannedPrompt,
-  requireRunnable,
-  tokensPlannedMax,
-  weightsFamily,
-} from './plan.ts';
+import { type PromptSpec, tokensPlannedMax } from '../record/run-spec.ts';
+import { caseNames, MAX_SEQ_LEN_DEFAULT, requireRunnable, weightsFamily } from './plan.ts';
 
 const checkpoint = {
   model: 'tiny',
@@ -15,7 +9,13 @@ const checkpoint = {
   longest: { positions: 131_072, because: 'max_position_embeddings' },
 };
 const limits = { maxNewTokens: 5, maxSeqLen: 16 };
-const prompt = (name: string, length: number): PlannedPrompt => ({ name, promptIds: new Int32Array(length).fill(7) });
+const prompt = (name: string, length: number): PromptSpec => ({
+  name,
+  user: 0,
+  promptIds: new Array<number>(length).fill(7),
+  continuationIds: null,
+  positions: null,
+});
 
 describe('weightsFamily', () => {
   it.each([
@@ -55,15 +55,35 @@ describe('requireRunnable', () => {
     { name: 'no prompt', prompts: [], code: 'PLAN_EMPTY' },
     { name: 'an empty prompt', prompts: [prompt('nothing', 0)], code: 'PROMPT_EMPTY' },
     { name: 'a prompt one token too long', prompts: [prompt('long', 17)], code: 'PROMPT_TOO_LONG' },
+    {
+      name: 'a continuation one token too long',
+      prompts: [{ ...prompt('long', 9), continuationIds: new Array<number>(8).fill(7) }],
+      code: 'CONTINUATION_TOO_LONG',
+    },
+    {
+      name: 'an id that is no whole number',
+      prompts: [{ ...prompt('x', 1), promptIds: [1.5] }],
+      code: 'TOKENIZER_MISMATCH',
+    },
     { name: 'two prompts of one name', prompts: [prompt('a', 1), prompt('a', 2)], code: 'PROMPT_NAME_TWICE' },
-    { name: 'an unknown token', prompts: [{ name: 'x', promptIds: Int32Array.of(100) }], code: 'TOKENIZER_MISMATCH' },
+    { name: 'an unknown token', prompts: [{ ...prompt('x', 1), promptIds: [100] }], code: 'TOKENIZER_MISMATCH' },
     {
       name: 'an unknown token in the continuation',
-      prompts: [{ ...prompt('x', 1), continuationIds: Int32Array.of(-1) }],
+      prompts: [{ ...prompt('x', 1), continuationIds: [-1] }],
       code: 'TOKENIZER_MISMATCH',
     },
   ])('refuses $name', ({ prompts, code }) => {
     expect(() => requireRunnable(prompts, checkpoint, limits)).toThrow(expect.objectContaining({ code, exitCode: 2 }));
+  });
+
+  it('says which --max-seq-len takes a continuation whole', () => {
+    const long = { ...prompt('long', 9), continuationIds: new Array<number>(8).fill(7) };
+    expect(() => requireRunnable([long], checkpoint, limits)).toThrow(/9 \+ 8 = 17 tokens[\s\S]*--max-seq-len 17/);
+    expect(() => requireRunnable([long], checkpoint, { ...limits, maxSeqLen: 17 })).not.toThrow();
+  });
+
+  it('tells users of one prompt apart', () => {
+    expect(() => requireRunnable([prompt('a', 1), { ...prompt('a', 1), user: 1 }], checkpoint, limits)).not.toThrow();
   });
 
   it('refuses a sequence longer than the checkpoint allows', () => {
@@ -108,7 +128,7 @@ describe('tokensPlannedMax', () => {
   ])('counts $name', ({ length, continuation, expected }) => {
     const planned = {
       ...prompt('a', length),
-      ...(continuation === undefined ? {} : { continuationIds: new Int32Array(continuation) }),
+      continuationIds: continuation === undefined ? null : new Array<number>(continuation).fill(1),
     };
     expect(tokensPlannedMax(planned, limits)).toBe(expected);
   });

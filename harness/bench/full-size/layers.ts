@@ -29,7 +29,7 @@ export async function benchLayers(workspace: Workspace): Promise<BenchResult[]> 
 }
 
 function timeResults(name: string, side: 'goldenMs' | 'actualMs', rounds: readonly Validated[][]): BenchResult[] {
-  const seconds = rounds.map((runs) => runs.map(({ run }) => run.usage[side] / 1000));
+  const seconds = rounds.map((runs) => runs.map(({ run }) => run.usage![side] / 1000));
   const [at7, at14, at28] = seconds.map((samples) => Math.min(...samples));
   const onLine = at7! + 3 * (at14! - at7!);
   return [

@@ -1,8 +1,8 @@
 // The original's longest sequence, 4096 positions, on two layers of Qwen2-7B: memory, the growing report, cost by position.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { TOKENS_FILE } from '../../record/read-run-folder.ts';
-import { parseTokenLine, type TokenRecord } from '../../record/token-record.ts';
+import { LOG_FILE, readLog } from '../../record/read-log.ts';
+import type { TokenRecord } from '../../record/token-record.ts';
 import { CHUNK_POSITIONS } from '../../sequence/sequence.ts';
 import type { BenchResult } from '../benchmark.ts';
 import type { Workspace } from './workspace.ts';
@@ -20,7 +20,7 @@ export async function benchLongSequence(workspace: Workspace): Promise<BenchResu
   const { child, runFolder } = await workspace.validate(checkpoint, prompts, {
     onPoll: (seconds) => growth.look(seconds),
   });
-  const records = readFileSync(join(runFolder, TOKENS_FILE), 'utf8').trimEnd().split('\n').map(parseTokenLine);
+  const records = [...readLog(runFolder)].flatMap(({ event }) => (event.event === 'token' ? [event] : []));
   return [
     { name: '4096 positions, validate', unit: 's', samples: [child.seconds] },
     ...(child.peakAnonymousGiB === undefined
@@ -79,7 +79,7 @@ class ReportGrowth {
   look(seconds: number): void {
     const [run] = existsSync(this.runs) ? readdirSync(this.runs) : [];
     const size =
-      run === undefined ? 0 : (statSync(join(this.runs, run, TOKENS_FILE), { throwIfNoEntry: false })?.size ?? 0);
+      run === undefined ? 0 : (statSync(join(this.runs, run, LOG_FILE), { throwIfNoEntry: false })?.size ?? 0);
     if (size <= this.bytes) return;
     // Rows of one chunk come within a moment of each other.
     if (this.bytes === 0 || seconds - this.lastSeconds > 1) this.times++;

@@ -7,7 +7,7 @@ export async function benchSeventyTwoB(workspace: Workspace): Promise<BenchResul
   const { child, run } = await workspace.validate(checkpoint, workspace.prompts(128, 16));
   workspace.dropCheckpoint(checkpoint);
   workspace.tell(run.verdict.headline);
-  const { goldenMs, actualMs } = run.usage;
+  const { goldenMs, actualMs } = run.usage!;
   return [
     { name: '72B, one layer, 144 positions, validate', unit: 's', samples: [child.seconds] },
     { name: '72B, one layer, reference', unit: 's', samples: [goldenMs / 1000] },

@@ -1,0 +1,158 @@
+// The law of a run: a run, its resumption after a kill at any byte, and the merge of any partition of its prompts are one and the same.
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatEvent, type LogEvent, parseEvent } from '../record/events.ts';
+import { LOG_FILE } from '../record/read-log.ts';
+import { concludeRun } from '../replay/conclude-run.ts';
+import { mergeLogs } from '../replay/merge-logs.ts';
+import { readRun } from '../replay/read-run.ts';
+import { RunReplay } from '../replay/run-replay.ts';
+import { junitXml } from '../report/junit.ts';
+import { summaryMarkdown } from '../report/markdown.ts';
+import { ToySource } from '../sequence/toy-source.fixture.ts';
+import { logLines, noisyToy, resumeToy, runToy, TOY_VOCABULARY, toyCase, writeLog } from './toy-run.fixture.ts';
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-law-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** Every fifth row of it fails. */
+const failing = (): ToySource =>
+  new ToySource(TOY_VOCABULARY, (row) => {
+    if (row.position % 5 === 4) row.logits.reverse();
+    return row;
+  });
+const CASES = [toyCase('a', { noisy: noisyToy, failing }), toyCase('b')];
+const UNITS = 6;
+
+/** What a reading of a run says, without what differs between two runs of one spec: times, memory, the folder's name. */
+function reading(events: readonly LogEvent[]): string[] {
+  const replay = replayOf(events);
+  const run = concludeRun(replay);
+  const { startedAt: _start, finishedAt: _end, durationMs: _ms, usage: _usage, runId: _id, ...rest } = run;
+  const cases = run.cases.map((one) => ({
+    ...one,
+    variants: one.variants.map((variant) => ({ ...variant, prompts: variant.prompts.map((p) => ({ ...p, ms: 0 })) })),
+  }));
+  const still = { ...run, runId: 'run', startedAt: '', durationMs: 0, usage: null, cases };
+  return [
+    JSON.stringify({ ...rest, cases }),
+    junitXml(still, replay.highlights).replaceAll(/time="[^"]*"/g, ''),
+    summaryMarkdown(still, replay.highlights),
+  ];
+}
+
+function replayOf([run, ...events]: readonly LogEvent[]): RunReplay {
+  if (run?.event !== 'run') throw new Error('a log begins with a run');
+  const replay = new RunReplay(run);
+  for (const event of events) replay.add(event, formatEvent(event));
+  return replay;
+}
+
+const eventsOf = (folder: string): LogEvent[] => logLines(folder).map(parseEvent);
+
+/** Lines without timing, start and usage. */
+function rows(folder: string): string[] {
+  return logLines(folder).map((line) => {
+    const {
+      timing: _timing,
+      runId: _id,
+      finishedAt: _end,
+      usage: _usage,
+      ...rest
+    } = JSON.parse(line) as Record<string, unknown>;
+    return JSON.stringify(rest);
+  });
+}
+
+describe('a run', () => {
+  let whole = '';
+  let lines: string[] = [];
+  beforeAll(async () => {
+    whole = (await runToy(scratch, CASES)).folder;
+    lines = logLines(whole);
+  });
+
+  it('judges every token of the plan', () => {
+    const { coverage, cases } = concludeRun(readRun(whole));
+    expect(coverage.tokensJudged).toBe(2 * (11 + 12 + 13) + (11 + 12 + 13));
+    expect(coverage.tokensJudged).toBe(coverage.tokensPlanned);
+    expect(cases.map(({ variants }) => variants.map(({ name }) => name))).toEqual([['noisy', 'failing'], ['toy']]);
+  });
+
+  it('resumed after a kill at any byte writes the log of a run that was not killed', async () => {
+    const bytes = readFileSync(path.join(whole, LOG_FILE)).length;
+    const firstLine = lines[0]!.length + 1;
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: firstLine, max: bytes }), fc.boolean(), async (end, isKilledTwice) => {
+        const folder = mkdtempSync(path.join(scratch, 'killed-'));
+        cpSync(whole, folder, { recursive: true });
+        const kept = readFileSync(path.join(whole, LOG_FILE)).subarray(0, end).toString('latin1');
+        const complete = kept.split('\n');
+        writeLog(folder, complete.slice(0, -1), complete.at(-1));
+        if (isKilledTwice) {
+          const controller = new AbortController();
+          let left = 7;
+          const onToken = (): void => {
+            if (--left === 0) controller.abort();
+          };
+          await resumeToy(folder, CASES, { signal: controller.signal, onToken });
+        }
+        await resumeToy(folder, CASES);
+        expect(rows(folder)).toEqual(rows(whole));
+        expect(reading(eventsOf(folder))).toEqual(reading(eventsOf(whole)));
+        rmSync(folder, { recursive: true });
+      }),
+      { numRuns: 40, seed: 8 },
+    );
+  });
+
+  it('is the merge of the parts of any partition of its prompts, run in any order', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 0, max: 2 }), { minLength: UNITS, maxLength: UNITS }),
+        async (owner) => {
+          const parts = [2, 0, 1].map((one) => owner.flatMap((of, unit) => (of === one ? [unit] : [])));
+          const logs: LogEvent[][] = [];
+          for (const part of parts.filter(({ length }) => length > 0)) {
+            const { folder, run } = await runToy(mkdtempSync(path.join(scratch, 'part-')), CASES, { part });
+            expect(run.coverage.promptsPlanned).toBeLessThanOrEqual(9);
+            logs.push(eventsOf(folder));
+          }
+          expect(reading(mergeLogs(logs))).toEqual(reading(eventsOf(whole)));
+        },
+      ),
+      { numRuns: 15, seed: 9 },
+    );
+  });
+
+  it('that lacks a part is invalid after the merge', async () => {
+    const { folder } = await runToy(mkdtempSync(path.join(scratch, 'part-')), CASES, { part: [0, 1, 3, 4, 5] });
+    const { verdict, exitCode } = concludeRun(replayOf(mergeLogs([eventsOf(folder)])));
+    expect({ status: verdict.status, exitCode }).toEqual({ status: 'invalid', exitCode: 4 });
+  });
+
+  it('does not merge with a part that says other numbers of the same prompt', async () => {
+    const other = [toyCase('a', { noisy: failing, failing }), toyCase('b')];
+    const parts = await Promise.all(
+      [CASES, other].map(async (cases, i) => {
+        const parent = mkdtempSync(path.join(scratch, 'part-'));
+        return eventsOf((await runToy(parent, cases, { part: i === 0 ? [0, 1] : [0, 2, 3, 4, 5] })).folder);
+      }),
+    );
+    expect(() => mergeLogs(parts)).toThrow(/MERGE_DIFFERS|not parts of one run/);
+  });
+
+  it('does not depend on the order of the variants', async () => {
+    const turned = [toyCase('a', { failing, noisy: noisyToy })];
+    const [one, other] = await Promise.all(
+      [[CASES[0]!], turned].map(async (cases) => {
+        const { run } = await runToy(mkdtempSync(path.join(scratch, 'order-')), cases);
+        return Object.fromEntries(run.cases[0]!.variants.map(({ name, summary }) => [name, summary]));
+      }),
+    );
+    expect(other).toEqual(one);
+  });
+});
