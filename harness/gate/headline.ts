@@ -94,15 +94,17 @@ function describePlace({ case: caseName, variant, prompt, user, position }: Rule
   return parts.join(' › ');
 }
 
-/** Rules that judged nothing, or not everything, because samples were too small. */
+/** Rules that judged nothing, or not everything, because samples were too small; those with one cause together. */
 function describeTooFew(rules: readonly RuleResult[]): string {
-  const parts = rules.flatMap((rule) => {
-    if (rule.scope === 'token' || rule.tooFew === 0) return [];
-    const need = `${rule.largestTooFew} of at least ${rule.sampleMinimum}`;
+  const rulesOf = new Map<string, string[]>();
+  for (const rule of rules) {
+    if (rule.scope === 'token' || rule.tooFew === 0) continue;
     const unit = rule.scope === 'prompt' ? 'prompts' : 'variants';
     const share = rule.judged === 0 ? '' : ` in ${rule.tooFew} of ${rule.tooFew + rule.judged} ${unit}`;
-    return [`${rule.id} (${need}${share})`];
-  });
+    const cause = `${rule.largestTooFew} of at least ${rule.sampleMinimum}${share}`;
+    rulesOf.set(cause, [...(rulesOf.get(cause) ?? []), rule.id]);
+  }
+  const parts = Array.from(rulesOf, ([cause, ids]) => `${ids.join(', ')} (${cause})`);
   return parts.length === 0 ? '' : `; too few tokens for ${parts.join(', ')}`;
 }
 

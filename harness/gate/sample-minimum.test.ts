@@ -78,7 +78,7 @@ describe('a short honest run', () => {
     expect(verdict).toMatchObject({ status: 'pass', failingRules: [] });
     expect(verdict.coverage.rulesTooFewTokens).toContain('top1');
     expect(verdict.coverage.rulesNeverTriggered).toEqual([]);
-    expect(verdict.headline).toContain(`top1 (${tokens} of at least 80)`);
+    expect(verdict.headline).toContain(`top1, real-flips (${tokens} of at least 80)`);
   });
 
   it('still fails by what a single token shows', () => {
