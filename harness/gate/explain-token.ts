@@ -2,6 +2,7 @@
 
 import type { RowChoice, TopToken } from '../record/row-metrics.ts';
 import type { GateRule, TokenMetric } from '../record/rules.ts';
+import { describeMisfit } from './misfit.ts';
 import type { TokenFacts } from './token-metrics.ts';
 import { tokenMetricValue } from './token-metrics.ts';
 
@@ -21,7 +22,9 @@ export interface WhyContext {
 export function explainToken(facts: TokenFacts, rule: GateRule | null, context: WhyContext): string | null {
   if (rule === null)
     return facts.choice === null || facts.choice.flip === 'none' ? null : explainFlip(facts.choice, context);
-  return rule.scope === 'token' ? EXPLANATIONS[rule.metric](facts, rule, context) : null;
+  if (rule.scope !== 'token') return null;
+  const parts = [EXPLANATIONS[rule.metric](facts, rule, context), describeMisfit(facts)];
+  return parts.filter((part) => part !== null).join('; ');
 }
 
 type Explanation = (facts: TokenFacts, rule: GateRule, context: WhyContext) => string;
@@ -68,6 +71,10 @@ const EXPLANATIONS: Readonly<Record<TokenMetric, Explanation>> = {
     } than the reference's`,
 };
 
+/** A vocabulary mask leaves most of the vocabulary; top-k and top-p leave a few tokens. */
+const FILTERED_SCORES =
+  'these look like scores after top-k or top-p: record the raw logits (output_logits=True in Transformers)';
+
 function explainNonFinite({ hygiene }: TokenFacts): string {
   const { nan, positiveInfinity, negativeInfinity, maskedPairs, vocabSize } = hygiene;
   const parts: string[] = [];
@@ -77,6 +84,7 @@ function explainNonFinite({ hygiene }: TokenFacts): string {
     if (positiveInfinity[side] > 0) parts.push(`${positiveInfinity[side]} of ${owner} logits are +Infinity`);
     const lone = negativeInfinity[side] - maskedPairs;
     if (lone > 0) parts.push(`${lone} of ${owner} logits are -Infinity where the other side is not`);
+    if (lone > vocabSize / 2) parts.push(FILTERED_SCORES);
   }
   return parts.join('; ');
 }

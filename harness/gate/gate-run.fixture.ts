@@ -29,6 +29,11 @@ export const at5 =
   (actual, position, golden) =>
     position === 5 ? change(actual, position, golden) : actual;
 
+/** Made once: rows are never written to. */
+const goldenRows = Array.from({ length: TOKENS }, (_, position) => goldenRowExample(V, 100 + position));
+const honestRows = goldenRows.map((golden, position) => noisyRowExample(golden, NOISE_SD, position));
+
+/** Judged records of a run whose device rows pass through a sabotage, and whose records through a change. */
 export function runWith(
   sabotage: Sabotage,
   change: (record: TokenRecord) => TokenRecord = (record) => record,
@@ -41,8 +46,8 @@ export function runWith(
     pccMinimum: DEFAULT_PCC_MINIMUM,
   });
   return Array.from({ length: TOKENS }, (_, position) => {
-    const golden = goldenRowExample(V, 100 + position);
-    const actual = sabotage(noisyRowExample(golden, NOISE_SD, position), position, golden);
+    const golden = goldenRows[position]!;
+    const actual = sabotage(honestRows[position]!, position, golden);
     const { correlation, ...metrics } = comparer.compareRow(golden, actual, { nextTokenId: 7 });
     const changed = change({
       case: 'c',

@@ -6,7 +6,7 @@ import type { ControlSpread, TokenSummary, VariantSummary } from '../record/summ
 import { PHASES, type Phase, type SequenceKey, type TokenKey, type TokenRecord } from '../record/token-record.ts';
 import type { Coverage, RuleResult, Verdict, VerdictStatus } from '../record/verdict.ts';
 import { evaluateAggregateRule, evaluateCoverage, evaluateTokenRule, type TokenGroup } from './evaluate-rule.ts';
-import { headlineOf } from './headline.ts';
+import { headlineOf, type MisfitCounts } from './headline.ts';
 import { isTokenRule, judgeByTokenRules } from './judge-token.ts';
 import { arrangeSequences, auditCoverage, createJudgedSequences, type PlannedSequence } from './judged-sequences.ts';
 import { createTokenColumns } from './token-columns.ts';
@@ -104,7 +104,7 @@ export function createGate(rules: readonly GateRule[]): Gate {
       coverage,
       rules: results,
     };
-    return { ...draft, headline: headlineOf(draft) };
+    return { ...draft, headline: headlineOf(draft, countMisfits(broken)) };
   }
 
   function keyOf(token: number): TokenKey {
@@ -113,6 +113,15 @@ export function createGate(rules: readonly GateRule[]): Gate {
 
   function isBroken(token: number): boolean {
     return tokenRules.some((_, index) => columns.outcomeOf(index, token) === 2);
+  }
+
+  function countMisfits(tokens: Int32Array): MisfitCounts {
+    const counts = { broken: tokens.length, behind: 0, ahead: 0 };
+    for (const token of tokens) {
+      const misfit = columns.misfitOf(token);
+      if (misfit !== null) counts[misfit]++;
+    }
+    return counts;
   }
 
   /** The token to look at first: of the lowest PCC, where one that does not exist is lowest. */

@@ -2,37 +2,54 @@
 import { promptLabel, type TokenKey } from '../record/token-record.ts';
 import type { RulePlace, RuleResult, Verdict } from '../record/verdict.ts';
 
+/** Tokens that broke a rule, and those of them that fit a neighbour's row. */
+export interface MisfitCounts {
+  readonly broken: number;
+  readonly behind: number;
+  readonly ahead: number;
+}
+
 /** Sentence without the word PASS or FAIL: the status stands beside it wherever it is shown. */
-export function headlineOf(verdict: Omit<Verdict, 'headline'>): string {
+export function headlineOf(verdict: Omit<Verdict, 'headline'>, misfits: MisfitCounts): string {
   const { status, coverage, rules } = verdict;
   const tokens = `${coverage.tokensJudged} of ${coverage.tokensPlanned} tokens judged`;
   const unjudged = describeTooFew(rules);
   if (status === 'invalid') return `comparison invalid: ${describeInvalid(verdict)} (${tokens}${unjudged})`;
-  if (status === 'fail') return `${describeFailures(verdict)} (${tokens}${unjudged})`;
+  if (status === 'fail') return `${describeFailures(verdict)}${describeMisfits(misfits)} (${tokens}${unjudged})`;
   return `${tokens}${describePcc(rules)}${describeRoom(rules)}${unjudged}`;
+}
+
+/** Half of the broken tokens being another position's rows is no chance. */
+function describeMisfits({ broken, behind, ahead }: MisfitCounts): string {
+  const count = Math.max(behind, ahead);
+  if (count === 0 || count < broken / 2) return '';
+  const what = behind >= ahead ? "golden's row of the position before" : "golden's row of the position after";
+  return `; ${count} of ${broken} broken tokens fit ${what}: the device is a position ${behind >= ahead ? 'behind' : 'ahead'}`;
 }
 
 /** Principle first: a broken hard rule explains what the others only suffer from. */
 function describeFailures({ rules, firstFailure }: Omit<Verdict, 'headline'>): string {
-  const broken = rules.filter(({ status }) => status === 'fail' || status === 'invalid');
-  const first = broken.find(({ origin, metric }) => origin === 'hard' && metric !== 'coverage') ?? broken[0];
+  const broken = rules.filter(isBrokenByTokens);
+  const first = broken.find(({ origin }) => origin === 'hard') ?? broken[0];
   if (first === undefined) return '';
-  const others = broken.filter((rule) => rule !== first && rule.metric !== 'coverage').map(({ id }) => id);
+  const others = broken.filter((rule) => rule !== first).map(({ id }) => id);
   const also = others.length === 0 ? '' : `; also ${others.join(', ')}`;
   return `${describeBroken(first)}${describeFirst(first, firstFailure)}${also}`;
 }
 
+/** Coverage is the plan's matter and is told as missing evidence. */
+function isBrokenByTokens({ status, metric }: RuleResult): boolean {
+  return metric !== 'coverage' && (status === 'fail' || status === 'invalid');
+}
+
+/** A hard rule that tokens broke explains missing evidence; an accuracy rule does not. */
 function describeInvalid(verdict: Omit<Verdict, 'headline'>): string {
-  const { rules } = verdict;
-  const judged = rules.filter(({ metric }) => metric !== 'coverage');
-  const isBroken = judged.some(({ status }) => status === 'fail' || status === 'invalid');
+  const broken = verdict.rules.filter(isBrokenByTokens);
   const missing = describeMissing(verdict);
-  if (!isBroken) return missing ?? '';
-  const hasHardCause = judged.some(
-    ({ status, origin }) => status === 'invalid' || (status === 'fail' && origin === 'hard'),
-  );
-  const parts = [describeFailures(verdict), missing].filter((part) => part !== null);
-  return (hasHardCause ? parts : parts.reverse()).join('; ');
+  if (broken.length === 0) return missing ?? '';
+  if (missing === null) return describeFailures(verdict);
+  const parts = [describeFailures(verdict), missing];
+  return (broken.some(({ origin }) => origin === 'hard') ? parts : parts.reverse()).join('; ');
 }
 
 /** What evidence is missing; null if none is. */
@@ -77,15 +94,17 @@ function describePlace({ case: caseName, variant, prompt, user, position }: Rule
   return parts.join(' › ');
 }
 
-/** Rules that judged nothing, or not everything, because samples were too small. */
+/** Rules that judged nothing, or not everything, because samples were too small; those with one cause together. */
 function describeTooFew(rules: readonly RuleResult[]): string {
-  const parts = rules.flatMap((rule) => {
-    if (rule.scope === 'token' || rule.tooFew === 0) return [];
-    const need = `${rule.largestTooFew} of at least ${rule.sampleMinimum}`;
+  const rulesOf = new Map<string, string[]>();
+  for (const rule of rules) {
+    if (rule.scope === 'token' || rule.tooFew === 0) continue;
     const unit = rule.scope === 'prompt' ? 'prompts' : 'variants';
     const share = rule.judged === 0 ? '' : ` in ${rule.tooFew} of ${rule.tooFew + rule.judged} ${unit}`;
-    return [`${rule.id} (${need}${share})`];
-  });
+    const cause = `${rule.largestTooFew} of at least ${rule.sampleMinimum}${share}`;
+    rulesOf.set(cause, [...(rulesOf.get(cause) ?? []), rule.id]);
+  }
+  const parts = Array.from(rulesOf, ([cause, ids]) => `${ids.join(', ')} (${cause})`);
   return parts.length === 0 ? '' : `; too few tokens for ${parts.join(', ')}`;
 }
 

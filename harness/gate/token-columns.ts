@@ -5,6 +5,7 @@ import { type SortedSample, sortSample } from '../metrics/quantile.ts';
 import type { TokenMetric } from '../record/rules.ts';
 import { PHASES, type Phase, type TokenRecord } from '../record/token-record.ts';
 import type { RuleOutcome } from './judge-token.ts';
+import { findMisfit, type Misfit } from './misfit.ts';
 import { tokenMetricValue } from './token-metrics.ts';
 
 /**
@@ -18,6 +19,8 @@ const COLUMN_TYPES = {
   phase: Uint8Array,
   /** 1: no hard rule broken, so that aggregates may use its numbers. */
   isSound: Uint8Array,
+  /** Of broken tokens: 1 behind, 2 ahead. */
+  misfit: Uint8Array,
   contextMismatch: Uint8Array,
   nonFinite: Float32Array,
   constant: Float32Array,
@@ -46,6 +49,8 @@ export interface TokenColumns {
   positionOf(token: number): number;
   phaseOf(token: number): Phase;
   outcomeOf(rule: number, token: number): RuleOutcome;
+  /** Whether a token that broke a rule fits a neighbour's row. */
+  misfitOf(token: number): Misfit | null;
   /** A token rule's value; null where it does not exist. */
   valueOf(metric: TokenMetric, token: number): number | null;
   /** Sorted values of those tokens that have one. */
@@ -54,6 +59,7 @@ export interface TokenColumns {
   select(tokens: Int32Array, phase: Phase | 'all', soundOnly: boolean): Int32Array;
 }
 
+const MISFITS: readonly (Misfit | null)[] = [null, 'behind', 'ahead'];
 const INITIAL_CAPACITY = 256;
 /** Memory that is not yet used is at most half of what is. */
 const GROWTH = 1.5;
@@ -76,6 +82,7 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
     positionOf: (token) => columns.position[token]!,
     phaseOf,
     outcomeOf: (rule, token) => outcomeColumns[rule]![token] as RuleOutcome,
+    misfitOf: (token) => MISFITS[columns.misfit[token]!]!,
     valueOf: (metric, token) => {
       const value = metric === 'gainDeviation' ? Math.abs(columns.gain[token]! - 1) : columns[metric][token]!;
       return Number.isNaN(value) ? null : value;
@@ -96,6 +103,7 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
       position: record.position,
       phase: PHASES.indexOf(record.phase),
       isSound: isSound ? 1 : 0,
+      misfit: outcomes.includes(2) ? MISFITS.indexOf(findMisfit(record)) : 0,
       contextMismatch: tokenMetricValue(record, 'contextMismatch'),
       nonFinite: tokenMetricValue(record, 'nonFinite'),
       constant: tokenMetricValue(record, 'constant'),

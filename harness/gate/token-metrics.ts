@@ -15,7 +15,7 @@ export interface TokenContext {
 
 /** All that a token rule may look at; a token record is one. */
 export type TokenFacts = TokenContext &
-  Pick<RowMetrics, 'hygiene' | 'pccJudgement' | 'moments' | 'distribution' | 'choice'>;
+  Pick<RowMetrics, 'hygiene' | 'pccJudgement' | 'moments' | 'distribution' | 'choice' | 'controls'>;
 
 const VALUES: Readonly<Record<TokenMetric, (facts: TokenFacts) => number | null>> = {
   contextMismatch: ({ contextHash, inputToken, inputPosition }) =>

@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import type { GateRule } from '../record/rules.ts';
+import { evaluateGate } from './evaluate-gate.ts';
+import { holds } from './judge-token.ts';
+import { type RecordNumbers, recordExample } from './record.fixture.ts';
+import { DEFAULT_PCC_MINIMUM, defaultRules } from './thresholds.ts';
+
+const rules = defaultRules({ pccMinimum: DEFAULT_PCC_MINIMUM });
+const ruleOf = (id: string) => {
+  const rule = rules.find((candidate) => candidate.id === id)!;
+  if (rule.scope === 'token') throw new Error(`${id} is a token rule`);
+  return rule;
+};
+
+/** P(X >= hits), X binomial: how often an honest device shows that many tokens of a kind. */
+function tail(n: number, p: number, hits: number): number {
+  let term = (1 - p) ** n;
+  let below = 0;
+  for (let k = 0; k < hits; k++) {
+    below += term;
+    term *= ((n - k) / (k + 1)) * (p / (1 - p));
+  }
+  return 1 - below;
+}
+
+/** The largest rate of false alarm of samples from the minimum up. */
+function alarmRate(id: string, p: number, shareAt: (hits: number, n: number) => number): number {
+  const rule = ruleOf(id);
+  let worst = 0;
+  for (let n = rule.sampleMinimum; n < rule.sampleMinimum + 100; n++) {
+    let hits = 0;
+    while (holds(rule, shareAt(hits, n))) hits++;
+    worst = Math.max(worst, tail(n, p, hits));
+  }
+  return worst;
+}
+
+describe('an honest device is blamed', () => {
+  const topOne = (hits: number, n: number) => (n - hits) / n;
+  const share = (hits: number, n: number) => hits / n;
+  it.each([
+    { id: 'top1', of: topOne, hardest: 0.118, mix: 0.0686 },
+    { id: 'top1-long', of: topOne, hardest: 0.118, mix: 0.0686 },
+    { id: 'real-flips', of: share, hardest: 0.061, mix: 0.0248 },
+    { id: 'real-flips-long', of: share, hardest: 0.061, mix: 0.0248 },
+  ])(
+    'by $id in fewer than 1 of 100 runs of the hardest text, 1 of a million of the mix',
+    ({ id, of, hardest, mix }) => {
+      expect(alarmRate(id, hardest, of)).toBeLessThan(0.01);
+      expect(alarmRate(id, mix, of)).toBeLessThan(1e-6);
+    },
+  );
+
+  it.each([
+    { id: 'pcc-median', hardest: 0.065 },
+    { id: 'gain', hardest: 0.186 },
+  ])('by $id, a median, in fewer than 1 of 1000', ({ id, hardest }) => {
+    const { sampleMinimum: n } = ruleOf(id);
+    expect(tail(n, hardest, Math.ceil(n / 2))).toBeLessThan(1e-3);
+  });
+});
+
+const run = (tokens: number, numbers: (position: number) => Partial<RecordNumbers> = () => ({})) =>
+  evaluateGate({
+    rules,
+    plan: [{ case: 'c', variant: 'v', prompt: 'p', user: 0, tokens, end: tokens }],
+    records: Array.from({ length: tokens }, (_, position) => recordExample({ position }, numbers(position))),
+  });
+
+describe('a short honest run', () => {
+  it.each([
+    { tokens: 4, wrong: 1 },
+    { tokens: 7, wrong: 3 },
+    { tokens: 32, wrong: 5 },
+    { tokens: 45, wrong: 7 },
+  ])('of $tokens tokens, $wrong of them ties, passes and names what could not be judged', ({ tokens, wrong }) => {
+    const verdict = run(tokens, (position) => (position < wrong ? { rank: 2, flip: 'tie' } : {}));
+    expect(verdict).toMatchObject({ status: 'pass', failingRules: [] });
+    expect(verdict.coverage.rulesTooFewTokens).toContain('top1');
+    expect(verdict.coverage.rulesNeverTriggered).toEqual([]);
+    expect(verdict.headline).toContain(`top1, real-flips (${tokens} of at least 80)`);
+  });
+
+  it('still fails by what a single token shows', () => {
+    expect(run(4, () => ({ pcc: 0.5 }))).toMatchObject({ status: 'fail', failingRules: ['pcc-minimum'] });
+    expect(run(4, () => ({ rank: 21, flip: 'real' }))).toMatchObject({ status: 'fail', failingRules: ['golden-rank'] });
+  });
+});
+
+describe('a rule', () => {
+  const bad: Partial<Record<string, Partial<RecordNumbers>>> = {
+    'pcc-median': { pcc: 0.9 },
+    'kl-mean': { klNats: 0.4 },
+    'kl-p99': { klNats: 0.6 },
+    top1: { rank: 2 },
+    'top1-long': { rank: 2 },
+    'real-flips': { flip: 'real' },
+    'real-flips-long': { flip: 'real' },
+    gain: { gain: 0.9 },
+  };
+  const aggregates = rules.filter((rule) => rule.scope !== 'token' && rule.metric !== 'coverage');
+
+  it.each(aggregates.map(({ id }) => id))('%s judges from its minimum on, and not one token before', (id) => {
+    const { sampleMinimum } = ruleOf(id);
+    const resultAt = (tokens: number) => run(tokens, () => bad[id]!).rules.find((rule) => rule.id === id)!;
+    expect(resultAt(sampleMinimum - 1)).toMatchObject({
+      status: 'tooFewTokens',
+      judged: 0,
+      failures: 0,
+      tooFew: 1,
+      largestTooFew: sampleMinimum - 1,
+      observed: null,
+      headroom: null,
+      worstAt: null,
+    });
+    expect(resultAt(sampleMinimum)).toMatchObject({
+      status: 'fail',
+      judged: 1,
+      failures: 1,
+      tooFew: 0,
+      largestTooFew: null,
+    });
+  });
+
+  it('counts the tokens that have its number, not all', () => {
+    const { sampleMinimum } = ruleOf('pcc-median');
+    const verdict = run(sampleMinimum + 3, (position) => (position < 4 ? { pcc: null } : { pcc: 0.9 }));
+    expect(verdict.rules.find(({ id }) => id === 'pcc-median')).toMatchObject({
+      status: 'tooFewTokens',
+      largestTooFew: sampleMinimum - 1,
+    });
+  });
+
+  it('that judged in one prompt and not in another says both', () => {
+    const { sampleMinimum } = ruleOf('gain');
+    const lengths = { p: sampleMinimum, q: 3, r: 5 };
+    const verdict = evaluateGate({
+      rules,
+      plan: Object.entries(lengths).map(([prompt, tokens]) => ({
+        case: 'c',
+        variant: 'v',
+        prompt,
+        user: 0,
+        tokens,
+        end: tokens,
+      })),
+      records: Object.entries(lengths).flatMap(([prompt, tokens]) =>
+        Array.from({ length: tokens }, (_, position) => recordExample({ prompt, position })),
+      ),
+    });
+    const result = verdict.rules.find(({ id }) => id === 'gain');
+    expect(result).toMatchObject({ status: 'pass', judged: 1, tooFew: 2, largestTooFew: 5 });
+    expect(verdict.coverage.rulesTooFewTokens).not.toContain('gain');
+    expect(verdict.headline).toContain('gain (5 of at least 30 in 2 of 3 prompts)');
+  });
+
+  it('with a zero minimum still judges nothing where there is nothing', () => {
+    const free: GateRule[] = rules.map((rule) => (rule.scope === 'token' ? rule : { ...rule, sampleMinimum: 0 }));
+    const verdict = evaluateGate({
+      rules: free,
+      plan: [{ case: 'c', variant: 'v', prompt: 'p', user: 0, tokens: 1, end: 1 }],
+      records: [recordExample({}, { pcc: null })],
+    });
+    expect(verdict.rules.find(({ id }) => id === 'pcc-median')).toMatchObject({ status: 'notTriggered', tooFew: 0 });
+  });
+});
