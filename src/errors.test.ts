@@ -42,7 +42,7 @@ describe('the message of an error', () => {
       'a PASS  all: broken.',
       '  a PASS  all  a PASS  all',
       '  hint: a',
-      'PASS  all',
+      '        PASS  all',
     ]);
   });
 });
