@@ -11,12 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { checkpointCopies, errorOf, rewriteJson, rewriteWeights } from './checkpoint.fixture.ts';
 import type { TensorToWrite } from './safetensors.ts';
 import { openCheckpoint } from './weights.ts';
 
-const { copyOf, scratch } = checkpointCopies();
+const { copyOf, scratch } = checkpointCopies(afterAll);
 const TINY = 'golden-hf/quirk-config-v5';
 const TIED = 'golden-hf/quirk-tied-f16';
 let copies = 0;

@@ -2,7 +2,6 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import type { QwenPccError } from '../errors.ts';
 import { readSafetensorsHeader, readTensor, type TensorToWrite, writeSafetensors } from './safetensors.ts';
 
@@ -14,8 +13,8 @@ export interface CheckpointCopies {
   copyOf(fixture: string, name: string): string;
 }
 
-/** Copies go to a folder that is removed after the file's tests. */
-export function checkpointCopies(): CheckpointCopies {
+/** @param afterAll - vitest's: the copies go to a folder that is removed after the file's tests. */
+export function checkpointCopies(afterAll: (remove: () => void) => void): CheckpointCopies {
   const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-checkpoint-'));
   afterAll(() => rmSync(scratch, { recursive: true }));
   return {

@@ -12,12 +12,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { ComparisonInvalidError } from '../errors.ts';
 import { checkpointCopies, rewriteJson } from './checkpoint.fixture.ts';
 import { openCheckpoint } from './weights.ts';
 
-const { copyOf } = checkpointCopies();
+const { copyOf } = checkpointCopies(afterAll);
 const CONFIG = 'config.json';
 const SHARD = 'model-00002-of-00004.safetensors';
 let copies = 0;

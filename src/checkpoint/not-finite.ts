@@ -1,5 +1,5 @@
 // Weights that are no numbers: looked for only when logits turn out to be none, since it reads the whole checkpoint.
-import { ComparisonInvalidError } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import { elementCount } from '../tensor/dtypes.ts';
 import { readFloat32At } from './safetensors.ts';
 import type { Checkpoint } from './weights.ts';
@@ -36,21 +36,15 @@ export function notFiniteTensors(checkpoint: Checkpoint): NotFiniteTensor[] {
   return found;
 }
 
-/** @throws ComparisonInvalidError `WEIGHTS_NOT_FINITE` that names each tensor. */
+/** @throws InputError `WEIGHTS_NOT_FINITE` that names each tensor. */
 export function requireFiniteWeights(checkpoint: Checkpoint): void {
   const found = notFiniteTensors(checkpoint);
   if (found.length === 0) return;
-  throw new ComparisonInvalidError(
-    `${checkpoint.name}: its logits are no numbers, because some of its weights are none.`,
-    {
-      code: 'WEIGHTS_NOT_FINITE',
-      facts: Object.fromEntries(
-        found.map(({ name, count, first, value }) => [
-          name,
-          `${count} values, the first is ${value} at element ${first}`,
-        ]),
-      ),
-      hint: 'the checkpoint is damaged, or its training diverged: download it again, or use an earlier one',
-    },
-  );
+  throw new InputError(`${checkpoint.name}: its logits are no numbers, because some of its weights are none.`, {
+    code: 'WEIGHTS_NOT_FINITE',
+    facts: Object.fromEntries(
+      found.map(({ name, count, first, value }) => [name, `${value} at element ${first}, ${count} of them in all`]),
+    ),
+    hint: 'the checkpoint is damaged, or its training diverged: download it again, or use an earlier one',
+  });
 }

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { ShapeError } from '../errors.ts';
 import { checkpointCopies, errorOf, FIXTURES, rewriteWeights } from './checkpoint.fixture.ts';
 import { openCheckpoint, readMatrix } from './weights.ts';
 
-const { copyOf } = checkpointCopies();
+const { copyOf } = checkpointCopies(afterAll);
 
 describe('openCheckpoint', () => {
   it.each([
