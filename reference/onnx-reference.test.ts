@@ -24,6 +24,8 @@ const CASES = [
   { name: 'quirk-sharded-heavy', checkpoint: 'golden-hf/quirk-sharded-heavy' },
   { name: 'quirk-config-v5', checkpoint: 'golden-hf/quirk-config-v5' },
   { name: 'quirk-yarn', checkpoint: 'golden-hf/quirk-yarn' },
+  { name: 'quirk-tied-own-head', checkpoint: 'golden-hf/quirk-tied-own-head' },
+  { name: 'quirk-rope-twice', checkpoint: 'golden-hf/quirk-rope-twice' },
 ] as const;
 
 const GENERAL_LAYERS = 6;

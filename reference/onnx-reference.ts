@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { longestSequence } from '../src/checkpoint/config.ts';
+import { requireFiniteWeights } from '../src/checkpoint/not-finite.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
 import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
@@ -99,6 +100,7 @@ export class Reference implements LogitsSource {
   readonly #frequencies: RotaryFrequencies;
   readonly #cache: KvCache;
   #isClosed = false;
+  #weightsAreFinite = false;
 
   constructor(checkpoint: Checkpoint, { info, body, head, chunk, taps }: ReferenceParts) {
     this.info = info;
@@ -226,6 +228,7 @@ export class Reference implements LogitsSource {
       const part = hidden.subarray(first * hiddenSize, (first + rows) * hiddenSize);
       const made = await runSession(this.#head, { [HEAD_IO.hidden]: new Tensor('float32', part, [rows, hiddenSize]) });
       const logits = float32Of(made, HEAD_IO.logits);
+      this.#explainNotFinite(logits);
       for (let i = 0; i < rows; i++) {
         const row = first + i;
         await onRow({
@@ -236,6 +239,13 @@ export class Reference implements LogitsSource {
         });
       }
     }
+  }
+
+  /** Logits that are no numbers are handed on to be judged, unless weights are the cause: then their names say more. */
+  #explainNotFinite(logits: Float32Array): void {
+    if (this.#weightsAreFinite || logits.every(Number.isFinite)) return;
+    requireFiniteWeights(this.#checkpoint);
+    this.#weightsAreFinite = true;
   }
 
   #requireOpen(): void {

@@ -1,4 +1,5 @@
 // The error classes of qwen-pcc, each with a stable code and the exit code that the command line answers with.
+import { printable } from './text/printable.ts';
 
 /** Exit codes of every command; documented in README.md and `qwen-pcc --help`. */
 export const EXIT_CODES = {
@@ -75,10 +76,34 @@ export class InternalError extends QwenPccError {
   override readonly exitCode: number = EXIT_CODES.internal;
 }
 
+/** A message is read by a person: what a file of 300,000 tensors has to say is cut, with a count of what is left out. */
+const FACTS_SHOWN = 10;
+const VALUE_CHARACTERS_SHOWN = 1000;
+/** No line of a hint looks like a line of the program. */
+const HINT_INDENT = '\n        ';
+
+/** Names and values come out of foreign files, so nothing of them reaches a terminal raw; a hint may have several lines. */
 function formatMessage(subject: string, { facts = {}, hint }: ErrorDetails): string {
-  const width = Math.max(0, ...Object.keys(facts).map((key) => key.length));
-  const lines = Object.entries(facts).map(([key, value]) => `  ${key.padEnd(width)}  ${value}`);
-  return [subject, ...lines, ...(hint === undefined ? [] : [`  hint: ${hint}`])].join('\n');
+  const all = Object.entries(facts);
+  // One fact more costs the line that would say how many are missing.
+  const shown = all.length <= FACTS_SHOWN + 1 ? all : all.slice(0, FACTS_SHOWN);
+  const rows = shown.map(([key, value]): [string, string] => [shortened(key), shortened(`${value}`)]);
+  const width = rows.reduce((widest, [key]) => Math.max(widest, key.length), 0);
+  const lines = rows.map(([key, value]) => `  ${key.padEnd(width)}  ${value}`);
+  if (shown.length < all.length) lines.push(`  and ${all.length - shown.length} more`);
+  if (hint !== undefined) lines.push(`  hint: ${printable(hint, { keepsLines: true }).replaceAll('\n', HINT_INDENT)}`);
+  return [shortened(subject), ...lines].join('\n');
+}
+
+function shortened(text: string): string {
+  if (text.length <= VALUE_CHARACTERS_SHOWN) return printable(text);
+  return `${printable(text.slice(0, VALUE_CHARACTERS_SHOWN))}… (${text.length} characters)`;
+}
+
+/** Names for a message: the first ten, and how many more there are. */
+export function listNames(names: readonly string[], shown: number = FACTS_SHOWN): string {
+  if (names.length <= shown + 1) return names.join(', ');
+  return `${names.slice(0, shown).join(', ')} and ${names.length - shown} more`;
 }
 
 /** The candidate nearest to `text` by edit distance, if near enough to be a likely typo; for "did you mean". */

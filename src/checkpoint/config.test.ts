@@ -54,6 +54,8 @@ describe('parseModelConfig', () => {
       eosTokenIds: [151645],
       bosTokenId: 151643,
       torchDtype: 'bfloat16',
+      defaulted: ['head_dim'],
+      notes: [],
     });
   });
 
@@ -157,6 +159,7 @@ describe('parseModelConfig', () => {
     { name: 'a window that is switched off', fields: { sliding_window: 4096, max_window_layers: 0 } },
     { name: 'a window of null', fields: { use_sliding_window: true, sliding_window: null, max_window_layers: 0 } },
     { name: 'no quantisation', fields: { quantization_config: null } },
+    { name: 'silu by its other name', fields: { hidden_act: 'swish' } },
   ])('accepts $name', ({ fields }) => {
     expect(parseModelConfig({ ...qwen2, ...fields }).layers).toBe(28);
   });
@@ -173,19 +176,12 @@ describe('parseModelConfig', () => {
       code: 'QUANTIZED',
     },
     { name: 'another activation', fields: { hidden_act: 'gelu' }, code: 'HIDDEN_ACT' },
+    { name: 'attention without a causal mask', fields: { is_causal: false }, code: 'ATTENTION_MASK' },
+    { name: 'layers of their own shapes', fields: { per_layer_config: { 3: { head_dim: 64 } } }, code: 'PER_LAYER' },
     {
-      name: 'an active sliding window',
-      fields: { use_sliding_window: true, sliding_window: 4096, max_window_layers: 21 },
-      code: 'SLIDING_WINDOW',
-    },
-    {
-      name: 'an active sliding window by layer_types',
-      fields: {
-        use_sliding_window: true,
-        sliding_window: 4096,
-        layer_types: Array.from({ length: 28 }, (_, i) => (i < 27 ? 'full_attention' : 'sliding_attention')),
-      },
-      code: 'SLIDING_WINDOW',
+      name: 'rotary parameters of each layer type',
+      fields: { rope_parameters: { full_attention: { rope_type: 'default', rope_theta: 1e6 } } },
+      code: 'ROPE_TYPE',
     },
     { name: 'linear rope scaling', fields: { rope_scaling: { type: 'linear', factor: 2 } }, code: 'ROPE_TYPE' },
     {
@@ -206,6 +202,103 @@ describe('parseModelConfig', () => {
     );
   });
 
+  const v5 = { rope_theta: undefined, rope_parameters: { rope_type: 'default', rope_theta: 1e6 } };
+  it.each([
+    { name: 'YaRN beside plain rope_parameters', fields: { ...v5, rope_scaling: { type: 'yarn', ...yarn } } },
+    {
+      name: 'the same YaRN, its theta in one of them',
+      fields: {
+        rope_theta: undefined,
+        rope_scaling: { type: 'yarn', ...yarn },
+        rope_parameters: { rope_type: 'yarn', rope_theta: 1e6, ...yarn },
+      },
+    },
+    { name: 'two thetas', fields: { ...v5, rope_theta: 5e5 } },
+    { name: 'two kinds', fields: { rope_scaling: { type: 'yarn', rope_type: 'default', ...yarn } } },
+    {
+      name: 'two original contexts',
+      fields: { original_max_position_embeddings: 4096, rope_scaling: { type: 'yarn', ...yarn } },
+    },
+  ])('refuses what is written twice and differs: $name', ({ fields }) => {
+    expect(() => parseModelConfig({ ...qwen2, ...fields })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_WRITTEN_TWICE', hint: expect.stringContaining('write one') }),
+    );
+  });
+
+  it.each([
+    {
+      name: 'YaRN',
+      fields: { rope_scaling: { type: 'yarn', ...yarn }, rope_parameters: { rope_type: 'yarn', ...yarn } },
+    },
+    { name: 'empty scaling', fields: { ...v5, rope_scaling: {} } },
+    { name: 'no scaling', fields: { ...v5, rope_scaling: { rope_type: 'default', rope_theta: 1e6 } } },
+    { name: 'theta', fields: { ...v5, rope_theta: 1e6 } },
+  ])('accepts what is written twice and agrees: $name', ({ fields }) => {
+    expect(parseModelConfig({ ...qwen2, ...fields })).toMatchObject({ ropeTheta: 1e6, notes: [] });
+  });
+
+  it.each([
+    { name: 'max_window_layers', fields: { sliding_window: 4096, max_window_layers: 21 } },
+    { name: "Transformers' window where none is stated", fields: { sliding_window: undefined, max_window_layers: 21 } },
+    {
+      name: 'layer_types',
+      fields: {
+        sliding_window: 4096,
+        layer_types: Array.from({ length: 28 }, (_, i) => (i < 27 ? 'full_attention' : 'sliding_attention')),
+      },
+    },
+  ])('allows sequences that a sliding window hides nothing of: $name', ({ fields }) => {
+    const config = parseModelConfig({ ...qwen2, use_sliding_window: true, ...fields });
+    expect(longestSequence(config)).toMatchObject({
+      positions: 4096,
+      because: expect.stringContaining('sliding_window'),
+    });
+  });
+
+  it('names the defaults that were taken', () => {
+    const { rope_theta, rms_norm_eps, num_key_value_heads, ...rest } = qwen2;
+    expect(parseModelConfig(rest).defaulted).toEqual(['num_key_value_heads', 'head_dim', 'rms_norm_eps', 'rope_theta']);
+  });
+
+  it.each([
+    { name: 'keys that nobody knows', fields: { logit_scale: 2, use_qk_norm: true }, says: /logit_scale, use_qk_norm/ },
+    {
+      name: 'dual chunk attention',
+      fields: { dual_chunk_attention_config: { chunk_size: 262144, local_size: 8192 } },
+      says: /dual_chunk_attention_config is not read.*253952 positions/,
+    },
+    { name: "a model's own code", fields: { auto_map: { AutoModelForCausalLM: 'own.Model' } }, says: /auto_map/ },
+    {
+      name: 'rotary parameters that the kind does not have',
+      fields: { rope_scaling: { rope_type: 'default', factor: 4, mrope_section: [16, 24, 24] } },
+      says: /not read in rope_scaling of type default: factor, mrope_section/,
+    },
+  ])('notes $name', ({ fields, says }) => {
+    expect(parseModelConfig({ ...qwen2, ...fields }).notes).toEqual([expect.stringMatching(says)]);
+  });
+
+  it.each([
+    { name: 'rms_norm_eps', fields: { rms_norm_eps: 1e300 } },
+    { name: 'rope_theta', fields: { rope_theta: 1e300 } },
+    { name: 'attention_factor', fields: { rope_scaling: { type: 'yarn', ...yarn, attention_factor: 1e300 } } },
+    { name: 'mscale', fields: { rope_scaling: { type: 'yarn', ...yarn, mscale: -1e300 } } },
+  ])('refuses a $name that no float32 holds', ({ name, fields }) => {
+    expect(() => parseModelConfig({ ...qwen2, ...fields })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_MALFORMED', message: expect.stringContaining(name) }),
+    );
+  });
+
+  it('says of a left-over quantization_config over plain weights that it is to be removed', () => {
+    const config = { ...qwen2, quantization_config: { quant_method: 'bitsandbytes', load_in_4bit: true } };
+    expect(() => parseModelConfig(config, { storedDtypes: () => ['BF16'] })).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_QUANTIZED',
+        message: expect.stringMatching(/all weights are BF16.*remove quantization_config from config\.json/s),
+      }),
+    );
+    expect(() => parseModelConfig(config, { storedDtypes: () => ['F16', 'I32'] })).toThrow(/use a dense Qwen2/);
+  });
+
   it.each([
     { name: 'a missing size', fields: { hidden_size: undefined }, message: /hidden_size/ },
     { name: 'a size that is a string', fields: { vocab_size: '152064' }, message: /vocab_size/ },
@@ -218,6 +311,11 @@ describe('parseModelConfig', () => {
     { name: 'a head dimension that is no integer', fields: { hidden_size: 3585 }, message: /head dimension/ },
     { name: 'an odd head dimension', fields: { head_dim: 63 }, message: /head dimension/ },
     { name: 'YaRN that shrinks', fields: { rope_scaling: { type: 'yarn', factor: 0.5 } }, message: /factor/ },
+    {
+      name: 'a layer with a window where none is on',
+      fields: { layer_types: Array.from({ length: 28 }, () => 'sliding_attention') },
+      message: /no window is on/,
+    },
     {
       name: 'layer types of another number of layers',
       fields: { layer_types: ['full_attention'] },
@@ -241,6 +339,7 @@ describe('readModelConfig', () => {
 
   it('names the folder without a config and the file that is no JSON', () => {
     expect(() => readModelConfig(scratch)).toThrow(/config\.json: the file cannot be read/);
+    expect(() => readModelConfig(join(scratch, 'none'))).toThrow(/none: there is no such folder/);
     writeFileSync(join(scratch, 'config.json'), '{');
     expect(() => readModelConfig(scratch)).toThrow(expect.objectContaining({ code: 'CONFIG_UNREADABLE' }));
   });

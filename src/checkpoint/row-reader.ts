@@ -1,6 +1,7 @@
 // Rows of checkpoint matrices as stored, read into memory that is there already while the calling thread works.
 import { type FileHandle, open } from 'node:fs/promises';
-import { unreadable } from './safetensors.ts';
+import { QwenPccError } from '../errors.ts';
+import { requireRegularFile, unreadable } from './files.ts';
 import { broken } from './safetensors-header.ts';
 import type { CheckpointTensor } from './weights.ts';
 
@@ -35,10 +36,13 @@ export async function openRows(parts: readonly TensorRows[], rowBytes: number): 
   };
   try {
     for (const { tensor } of parts) {
-      if (!handles.has(tensor.file)) handles.set(tensor.file, await open(tensor.file, 'r'));
+      if (handles.has(tensor.file)) continue;
+      requireRegularFile(tensor.file);
+      handles.set(tensor.file, await open(tensor.file, 'r'));
     }
   } catch (cause) {
     await close();
+    if (cause instanceof QwenPccError) throw cause;
     throw unreadable((cause as NodeJS.ErrnoException).path ?? parts[0]!.tensor.file, cause);
   }
   return {

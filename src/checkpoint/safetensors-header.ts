@@ -4,8 +4,11 @@
 import { InputError } from '../errors.ts';
 import { DTYPE_BYTES, type Dtype, elementCount, isDtype } from '../tensor/dtypes.ts';
 
-/** The format's own limit, which also bounds the memory a hostile file can ask for. */
-export const HEADER_BYTES_MAX = 100_000_000;
+/**
+ * What a hostile file can make a reader parse. The format allows 100 MB; 25 MB, which is huggingface.js's limit as well, describe
+ * 250,000 tensors, and Qwen2-72B has 963 in 37 files.
+ */
+export const HEADER_BYTES_MAX = 25_000_000;
 /** object of tensors > tensor > shape array. */
 const JSON_DEPTH_MAX = 3;
 const RANK_MAX = 8;
@@ -39,13 +42,13 @@ export function parseSafetensorsHeader(
   dataStart: number,
   fileBytes: number,
 ): SafetensorsHeader {
-  requireSaneJson(path, headerText);
   let json: unknown;
   try {
     json = JSON.parse(headerText);
   } catch (cause) {
     throw broken(path, 'JSON', 'the header is not JSON', { found: (cause as Error).message }, cause);
   }
+  requireSaneJson(path, headerText);
   if (!isObject(json)) throw broken(path, 'JSON', 'the header is not a JSON object', {});
   const metadata = parseMetadata(path, json['__metadata__']);
   const entries = Object.entries(json)
@@ -120,7 +123,11 @@ function requireContiguous(
   }
 }
 
-/** Depth and duplicate keys, which JSON.parse accepts silently (the last one wins). */
+/**
+ * Depth and duplicate keys, which JSON.parse accepts silently (the last one wins).
+ *
+ * @param text - JSON: in what is none, every quote would begin a search for its end, and time would grow with the square.
+ */
 function requireSaneJson(path: string, text: string): void {
   const token = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs;
   const open: { keys: Set<string> | undefined; isKeyNext: boolean }[] = [];
@@ -136,21 +143,12 @@ function requireSaneJson(path: string, text: string): void {
     } else if (top !== undefined && found !== ':') {
       if (top.keys !== undefined && top.isKeyNext && found !== ',') {
         // Escapes make equal names look different: "\u0061" is "a".
-        const key = found.includes('\\') ? unescapeJsonString(found) : found.slice(1, -1);
+        const key = found.includes('\\') ? (JSON.parse(found) as string) : found.slice(1, -1);
         if (top.keys.has(key)) throw broken(path, 'DUPLICATE', 'the header names a key twice', { key });
         top.keys.add(key);
       }
       top.isKeyNext = found === ',';
     }
-  }
-}
-
-/** The string itself, or its raw text if the escape is malformed: JSON.parse reports the whole header later. */
-function unescapeJsonString(quoted: string): string {
-  try {
-    return JSON.parse(quoted) as string;
-  } catch {
-    return quoted;
   }
 }
 

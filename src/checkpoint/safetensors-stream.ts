@@ -51,6 +51,7 @@ export function createSafetensorsStream(path: string): SafetensorsStream {
           const chunk = Buffer.allocUnsafe(COPY_BYTES);
           for (let done = 0; done < bytes; ) {
             const got = readSync(file, chunk, 0, COPY_BYTES, done);
+            if (got === 0) throw shrunk(path, done, bytes);
             write(chunk.subarray(0, got));
             done += got;
           }
@@ -61,6 +62,15 @@ export function createSafetensorsStream(path: string): SafetensorsStream {
     },
     abort,
   };
+}
+
+/** Somebody else cut the temporary file; without this the copy would read nothing for ever. */
+function shrunk(path: string, found: number, wanted: number): InputError {
+  return new InputError(`${path}: the data written so far has become shorter.`, {
+    code: 'FILE_WRITE',
+    facts: { found: `${found} bytes`, wanted: `${wanted} bytes` },
+    hint: 'let nothing else write beside this file, and write it again',
+  });
 }
 
 function refuseAsInput<T>(path: string, action: () => T): T {

@@ -1,5 +1,5 @@
 // Safetensors: what is written is read back; every way a header can lie is its own error.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -68,8 +68,8 @@ describe('readSafetensorsHeader', () => {
 
   it.each([
     {
-      name: 'a header longer than the format allows',
-      input: { header: '{}', headerBytes: 100_000_001n },
+      name: 'a header of more than 25 MB',
+      input: { header: '{}', headerBytes: 25_000_001n },
       code: 'HEADER_LENGTH',
     },
     {
@@ -145,16 +145,35 @@ describe('readSafetensorsHeader', () => {
     expect(() => readSafetensorsHeader(path)).toThrow(path);
   });
 
-  it.each([0, 7])('refuses a file of %i bytes', (bytes) => {
+  it('parses before it scans, since a scan of what is no JSON takes time with the square of its length', () => {
+    // Scanned first, this would be refused for its depth.
+    const deepAndCut = file({ header: `{"a":${'['.repeat(10)}` });
+    expect(() => readSafetensorsHeader(deepAndCut)).toThrow(/the header is not JSON/);
+    // At the speed of the scan before, weeks.
+    const quotes = file({ header: `{"${'\\"'.repeat(10_000_000)}` });
+    expect(() => readSafetensorsHeader(quotes)).toThrow(/the header is not JSON/);
+  });
+
+  it('reads 100,000 tensors, and names ten when asked for one that is not there', () => {
+    const entries = Array.from(
+      { length: 100_000 },
+      (_, i) => `"t${i}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`,
+    );
+    const header = readSafetensorsHeader(file({ header: `{${entries.join(',')}}` }));
+    expect(header.tensors.size).toBe(100_000);
+    expect(() => readTensor(header, 'b')).toThrow(/found\s+t0, t1, .*t9 and 99990 more$/);
+  });
+
+  it.each([1, 7])('refuses a file of %i bytes', (bytes) => {
     const path = join(scratch, `short-${bytes}`);
     writeFileSync(path, Buffer.alloc(bytes));
     expect(() => readSafetensorsHeader(path)).toThrow(expect.objectContaining({ code: 'SAFETENSORS_TRUNCATED' }));
   });
 
   it('refuses a missing file and a folder', () => {
-    const unreadable = expect.objectContaining({ code: 'FILE_UNREADABLE' });
-    expect(() => readSafetensorsHeader(join(scratch, 'none'))).toThrow(unreadable);
-    expect(() => readSafetensorsHeader(scratch)).toThrow(unreadable);
+    const refused = (code: string): unknown => expect.objectContaining({ code });
+    expect(() => readSafetensorsHeader(join(scratch, 'none'))).toThrow(refused('FILE_UNREADABLE'));
+    expect(() => readSafetensorsHeader(scratch)).toThrow(refused('FILE_KIND'));
   });
 });
 
@@ -226,6 +245,14 @@ describe('createSafetensorsStream', () => {
       {},
     );
     expect([...readTensorFloat32(readSafetensorsHeader(path), 'rows')]).toEqual([0, 0.5, 1, 1.5, 2, 2.5]);
+  });
+
+  it('gives up when somebody cuts its temporary file, where it would copy nothing for ever', () => {
+    const stream = createSafetensorsStream(join(scratch, 'cut.safetensors'));
+    stream.append(Float32Array.of(1, 2));
+    truncateSync(join(scratch, readdirSync(scratch).find((name) => name.endsWith('.data.tmp'))!), 4);
+    expect(() => stream.finish([{ name: 'a', dtype: 'F32', shape: [2] }], {})).toThrow(/found\s+4 bytes/);
+    expect(readdirSync(scratch).filter((name) => name.includes('.tmp'))).toEqual([]);
   });
 
   it('refuses declarations that are not what was appended', () => {

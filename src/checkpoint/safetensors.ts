@@ -1,6 +1,6 @@
 // Safetensors files: reading headers and tensors, writing whole files under their final name only when complete.
-import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { InputError, InternalError, QwenPccError, UnsupportedError } from '../errors.ts';
+import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { InputError, InternalError, listNames, QwenPccError, UnsupportedError } from '../errors.ts';
 import {
   DTYPE_BYTES,
   type Dtype,
@@ -10,6 +10,7 @@ import {
   isFloatDtype,
   widenToFloat32,
 } from '../tensor/dtypes.ts';
+import { misplaced, recogniseFile, withFile } from './files.ts';
 import {
   broken,
   HEADER_BYTES_MAX,
@@ -26,8 +27,9 @@ const CHUNK_BYTES = 1 << 24;
 
 /** Reads and checks the header; the data is not touched. @throws InputError with codes `FILE_*`, `SAFETENSORS_*`. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
-  return withFile(path, (file) => {
-    const fileBytes = fstatSync(file).size;
+  return withFile(path, (file, fileBytes) => {
+    const kind = recogniseFile(path);
+    if (kind !== undefined) throw misplaced(path, kind, 'SAFETENSORS_KIND', 'a safetensors file');
     if (fileBytes < LENGTH_FIELD_BYTES) {
       throw broken(path, 'TRUNCATED', 'the file is too short for a safetensors header', {
         found: `${fileBytes} bytes`,
@@ -35,9 +37,9 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
     }
     const headerBytes = Number(readExactly(path, file, 0, LENGTH_FIELD_BYTES).readBigUInt64LE(0));
     if (headerBytes > HEADER_BYTES_MAX) {
-      throw broken(path, 'HEADER_LENGTH', 'the header is longer than the format allows; is this a safetensors file?', {
+      throw broken(path, 'HEADER_LENGTH', 'its first eight bytes are no sensible length of a safetensors header', {
         found: `${headerBytes} bytes`,
-        wanted: `at most ${HEADER_BYTES_MAX} bytes`,
+        wanted: `at most ${HEADER_BYTES_MAX} bytes, as of some 250,000 tensors`,
       });
     }
     const dataStart = LENGTH_FIELD_BYTES + headerBytes;
@@ -49,7 +51,7 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
     }
     const raw = readExactly(path, file, LENGTH_FIELD_BYTES, headerBytes);
     if (raw[0] !== '{'.charCodeAt(0)) {
-      throw broken(path, 'JSON', 'the header does not begin with "{"; is this a safetensors file?', {});
+      throw broken(path, 'JSON', 'the header does not begin with "{", as that of a safetensors file does', {});
     }
     let text: string;
     try {
@@ -67,7 +69,7 @@ export function requireTensor(header: SafetensorsHeader, name: string): TensorEn
   if (entry !== undefined) return entry;
   throw new InputError(`${header.path}: there is no tensor "${name}".`, {
     code: 'SAFETENSORS_TENSOR',
-    facts: { found: [...header.tensors.keys()].join(', ') },
+    facts: { found: listNames([...header.tensors.keys()]) },
   });
 }
 
@@ -234,27 +236,4 @@ function readExactly(path: string, file: number, offset: number, length: number)
     done += got;
   }
   return bytes;
-}
-
-function withFile<T>(path: string, use: (file: number) => T): T {
-  let file: number | undefined;
-  try {
-    file = openSync(path, 'r');
-    return use(file);
-  } catch (cause) {
-    if (cause instanceof QwenPccError) throw cause;
-    throw unreadable(path, cause);
-  } finally {
-    if (file !== undefined) closeSync(file);
-  }
-}
-
-/** What is said when the system refuses to read a file. */
-export function unreadable(path: string, cause: unknown): InputError {
-  return new InputError(`${path}: the file cannot be opened or read.`, {
-    code: 'FILE_UNREADABLE',
-    facts: { found: (cause as Error).message },
-    hint: 'check the path',
-    cause,
-  });
 }

@@ -38,7 +38,8 @@ export function expectedTensors(config: ModelConfig): ReadonlyMap<string, readon
   return shapes;
 }
 
-/** Tensors that a checkpoint may carry without being read: computed buffers, and the copy of a tied embedding. */
-export function isIgnorableTensor(name: string, config: ModelConfig): boolean {
-  return name.endsWith('rotary_emb.inv_freq') || (name === LM_HEAD && config.tieWordEmbeddings);
+/** The layer that a tensor belongs to by its name. */
+export function layerOf(name: string): number | undefined {
+  const digits = /^model\.layers\.(\d{1,9})\./.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }

@@ -1,43 +1,13 @@
 // Checkpoint folders: the fixtures open and read as stored; whatever does not fit is listed, all of it at once.
 import { createHash } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type QwenPccError, ShapeError } from '../errors.ts';
-import { readSafetensorsHeader, readTensor, type TensorToWrite, writeSafetensors } from './safetensors.ts';
+import { ShapeError } from '../errors.ts';
+import { checkpointCopies, errorOf, FIXTURES, rewriteWeights } from './checkpoint.fixture.ts';
 import { openCheckpoint, readMatrix } from './weights.ts';
 
-const FIXTURES = join(import.meta.dirname, '../../fixtures');
-const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-weights-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
-
-function copyOf(fixture: string, name: string): string {
-  const folder = join(scratch, name);
-  cpSync(join(FIXTURES, fixture), folder, { recursive: true });
-  return folder;
-}
-
-/** Rewrites the single weight file of a copied checkpoint. */
-function rewriteWeights(folder: string, change: (tensors: TensorToWrite[]) => TensorToWrite[]): void {
-  const header = readSafetensorsHeader(join(folder, 'model.safetensors'));
-  const tensors = [...header.tensors].map(([name, { dtype, shape }]) => ({
-    name,
-    dtype,
-    shape,
-    data: readTensor(header, name).bytes,
-  }));
-  writeSafetensors(join(folder, 'model.safetensors'), change(tensors));
-}
-
-function errorOf(action: () => unknown): QwenPccError {
-  try {
-    action();
-  } catch (error) {
-    return error as QwenPccError;
-  }
-  throw new Error('no error was thrown');
-}
+const { copyOf } = checkpointCopies(afterAll);
 
 describe('openCheckpoint', () => {
   it.each([
@@ -151,12 +121,14 @@ describe('openCheckpoint', () => {
     expect(errorOf(() => openCheckpoint(folder)).code).toBe('CHECKPOINT_INDEX');
   });
 
-  it('names the missing shard', () => {
-    const folder = copyOf('golden-hf/quirk-sharded-heavy', 'shard-missing');
-    rmSync(join(folder, 'model-00003-of-00004.safetensors'));
+  it('names all missing shards', () => {
+    const folder = copyOf('golden-hf/quirk-sharded-heavy', 'shards-missing');
+    for (const k of [2, 3]) rmSync(join(folder, `model-0000${k}-of-00004.safetensors`));
     const { code, message } = errorOf(() => openCheckpoint(folder));
-    expect(code).toBe('FILE_UNREADABLE');
-    expect(message).toContain('model-00003-of-00004.safetensors');
+    expect(code).toBe('CHECKPOINT_SHARDS');
+    expect(message).toMatch(
+      /2 of 4 shards[^\n]*\n +missing +model-00002-of-00004\.safetensors, model-00003-of-00004\.safetensors/,
+    );
   });
 
   it('says that a folder has a config but no weights', () => {

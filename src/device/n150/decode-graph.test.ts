@@ -27,6 +27,8 @@ describe('tier fp32', () => {
     { checkpoint: 'golden-hf/quirk-sharded-heavy', golden: 'quirk-sharded-heavy', epsilon: 1e-6 },
     { checkpoint: 'golden-hf/quirk-config-v5', golden: 'quirk-config-v5', epsilon: 1e-5 },
     { checkpoint: 'golden-hf/quirk-yarn', golden: 'quirk-yarn', epsilon: 1e-6 },
+    { checkpoint: 'golden-hf/quirk-tied-own-head', golden: 'quirk-tied-own-head', epsilon: 1e-6 },
+    { checkpoint: 'golden-hf/quirk-rope-twice', golden: 'quirk-rope-twice', epsilon: 1e-6 },
   ])('computes $golden as Transformers does', async ({ checkpoint, golden, epsilon }) => {
     const opened = openFixture(checkpoint);
     const { tokenIds, logits } = readGoldenCase(golden);

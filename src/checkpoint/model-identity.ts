@@ -1,0 +1,75 @@
+// Whether a config.json describes a dense Qwen2 decoder with plain weights: whatever else it describes is refused by name.
+import { z } from 'zod';
+import { UnsupportedError } from '../errors.ts';
+import { isFloatDtype } from '../tensor/dtypes.ts';
+import { parseFields, unsupported } from './config-fields.ts';
+
+export interface IdentityOptions {
+  /** Dtypes of the weights, asked for only where the config says that they are quantised. */
+  readonly storedDtypes?: () => readonly string[];
+}
+
+const quantization = z.looseObject({ quant_method: z.string().nullish() }).nullish();
+
+const identitySchema = z.looseObject({
+  architectures: z.array(z.string()).nullish(),
+  model_type: z.string().nullish(),
+  quantization_config: quantization,
+  compression_config: quantization,
+  is_causal: z.boolean().nullish(),
+  per_layer_config: z.unknown().optional(),
+  num_experts: z.number().nullish(),
+  hidden_act: z.string().nullish(),
+});
+
+/**
+ * Refuses by name what is in config.json and not modelled here.
+ *
+ * @throws UnsupportedError `CONFIG_*`.
+ */
+export function refuseOtherModels(path: string, json: unknown, { storedDtypes }: IdentityOptions = {}): void {
+  const raw = parseFields(identitySchema, json, path);
+  const architectures = raw.architectures ?? ['Qwen2ForCausalLM'];
+  const modelType = raw.model_type ?? 'qwen2';
+  if (modelType.includes('moe') || architectures.some((name) => /moe/i.test(name)) || (raw.num_experts ?? 0) > 0) {
+    throw unsupported(path, 'MOE', 'mixture-of-experts checkpoints are not modelled', `${modelType}, ${architectures}`);
+  }
+  if (modelType !== 'qwen2' || !architectures.includes('Qwen2ForCausalLM')) {
+    throw unsupported(
+      path,
+      'ARCHITECTURE',
+      'the architecture is not Qwen2ForCausalLM',
+      `${modelType}, ${architectures}`,
+    );
+  }
+  // Transformers knows silu as swish too.
+  if (raw.hidden_act != null && !['silu', 'swish'].includes(raw.hidden_act)) {
+    throw unsupported(path, 'HIDDEN_ACT', 'the only activation modelled is silu', `hidden_act ${raw.hidden_act}`);
+  }
+  if (raw.is_causal === false) {
+    throw unsupported(path, 'ATTENTION_MASK', 'the only attention mask modelled is the causal one', 'is_causal false');
+  }
+  if (raw.per_layer_config != null) {
+    throw unsupported(path, 'PER_LAYER', 'layers of different shapes are not modelled', 'per_layer_config');
+  }
+  for (const key of ['quantization_config', 'compression_config'] as const) {
+    const config = raw[key];
+    if (config != null)
+      refuseQuantized(path, `${key}, ${config.quant_method ?? 'unknown method'}`, key, storedDtypes?.());
+  }
+}
+
+/** A merged fine-tune keeps the entry of the base that it was trained on, and Transformers would quantise its plain weights anew. */
+function refuseQuantized(path: string, found: string, key: string, dtypes: readonly string[] = []): never {
+  if (dtypes.length === 0 || !dtypes.every(isFloatDtype)) {
+    throw unsupported(path, 'QUANTIZED', 'quantised checkpoints are not modelled', found);
+  }
+  throw new UnsupportedError(
+    `${path}: the config says that the weights are quantised, but all weights are ${dtypes.join(', ')}.`,
+    {
+      code: 'CONFIG_QUANTIZED',
+      facts: { found },
+      hint: `if this is a merged fine-tune, remove ${key} from config.json: Transformers would quantise the weights anew`,
+    },
+  );
+}
