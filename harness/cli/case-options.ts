@@ -72,7 +72,7 @@ export function addWeightOptions(command: Command): Command {
     )
     .option(
       '--weight-cache <dir>',
-      "where packed weights are kept, a folder a checkpoint (default: N150 in $QWEN_DIR for QWEN_DIR's checkpoint, else nowhere)",
+      "where packed weights are kept, a folder a checkpoint and recipe (default: N150 in $QWEN_DIR for QWEN_DIR's checkpoint, else nowhere)",
     );
 }
 

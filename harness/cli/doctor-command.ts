@@ -14,8 +14,8 @@ import { createChalk, plainTable } from '../report/plain-table.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { ESTIMATED_POSITIONS, estimateRun, type RunEstimate } from '../run/estimate-run.ts';
 import { openModel } from '../sources/open-cases.ts';
+import { rememberInWeightCache } from '../sources/open-n150.ts';
 import { MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
-import { weightCacheFolder } from '../sources/weight-cache-folder.ts';
 import { byteCount, wholeNumber } from './option-values.ts';
 import { packageVersion, tinyCheckpoints } from './package-root.ts';
 
@@ -53,9 +53,10 @@ async function doctor(options: DoctorOptions): Promise<void> {
   const { gridRows = DEFAULT_N150_CONFIG.gridRows } = readDeviceEnvironment(process.env);
   if (options.vectors !== undefined) return doctorVectors(options.vectors, options);
   const machine = describeMachine(options.out);
-  const checkpoints = (options.weights ?? tinyCheckpoints()).map((folder) =>
-    describeCheckpoint(folder, gridRows, options),
-  );
+  const checkpoints: CheckpointFacts[] = [];
+  for (const folder of options.weights ?? tinyCheckpoints()) {
+    checkpoints.push(await describeCheckpoint(folder, gridRows, options));
+  }
   if (options.json === true) {
     process.stdout.write(
       `${JSON.stringify({ version: packageVersion(), ...machine, grid: gridText(gridRows), checkpoints }, null, 2)}\n`,
@@ -161,16 +162,13 @@ interface CheckpointFacts {
 }
 
 /** @throws InputError, UnsupportedError of the checkpoint or its tokenizer. */
-function describeCheckpoint(
+async function describeCheckpoint(
   folder: string,
   gridRows: number,
   { memory, weightCache, threads }: DoctorOptions,
-): CheckpointFacts {
+): Promise<CheckpointFacts> {
   const { checkpoint, family } = openModel(folder);
-  const cacheFolder = weightCacheFolder({
-    checkpointFolder: checkpoint.folder,
-    format: DEFAULT_N150_CONFIG.weightFormat,
-    isInstruct: family === 'instruct',
+  const cacheFolder = rememberInWeightCache(checkpoint, family === 'instruct', DEFAULT_N150_CONFIG, {
     weightCache,
     qwenDir: process.env['QWEN_DIR'],
   });
@@ -182,7 +180,7 @@ function describeCheckpoint(
     hiddenSize,
     vocabSize,
     weightBytes: tensors.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
-    estimate: estimateRun(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
+    estimate: await estimateRun(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
     keyValueBytes: 2 * 2 * 4 * layers * keyValueHeads * headDim * MAX_SEQ_LEN_DEFAULT,
     cores: coreCounts(checkpoint.config, gridRows),
   };

@@ -1,5 +1,6 @@
 // The N150 model of a checkpoint with its kernels and weight cache, as every command opens it.
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
@@ -47,13 +48,13 @@ export async function openN150(
 /**
  * Lets a checkpoint that has a weight cache keep its digest there, so that gigabytes are not hashed in every run.
  *
- * @returns the cache's folder, if there is one.
+ * @returns the cache's folder without its key, if there is one.
  */
 export function rememberInWeightCache(
   checkpoint: Checkpoint,
   isInstruct: boolean,
   { weightFormat }: N150Config,
-  { weightCache, qwenDir }: Pick<DeviceResources, 'weightCache' | 'qwenDir'>,
+  { weightCache, qwenDir }: { readonly weightCache?: string | undefined; readonly qwenDir?: string | undefined },
 ): string | undefined {
   const folder = weightCacheFolder({
     checkpointFolder: checkpoint.folder,
@@ -62,7 +63,7 @@ export function rememberInWeightCache(
     weightCache,
     qwenDir,
   });
-  if (folder !== undefined) checkpoint.keepDigestIn(folder);
+  if (folder !== undefined) checkpoint.keepDigestIn(dirname(folder));
   return folder;
 }
 

@@ -44,7 +44,7 @@ export type PackingProgress = (packed: number, total: number) => void;
 
 export interface WeightOptions {
   readonly onPacking?: PackingProgress;
-  /** Folder of the packed matrices; without it they are packed in memory, each time. */
+  /** Folder of the packed matrices, without the key of checkpoint and recipe (`openWeightCache`); without it they are packed in memory, each time. */
   readonly weightCache?: string;
   /** Packed weights that may stay in memory; 70 % of the free memory without it. */
   readonly memoryBytes?: number;
@@ -107,7 +107,7 @@ async function openSupply(
   { onPacking = () => {}, weightCache, memoryBytes }: WeightOptions,
 ): Promise<WeightSupply> {
   const plan = planWeights(units, memoryBytes);
-  const cache = weightCache === undefined ? undefined : await openWeightCache(weightCache, checkpoint);
+  const cache = weightCache === undefined ? undefined : await openWeightCache(weightCache, checkpoint, units);
   if (plan.mode === 'resident') return supplyResident(units, engine, cache, onPacking);
   if (cache === undefined) {
     throw new UsageError(
@@ -123,7 +123,7 @@ async function openSupply(
       },
     );
   }
-  await cache.prepare(units, onPacking);
+  await cache.prepare(onPacking);
   return supplyStreamed(units, engine, cache);
 }
 

@@ -3,13 +3,12 @@ import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TensorRows } from '../../../checkpoint/row-reader.ts';
 import { readSafetensorsHeader, requireTensor, writeSafetensors } from '../../../checkpoint/safetensors.ts';
 import { InputError } from '../../../errors.ts';
 import { bf16PatternsFromValues } from '../../../numerics/bf16.ts';
 import { packTransposedWeights } from '../../wormhole/host-packing.ts';
 import { createWeightPacker, type WeightPacker } from './weight-packer.ts';
-import type { WeightRecipe } from './weight-units.ts';
+import type { WeightPart, WeightRecipe } from './weight-units.ts';
 
 /** So long that a stripe is 32 rows; the parts end inside a tile. */
 const K = 131_080;
@@ -31,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** All rows of three tensors, the last without its first rows; one file each. */
 function writeParts(name: string, dtypes: readonly ('BF16' | 'F32')[]): WeightRecipe {
-  const parts = PART_ROWS.map((rows, part): TensorRows => {
+  const parts = PART_ROWS.map((rows, part): WeightPart => {
     const file = join(folder, `${name}-${part}.safetensors`);
     const dtype = dtypes[part]!;
     const values = valuesOf(part);
@@ -39,7 +38,7 @@ function writeParts(name: string, dtypes: readonly ('BF16' | 'F32')[]): WeightRe
     writeSafetensors(file, [{ name: 'weight', dtype, shape: [rows, K], data }]);
     const firstRow = part === 2 ? FIRST_ROW : 0;
     const tensor = { ...requireTensor(readSafetensorsHeader(file), 'weight'), file };
-    return { tensor, firstRow, rows: rows - firstRow };
+    return { name: `part ${part}`, tensor, firstRow, rows: rows - firstRow };
   });
   const n = parts.reduce((sum, { rows }) => sum + rows, 0);
   return { baseName: name, format: 'BFP8_B', rounding: 'halfUp', k: K, n, parts };

@@ -33,7 +33,7 @@ export async function supplyResident(
       onProgress(index + 1, units.length);
     }
   } else {
-    await cache.prepare(units, onProgress);
+    await cache.prepare(onProgress);
     for (const unit of units) {
       const reading = startReading(unit, engine, cache);
       await reading.done;
