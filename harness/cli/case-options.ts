@@ -5,7 +5,7 @@ import type { RunCase } from '../run/run-validate.ts';
 import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
 import { type CaseOptions, openCases } from '../sources/open-cases.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, type SequenceLimits } from '../sources/plan.ts';
-import { byteCount, oneOf, wholeNumber } from './option-values.ts';
+import { byteCount, oneOf, threadCount, wholeNumber } from './option-values.ts';
 import { packageFile, recordedCheckpoint, tinyCheckpoints } from './package-root.ts';
 
 /** As commander hands them over. */
@@ -58,7 +58,7 @@ export function addCaseOptions(command: Command): Command {
         .argParser(oneOf('--precision', ['fp32', 'bf16']))
         .default('fp32'),
     )
-    .option('--threads <n>', 'threads of each side (default: all)', wholeNumber('--threads', 1));
+    .option('--threads <n>', 'threads of each side (default: all)', threadCount('--threads'));
   return addWeightOptions(cases);
 }
 

@@ -1,6 +1,5 @@
 // qwen-pcc doctor: what this machine and checkpoint can run, and whether vectors are reproduced bit for bit.
 import { existsSync, statfsSync } from 'node:fs';
-import { availableParallelism, freemem } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import { type CoreCounts, coreCounts, gridText } from '../../src/device/n150/chip.ts';
@@ -9,6 +8,7 @@ import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
 import { checkVectors, type VectorReport } from '../../src/device/n150/vector-check/check-vectors.ts';
 import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
 import { EXIT_CODES } from '../../src/errors.ts';
+import { availableMemory, defaultThreads } from '../../src/machine.ts';
 import { formatBytes, formatDuration } from '../report/format.ts';
 import { createChalk, plainTable } from '../report/plain-table.ts';
 import { describeEnvironment } from '../run/environment.ts';
@@ -16,7 +16,7 @@ import { ESTIMATED_POSITIONS, estimateRun, type RunEstimate } from '../run/estim
 import { openModel } from '../sources/open-cases.ts';
 import { rememberInWeightCache } from '../sources/open-n150.ts';
 import { MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
-import { byteCount, wholeNumber } from './option-values.ts';
+import { byteCount, threadCount } from './option-values.ts';
 import { packageVersion, tinyCheckpoints } from './package-root.ts';
 
 interface DoctorOptions {
@@ -37,7 +37,7 @@ export function doctorCommand(): Command {
     .option('--weights <dir...>', 'checkpoint folders to look at (default: both tiny checkpoints of the package)')
     .option('--vectors <dir>', 'check every vector file of this folder; exit code 1 on any mismatch')
     .option('--out <dir>', 'where run folders would go', 'reports')
-    .option('--threads <n>', 'threads of the kernels (default: all)', wholeNumber('--threads', 1))
+    .option('--threads <n>', 'threads of the kernels (default: all)', threadCount('--threads'))
     .option(
       '--memory <size>',
       'as for validate: packed weights that may stay in memory (default: 70 % of the free memory)',
@@ -64,12 +64,16 @@ async function doctor(options: DoctorOptions): Promise<void> {
     return;
   }
   const { environment } = machine;
+  const threads = options.threads ?? defaultThreads();
   const chalk = createChalk(process.env);
   const facts: [string, string][] = [
     ['qwen-pcc', packageVersion()],
     ['node', environment.node],
     ['system', environment.os],
-    ['processor', `${environment.cpu}, ${environment.threads} threads`],
+    [
+      'processor',
+      `${environment.cpu}, ${environment.threads} threads${threads === environment.threads ? '' : `, ${threads} used`}`,
+    ],
     ['memory', `${formatBytes(machine.freeMemoryBytes)} free of ${formatBytes(environment.memoryBytes)}`],
     ['disk', `${formatBytes(machine.freeDiskBytes)} free for ${options.out}`],
     ['N150 grid', gridText(gridRows)],
@@ -143,7 +147,11 @@ function describeMachine(out: string): Machine {
   let folder = path.resolve(out);
   while (!existsSync(folder)) folder = path.dirname(folder);
   const disk = statfsSync(folder);
-  return { environment: describeEnvironment(), freeMemoryBytes: freemem(), freeDiskBytes: disk.bavail * disk.bsize };
+  return {
+    environment: describeEnvironment(),
+    freeMemoryBytes: availableMemory(),
+    freeDiskBytes: disk.bavail * disk.bsize,
+  };
 }
 
 interface CheckpointFacts {
@@ -187,7 +195,7 @@ async function describeCheckpoint(
 }
 
 async function doctorVectors(folder: string, options: DoctorOptions): Promise<void> {
-  const engine = await createKernelMatmulEngine({ threads: options.threads ?? availableParallelism() });
+  const engine = await createKernelMatmulEngine({ threads: options.threads ?? defaultThreads() });
   let report: VectorReport;
   try {
     report = checkVectors(folder, engine);

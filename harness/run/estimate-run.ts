@@ -1,11 +1,11 @@
 // What a run of a checkpoint will need of this machine: told by doctor before it, beside what a run states after it.
-import { availableParallelism } from 'node:os';
 import { float32Bytes, weightMemory } from '../../reference/graph/checkpoint-weights.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
 import { planWeights, type WeightPlan } from '../../src/device/n150/weight-cache/memory-plan.ts';
 import { cachedBytes as bytesInCache } from '../../src/device/n150/weight-cache/weight-cache.ts';
 import { weightUnits } from '../../src/device/n150/weight-cache/weight-units.ts';
+import { defaultThreads } from '../../src/machine.ts';
 import { CHUNK_POSITIONS } from '../sequence/sequence.ts';
 
 /** The run that the estimate is for: the original demo's prompt of 128 tokens and 120 forced ones. */
@@ -47,7 +47,7 @@ export interface EstimateOptions {
 }
 
 export async function estimateRun(checkpoint: Checkpoint, options: EstimateOptions): Promise<RunEstimate> {
-  const { cacheFolder, threads = availableParallelism() } = options;
+  const { cacheFolder, threads = defaultThreads() } = options;
   const units = weightUnits(checkpoint, DEFAULT_N150_CONFIG);
   const plan = planWeights(units, options.memoryBytes);
   const weights = units.flat().reduce((sum, { k, n }) => sum + k * n, 0);

@@ -1,5 +1,4 @@
 // The N150 model of a checkpoint with its kernels and weight cache, as every command opens it.
-import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
@@ -7,12 +6,13 @@ import type { N150Config } from '../../src/device/n150/compute-config.ts';
 import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
 import { createN150Source } from '../../src/device/n150/n150-source.ts';
 import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
+import { defaultThreads } from '../../src/machine.ts';
 import { weightCacheFolder } from './weight-cache-folder.ts';
 import { WrappedSource } from './wrapped-source.ts';
 
 /** What the device may use of this machine; changes no bit. */
 export interface DeviceResources {
-  /** As many as the machine has if absent. */
+  /** `defaultThreads()` if absent. */
   readonly threads?: number;
   /** Most bytes of packed device weights in memory; 70 % of the free memory if absent. */
   readonly memoryBytes?: number;
@@ -31,7 +31,7 @@ export async function openN150(
 ): Promise<LogitsSource> {
   const { threads, memoryBytes, onPacking } = resources;
   const folder = rememberInWeightCache(checkpoint, isInstruct, config, resources);
-  const engine = await createKernelMatmulEngine({ threads: config.threads || threads || availableParallelism() });
+  const engine = await createKernelMatmulEngine({ threads: config.threads || threads || defaultThreads() });
   const weights = {
     ...(folder === undefined ? {} : { weightCache: folder }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),

@@ -11,6 +11,7 @@
 import { readFileSync } from 'node:fs';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { DeviceError } from '../../../errors.ts';
+import { MAXIMUM_THREADS } from '../../../machine.ts';
 import {
   CONTROL_BANK,
   CONTROL_BELL,
@@ -53,9 +54,6 @@ declare const WebAssembly: {
 
 const MODULE_URL = new URL('./kernels.wasm', import.meta.url);
 const WORKER_URL = new URL('./kernel-worker.mjs', import.meta.url);
-
-/** Heartbeat counters lie between HEARTBEAT_START and JOB_START. */
-export const MAXIMUM_THREADS: number = (JOB_START - HEARTBEAT_START) / HEARTBEAT_BYTES;
 
 /** A worker that neither finishes nor moves its heartbeat for this long is dead: a heartbeat is milliseconds of work. */
 const WORKER_SILENCE_MS = 30_000;
