@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError, UsageError } from '../../../errors.ts';
+import { packMatrix } from '../../wormhole/host-packing.ts';
 import { createKernelMatmulEngine } from '../../wormhole/kernels/kernel-matmul-engine.ts';
 import type { MatmulEngine } from '../../wormhole/matmul-engine.ts';
 import { createPlainMatmulEngine } from '../../wormhole/matrix-unit/matmul.ts';
@@ -25,7 +26,7 @@ import { parseDeviceOptions } from '../device-options.ts';
 import type { WeightOptions } from '../device-weights.ts';
 import { equalShare, openFixture, readGoldenCase } from '../graph.fixture.ts';
 import { createN150Source } from '../n150-source.ts';
-import { cacheFileName } from './cache-file.ts';
+import { type CacheIdentity, cacheFileName, cacheFileProblem, writeCacheFile } from './cache-file.ts';
 import { planWeights } from './memory-plan.ts';
 import { cachedBytes, cacheFolderName, openWeightCache, type WeightCache } from './weight-cache.ts';
 import { createWeightPacker } from './weight-packer.ts';
@@ -256,6 +257,17 @@ describe('weight cache', () => {
       if (!isInPlace) renameSync(path, join(folder, name));
     }
     expect((await tilesFrom(cache, units)).equals(wanted)).toBe(true);
+  });
+
+  it('hands out nothing that is not finite, whoever wrote it: what the checkpoint has is packed again', async () => {
+    const cache = await prepare();
+    const recipe = units[0]![1]!;
+    const { k, n, format } = recipe;
+    const path = join(folder, cacheFileName(recipe.baseName, format));
+    const header = JSON.parse(readFileSync(path).toString('utf8', 12, 4096).trim()) as CacheIdentity;
+    await writeCacheFile(path, header, packMatrix(new Float32Array(k * n).fill(Number.NaN), k, n, recipe));
+    expect(cacheFileProblem(path, header)).toBeUndefined();
+    expect((await tilesFrom(cache, units)).equals(await packedTiles(units))).toBe(true);
   });
 
   it('does not look at the files of the layout before', async () => {

@@ -7,6 +7,7 @@ import { crc32 } from 'node:zlib';
 import type { Checkpoint } from '../../../checkpoint/weights.ts';
 import { InputError } from '../../../errors.ts';
 import type { WeightFormat } from '../../wormhole/matmul-engine.ts';
+import { hasNotFinite } from '../../wormhole/packed-finite.ts';
 import {
   type CacheIdentity,
   cacheFileName,
@@ -91,6 +92,8 @@ export async function openWeightCache(
     if (read.problem !== undefined) return read.problem;
     if (verified.get(path) === read.stamp) return undefined;
     if (crc32(tiles) !== read.header.payloadCrc32) return 'damaged: the checksum is another one';
+    // No packer of ours writes these; packing again says whose they are.
+    if (hasNotFinite({ ...recipe, tiles })) return 'damaged: not finite';
     verified.set(path, read.stamp);
     return undefined;
   }
