@@ -112,7 +112,6 @@ function estimateTable(
   const rows = checkpoints.map(({ name, estimate }) => {
     const { seconds, memoryBytes, readBytes, writeBytes } = estimate;
     const memory = memoryBytes.reference + memoryBytes.device;
-    const fits = memory < machine.freeMemoryBytes && writeBytes < machine.freeDiskBytes;
     return [
       name,
       `≥ ${formatDuration(seconds.reference * 1000)}`,
@@ -121,7 +120,7 @@ function estimateTable(
       formatBytes(memory),
       formatBytes(readBytes),
       writeBytes === 0 ? 'none' : formatBytes(writeBytes),
-      fits ? chalk.green('fits') : chalk.red('too large'),
+      verdictOfEstimate(estimate, machine, chalk),
     ];
   });
   const header = [
@@ -135,6 +134,18 @@ function estimateTable(
     'verdict',
   ];
   return plainTable(header, rows, 1, chalk);
+}
+
+/** What validate would say of it, or whether memory and disk suffice. */
+function verdictOfEstimate(
+  { device, memoryBytes, writeBytes }: RunEstimate,
+  machine: Machine,
+  chalk: ReturnType<typeof createChalk>,
+): string {
+  if (device.needsWeightCache) return chalk.red('needs --weight-cache');
+  const fits =
+    memoryBytes.reference + memoryBytes.device < machine.freeMemoryBytes && writeBytes < machine.freeDiskBytes;
+  return fits ? chalk.green('fits') : chalk.red('too large');
 }
 
 interface Machine {

@@ -36,5 +36,14 @@ it('counts packed weights, what is cached of them, and threads', async () => {
   expect(after.device.cachedBytes).toBe(packedBytes + 31 * 4096);
   expect(after).toMatchObject({ writeBytes: 0, seconds: { packing: 0 } });
   expect(after.readBytes).toBeLessThan(before.readBytes);
+  expect(after.device.needsWeightCache).toBe(false);
   rmSync(parent, { recursive: true });
+});
+
+it('says when a run would be refused for want of a weight cache', async () => {
+  const plan = (memoryBytes: number, cacheFolder: string | undefined): Promise<RunEstimate> =>
+    estimateRun(checkpoint, { memoryBytes, cacheFolder, threads: 1 });
+  expect((await plan(1, undefined)).device).toMatchObject({ mode: 'streamed', needsWeightCache: true });
+  expect((await plan(1, '/nowhere/cache')).device).toMatchObject({ mode: 'streamed', needsWeightCache: false });
+  expect((await plan(2 ** 30, undefined)).device).toMatchObject({ mode: 'resident', needsWeightCache: false });
 });

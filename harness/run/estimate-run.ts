@@ -28,6 +28,8 @@ export interface RunEstimate {
   readonly device: WeightPlan & {
     /** Of the weight cache, as it lies on disk now; 0 without one. */
     readonly cachedBytes: number;
+    /** Whether a run is refused because weights must be streamed and there is no cache to stream from. */
+    readonly needsWeightCache: boolean;
   };
   /** Of computing alone, for ESTIMATED_POSITIONS in forced tokens: a disk that is slower than this makes it longer. */
   readonly seconds: { readonly reference: number; readonly device: number; readonly packing: number };
@@ -56,7 +58,7 @@ export async function estimateRun(checkpoint: Checkpoint, options: EstimateOptio
   const uncached = Math.max(0, 1 - cachedBytes / plan.packedBytes);
   const checkpointBytes = [...checkpoint.tensors.values()].reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
   return {
-    device: { ...plan, cachedBytes },
+    device: { ...plan, cachedBytes, needsWeightCache: plan.mode === 'streamed' && cacheFolder === undefined },
     seconds: {
       reference: flops / (REFERENCE_FLOPS_PER_THREAD * threads),
       device: flops / (FAST_TIER_FLOPS_PER_THREAD * threads),

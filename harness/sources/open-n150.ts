@@ -2,8 +2,9 @@
 import { dirname } from 'node:path';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
+import { coreCounts } from '../../src/device/n150/chip.ts';
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
-import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
+import { type PackingProgress, requireWeightPlan } from '../../src/device/n150/device-weights.ts';
 import { createN150Source } from '../../src/device/n150/n150-source.ts';
 import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
 import { defaultThreads } from '../../src/machine.ts';
@@ -30,7 +31,7 @@ export async function openN150(
   resources: DeviceResources,
 ): Promise<LogitsSource> {
   const { threads, memoryBytes, onPacking } = resources;
-  const folder = rememberInWeightCache(checkpoint, isInstruct, config, resources);
+  const folder = planN150(checkpoint, isInstruct, config, resources);
   const engine = await createKernelMatmulEngine({ threads: config.threads || threads || defaultThreads() });
   const weights = {
     ...(folder === undefined ? {} : { weightCache: folder }),
@@ -43,6 +44,28 @@ export async function openN150(
     await engine.close();
     throw error;
   }
+}
+
+/**
+ * Refuses what the device model cannot run with these resources, before anything is opened or made; to be asked while a run is planned.
+ *
+ * @returns as `rememberInWeightCache`, which it calls.
+ * @throws UsageError `WEIGHTS_TOO_LARGE`, UnsupportedError as `coreCounts`.
+ */
+export function planN150(
+  checkpoint: Checkpoint,
+  isInstruct: boolean,
+  config: N150Config,
+  resources: Omit<DeviceResources, 'onPacking' | 'threads'>,
+): string | undefined {
+  coreCounts(checkpoint.config, config.gridRows);
+  const weightCache = rememberInWeightCache(checkpoint, isInstruct, config, resources);
+  const { memoryBytes } = resources;
+  requireWeightPlan(checkpoint, config, {
+    ...(weightCache === undefined ? {} : { weightCache }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  });
+  return weightCache;
 }
 
 /**
