@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Checkpoint, openCheckpoint } from '../../checkpoint/weights.ts';
 import { InputError, UsageError } from '../../errors.ts';
+import type { LoadedMatrix, MatmulEngine } from '../wormhole/matmul-engine.ts';
 import { createPlainMatmulEngine } from '../wormhole/matrix-unit/matmul.ts';
 import { parseDeviceOptions } from './device-options.ts';
 import { type DeviceWeights, loadDeviceWeights, requireWeightPlan, type WeightOptions } from './device-weights.ts';
@@ -105,6 +106,27 @@ describe('device weights that are not finite', () => {
       expect(files.filter((file) => file.includes('layers.1.self_attn.wqkv'))).toEqual([]);
     },
   );
+
+  it.each([undefined, 'cache'])('leave nothing of theirs in the engine (weight cache: %s)', async (cache) => {
+    const checkpoint = spoil(Q_PROJ);
+    const plain = createPlainMatmulEngine();
+    const held = new Set<LoadedMatrix>();
+    const engine: MatmulEngine = {
+      ...plain,
+      reserve(shape) {
+        const reserved = plain.reserve(shape);
+        held.add(reserved.matrix);
+        return reserved;
+      },
+      release(matrix) {
+        held.delete(matrix);
+        plain.release(matrix);
+      },
+    };
+    const options = cache === undefined ? {} : { weightCache: join(scratch, cache) };
+    await expect(loadDeviceWeights(checkpoint, parseDeviceOptions(''), engine, options)).rejects.toThrow(InputError);
+    expect(held.size).toBe(0);
+  });
 
   it('are refused in a row of the embedding when its token comes, and only then', async () => {
     const tensor = 'model.embed_tokens.weight';
