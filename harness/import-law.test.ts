@@ -13,6 +13,7 @@ const REFERENCE_MAY_IMPORT = [
   /^src\/text\//,
   /^src\/tensor\//,
   /^src\/errors\.ts$/,
+  /^src\/machine\.ts$/,
   /^src\/device\/logits-source\.ts$/,
 ];
 

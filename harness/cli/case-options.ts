@@ -7,7 +7,7 @@ import type { DecodingMode, JudgeSettings } from '../record/run-spec.ts';
 import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import type { PlanRequest } from '../sources/plan-run.ts';
-import { byteCount, listOf, oneOf, wholeNumber } from './option-values.ts';
+import { byteCount, listOf, oneOf, threadCount, wholeNumber } from './option-values.ts';
 import { packageFile, recordedCheckpoint, tinyCheckpoints } from './package-root.ts';
 
 /** As commander hands them over. */
@@ -62,7 +62,7 @@ export function addCaseOptions(command: Command): Command {
         .argParser(oneOf('--precision', ['fp32', 'bf16']))
         .default('fp32'),
     )
-    .option('--threads <n>', 'threads of each side (default: all)', wholeNumber('--threads', 1));
+    .option('--threads <n>', 'threads of each side (default: all)', threadCount('--threads'));
   return addWeightOptions(cases);
 }
 

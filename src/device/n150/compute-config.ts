@@ -1,5 +1,7 @@
 // Every knob of the N150 model in one typed table: its values, its meaning, and where the specification ranks it.
 // Source: n150-numerics G (names are ttnn's), section I for what later releases changed.
+
+import { MAXIMUM_THREADS } from '../../machine.ts';
 import { HOST_BFP_ROUNDINGS, type HostBfpRounding } from '../../numerics/block-float-host.ts';
 import { MATH_FIDELITIES, MATMUL_TIERS, type MathFidelity, type MatmulTier } from '../wormhole/matmul-engine.ts';
 import { GRID_ROWS_MAX } from './chip.ts';
@@ -172,8 +174,8 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
     doc: 'debugging: rotates by the position plus this',
   },
   threads: {
-    value: integer(0, 64),
-    doc: 'worker threads of the kernels (0: as many as the machine has); never changes a bit',
+    value: integer(0, MAXIMUM_THREADS),
+    doc: 'threads of the kernels (0: as --threads says); never changes a bit',
   },
 };
 

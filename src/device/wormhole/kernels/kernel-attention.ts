@@ -81,8 +81,7 @@ export function createKernelAttention(pool: KernelPool, shape: AttentionShape, c
         });
       }
       const { heap } = region.bank;
-      const source = heap.allocate(rows * width * 4);
-      const out = heap.allocate(rows * width * 4);
+      const [source, out] = heap.allocateEach([rows * width * 4, rows * width * 4]) as [number, number];
       try {
         const gathered = heap.floats(source, rows * width);
         for (let row = 0; row < rows; row++) {

@@ -43,8 +43,7 @@ export function createKernelKvCache(
     const capacity = region === undefined ? FIRST_CAPACITY : 2 * region.capacity;
     const length = keyValueHeads * capacity * padded;
     const bank = bankWithRoom(pool, 8 * length);
-    const keys = bank.heap.allocate(4 * length);
-    const values = bank.heap.allocate(4 * length);
+    const [keys, values] = bank.heap.allocateEach([4 * length, 4 * length]) as [number, number];
     const largerKeys = bank.heap.ints(keys, length).fill(0);
     const largerValues = bank.heap.ints(values, length).fill(0);
     const before = (region?.capacity ?? 0) * padded;
