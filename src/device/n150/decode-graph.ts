@@ -1,5 +1,6 @@
 // Qwen2's decode graph on the N150: what happens to a batch of positions, in order.
 // Source: n150-numerics C. Every operation is independent per row, so a batch gives the same bits as single positions.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ModelConfig } from '../../checkpoint/config.ts';
 import type { TapName } from '../logits-source.ts';
 import type { MathFidelity, MatmulOptions, OutputFormat } from '../wormhole/matmul-engine.ts';
@@ -103,6 +104,8 @@ export function createDecodeGraph(
           runLayer(layerWeights, attentions[layer]!, hidden, rows, firstRow, firstPosition, tables, tap),
         );
       }
+      // Resident weights are handed over without a turn of the event loop: here signals and timers are served.
+      await nextTurn();
       onTap(`layers.${layer}.out`, wanted);
     }
     const normed = normRows(finalNorm, wanted, weights.norm, rows - firstWanted);
