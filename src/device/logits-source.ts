@@ -1,12 +1,7 @@
 // The contract of everything that turns token ids into logits: reference, N150 model, recording, live process.
+import type { TapName } from './taps.ts';
 
-/** A named point of the graph: checkpoint path + port. Each tap's row is [H] float32. */
-export type TapName =
-  | 'embed_tokens.out'
-  | `layers.${number}.self_attn.out`
-  | `layers.${number}.mlp.out`
-  | `layers.${number}.out`
-  | 'norm.out';
+export type { TapName } from './taps.ts';
 
 /** What produced a side's rows; printed in every report. */
 export interface SourceInfo {
@@ -31,7 +26,7 @@ export interface LogitsRow {
   readonly tokenId: number;
   /** [V] float32; valid only until the sink returns (or its promise settles). */
   readonly logits: Float32Array;
-  /** Only the taps asked for; same life time as `logits`. */
+  /** Of the taps asked for those that the source has, each as wide as taps.ts says; same life time as `logits`. */
   readonly taps: ReadonlyMap<TapName, Float32Array>;
 }
 
