@@ -13,11 +13,11 @@ const REFERENCE_MAY_IMPORT = [
   /^src\/text\//,
   /^src\/tensor\//,
   /^src\/errors\.ts$/,
-  /^src\/device\/logits-source\.ts$/,
+  /^src\/device\/(logits-source|taps)\.ts$/,
 ];
 
 /** AssemblyScript has its own compiler and its own imports. */
-const NOT_TYPESCRIPT = /^src\/device\/n150\/kernels\/assembly\//;
+const NOT_TYPESCRIPT = /^src\/device\/wormhole\/kernels\/assembly\//;
 
 interface Import {
   readonly from: string;

@@ -5,12 +5,13 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { longestSequence } from '../src/checkpoint/config.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
-import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
+import { allTaps, tapWidth } from '../src/device/taps.ts';
+import { InputError, nearestName, ReferenceFaultError, UsageError } from '../src/errors.ts';
 import { BF16_OPERATORS } from './graph/bf16-operators.ts';
 import { externalDataFolder, type WeightMemory, weightMemory } from './graph/checkpoint-weights.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
 import type { Operators } from './graph/operators.ts';
-import { BODY_IO, bodyTaps, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
+import { BODY_IO, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
 import { openSession, runSession, type SessionSettings } from './graph/session.ts';
 import { KvCache } from './kv-cache.ts';
 import { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './rotary.ts';
@@ -44,6 +45,8 @@ const SLICE_BYTES: Readonly<Record<WeightMemory, number>> = { mapped: 8 * 2 ** 2
 const DEFAULT_CHUNK = 512;
 const DEFAULT_THREADS = 2;
 const FLOAT32_BYTES = 4;
+/** More names than these say less than their number. */
+const SHOWN_TAPS = 20;
 const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS, bf16: BF16_OPERATORS };
 
 /**
@@ -53,7 +56,7 @@ const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS
  */
 export async function createReference(checkpoint: Checkpoint, options: ReferenceOptions): Promise<Reference> {
   const { precision, taps = [] } = options;
-  requireTaps(taps, bodyTaps(checkpoint.config), 'The model has no such tap.', 'layers are counted from 0');
+  requireTaps(taps, allTaps(checkpoint.config.layers), 'The model has no such tap.', 'layers are counted from 0');
   const threads = requireCount('threads', options.threads ?? Math.min(DEFAULT_THREADS, availableParallelism()));
   const chunk = requireCount('chunk', options.chunk ?? DEFAULT_CHUNK);
   const weights = options.weights ?? weightMemory(checkpoint);
@@ -214,13 +217,12 @@ export class Reference implements LogitsSource {
     want: FeedRequest,
     onRow: RowSink,
   ): Promise<void> {
-    const { hiddenSize } = this.#checkpoint.config;
+    const { config } = this.#checkpoint;
+    const { hiddenSize } = config;
     const V = this.vocabSize;
     const hidden = float32Of(outputs, BODY_IO.hidden);
-    const tapRows = (want.taps ?? []).map((name) => [name, float32Of(outputs, name)] as const);
+    const tapRows = (want.taps ?? []).map((name) => [name, float32Of(outputs, name), tapWidth(name, config)] as const);
     const rowsAtOnce = Math.max(1, Math.floor(LOGITS_BYTES_MAX / (V * FLOAT32_BYTES)));
-    const rowOf = (values: Float32Array, row: number): Float32Array =>
-      values.subarray(row * hiddenSize, (row + 1) * hiddenSize);
     for (let first = firstRow; first < tokenIds.length; first += rowsAtOnce) {
       const rows = Math.min(rowsAtOnce, tokenIds.length - first);
       const part = hidden.subarray(first * hiddenSize, (first + rows) * hiddenSize);
@@ -232,7 +234,9 @@ export class Reference implements LogitsSource {
           position: firstPosition + row,
           tokenId: tokenIds[row]!,
           logits: logits.subarray(i * V, (i + 1) * V),
-          taps: new Map(tapRows.map(([name, values]) => [name, rowOf(values, row)])),
+          taps: new Map(
+            tapRows.map(([name, values, width]) => [name, values.subarray(row * width, (row + 1) * width)]),
+          ),
         });
       }
     }
@@ -277,8 +281,15 @@ function float32Of(outputs: InferenceSession.ReturnType, name: string): Float32A
 function requireTaps(asked: readonly TapName[], known: readonly TapName[], subject: string, hint: string): void {
   const absent = asked.filter((name) => !known.includes(name));
   if (absent.length === 0) return;
-  const facts = { found: absent.join(', '), wanted: known.join(', ') || 'none' };
-  throw new UsageError(subject, { code: 'REFERENCE_TAP', facts, hint });
+  const nearest = nearestName(absent[0]!, known);
+  throw new UsageError(subject, {
+    code: 'REFERENCE_TAP',
+    facts: {
+      found: absent.join(', '),
+      wanted: known.length > SHOWN_TAPS ? `one of ${known.length}` : known.join(', ') || 'none',
+    },
+    hint: nearest === undefined ? hint : `did you mean ${nearest}?`,
+  });
 }
 
 function requireCount(name: string, value: number): number {

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
+import { requireTapName, type TapName, tapsHelp } from '../../src/device/taps.ts';
 import { InputError, nearestName, UsageError } from '../../src/errors.ts';
 import { validateRunFolder } from '../record/json-schema.ts';
 import { findRunFolder } from '../record/read-run-folder.ts';
@@ -13,8 +14,8 @@ import { worstTokens } from '../report/worst-tokens.ts';
 import { inspectToken } from '../run/inspect-token.ts';
 import { commandWords, repeatableCommand } from '../run/repeatable-command.ts';
 import type { RunCase } from '../run/run-validate.ts';
+import { tapsOf } from '../sources/open-cases.ts';
 import type { PlannedPrompt } from '../sources/plan.ts';
-import { allTaps } from '../sources/taps.ts';
 import { addCaseOptions, type CaseCommandOptions, casesOf } from './case-options.ts';
 import { wholeNumber } from './option-values.ts';
 
@@ -26,6 +27,7 @@ interface InspectOptions {
   readonly weights?: string;
   readonly device?: string;
   readonly stored?: boolean;
+  readonly taps?: string[];
   readonly json?: boolean;
 }
 
@@ -47,12 +49,16 @@ export function inspectCommand(): Command {
       '--device <spec>',
       'another device than the run had, e.g. with one knob changed, or a recording that was moved',
     )
+    .option(
+      '--taps <name...>',
+      'taps to compare, or "all" (default: embedding, attention, MLP and output of each layer, final norm)',
+    )
     .option('--stored', 'show what the run has stored, run nothing again')
     .option('--out <dir>', 'where run folders are', 'reports')
     .option('--json', 'print the token record and the taps as JSON')
     .addHelpText(
       'after',
-      () => `\n${deviceEnvironmentHelp()}\n  Without --device, the grid is the one that the run had.`,
+      () => `\n${deviceEnvironmentHelp()}\n  Without --device, the grid is the one that the run had.\n\n${tapsHelp()}`,
     )
     .action(inspect);
 }
@@ -81,7 +87,7 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
           record.prompt,
           tokenIds,
           record.step === null ? tokenIds.length : record.position - record.step,
-          isLive(run, options.device) ? allTaps(runCase.layers) : [],
+          isLive(run, options.device) ? tapsOf(runCase.layers, tapsAsked(options)) : [],
         );
   if (options.json === true) {
     const { taps = [] } = again ?? {};
@@ -107,10 +113,18 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
         String(record.position),
         ...(options.weights === undefined ? [] : ['--weights', options.weights]),
         ...(options.device === undefined ? [] : ['--device', options.device]),
+        ...(options.taps === undefined ? [] : ['--taps', ...options.taps]),
       ]),
       chalk: createChalk(process.env),
     }),
   );
+}
+
+/** @throws UsageError for a name that is no tap of any model. */
+function tapsAsked({ taps }: InspectOptions): readonly TapName[] | 'all' | 'residual' {
+  if (taps === undefined) return 'residual';
+  if (taps.length === 1 && taps[0] === 'all') return 'all';
+  return taps.map(requireTapName);
 }
 
 /** Recordings need not have taps. */
@@ -176,7 +190,7 @@ function openCase(run: RunRecord, record: TokenRecord, options: InspectOptions):
       ...(options.weights === undefined ? {} : { weights: [options.weights] }),
       device: options.device ?? onSameGrid(recorded.device, run, record.variant),
     },
-    'all',
+    tapsAsked(options),
   );
   const found = cases.length === 1 ? cases[0] : cases.find((one) => one.name === record.variant);
   if (found !== undefined) return found;

@@ -9,6 +9,7 @@ import { openRecording, type Recording } from '../../src/device/capture/recordin
 import type { RecordedPrompt } from '../../src/device/capture/recording-format.ts';
 import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
 import { coreCounts } from '../../src/device/n150/chip.ts';
+import { allTaps, residualTaps } from '../../src/device/taps.ts';
 import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
 import { encodePrompt, readPrompts, selectPrompts } from '../../src/text/prompts.ts';
 import { loadTokenizer, requireVocabulary, type Tokenizer } from '../../src/text/tokenizer.ts';
@@ -23,7 +24,6 @@ import {
   type WeightsFamily,
   weightsFamily,
 } from './plan.ts';
-import { allTaps } from './taps.ts';
 
 /** `threads` are those of each side. */
 export interface CaseOptions extends DeviceResources {
@@ -44,7 +44,7 @@ export interface CaseOptions extends DeviceResources {
   readonly precision: Precision;
   readonly limits: SequenceLimits;
   /** Taps that the reference prepares for; none without it. */
-  readonly taps?: readonly TapName[] | 'all';
+  readonly taps?: readonly TapName[] | 'all' | 'residual';
 }
 
 /** The token that ends a turn in Qwen2's chat template. */
@@ -175,8 +175,13 @@ async function openReference(
   return createReference(checkpoint, {
     precision,
     ...(threads === undefined ? {} : { threads }),
-    ...(taps === undefined ? {} : { taps: taps === 'all' ? allTaps(checkpoint.config.layers) : taps }),
+    ...(taps === undefined ? {} : { taps: tapsOf(checkpoint.config.layers, taps) }),
   });
+}
+
+export function tapsOf(layers: number, taps: NonNullable<CaseOptions['taps']>): readonly TapName[] {
+  if (taps === 'all') return allTaps(layers);
+  return taps === 'residual' ? residualTaps(layers) : taps;
 }
 
 /** A golden file that says what it was recorded from must be of this checkpoint. */

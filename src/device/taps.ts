@@ -1,6 +1,7 @@
 // The taps: every named point of the graph whose rows both sides can hand out, with its place and width.
 // A name is the checkpoint's path and a port: a module's `out` or `in`, or what attention makes in between.
 import type { ModelConfig } from '../checkpoint/config.ts';
+import { nearestName, UsageError } from '../errors.ts';
 
 /** H, Q * D, K * D or F of a model. */
 type Width = 'hidden' | 'queries' | 'keyValues' | 'intermediate';
@@ -36,7 +37,10 @@ const AFTER_LAYERS = { 'norm.out': { width: 'hidden', where: 'final norm, what l
 
 export type TapName = 'embed_tokens.out' | `layers.${number}.${LayerTap}` | 'norm.out';
 
+const OUTER_NAMES = [...Object.keys(BEFORE_LAYERS), ...Object.keys(AFTER_LAYERS)];
 const LAYER_TAP_NAMES = Object.keys(LAYER_TAPS) as readonly LayerTap[];
+/** For messages. */
+export const TAP_NAMES_TEXT: string = `${OUTER_NAMES.join(', ')}, or layers.N. with ${LAYER_TAP_NAMES.join(', ')}`;
 /** The residual stream and what the two branches of a layer add to it. */
 const RESIDUAL_TAPS: readonly LayerTap[] = ['self_attn.out', 'mlp.out', 'out'];
 
@@ -78,9 +82,33 @@ export function tapWidth(tap: TapName, model: Widths): number {
   return WIDTHS[pointOf(tap)!.width](model);
 }
 
-/** One line for people. */
-export function tapPlace(tap: TapName): string {
-  return pointOf(tap)!.where;
+/** @throws UsageError `TAP_UNKNOWN` for a name that is no tap of any model. */
+export function requireTapName(name: string): TapName {
+  if (isTapName(name)) return name;
+  const nearest = nearestTap(name);
+  throw new UsageError(`there is no tap "${name}".`, {
+    code: 'TAP_UNKNOWN',
+    facts: { wanted: TAP_NAMES_TEXT },
+    ...(nearest === undefined ? {} : { hint: `did you mean ${nearest}?` }),
+  });
+}
+
+/** The tap of the same layer whose name is likely meant. */
+export function nearestTap(name: string): string | undefined {
+  if (isTapName(`${name}.out`)) return `${name}.out`;
+  const layer = /^layers\.(\d+)/.exec(name)?.[1] ?? '0';
+  return nearestName(name, [...OUTER_NAMES, ...LAYER_TAP_NAMES.map((tap) => `layers.${layer}.${tap}`)]);
+}
+
+/** Every name with its place, for `--help`. */
+export function tapsHelp(): string {
+  const points = [
+    ...Object.entries(BEFORE_LAYERS),
+    ...Object.entries(LAYER_TAPS).map(([name, point]) => [`layers.N.${name}`, point] as const),
+    ...Object.entries(AFTER_LAYERS),
+  ];
+  const nameWidth = Math.max(...points.map(([name]) => name.length));
+  return ['Taps:', ...points.map(([name, { where }]) => `  ${name.padEnd(nameWidth)}  ${where}`)].join('\n');
 }
 
 function pointOf(name: string): TapPoint | undefined {
