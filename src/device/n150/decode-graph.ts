@@ -2,7 +2,7 @@
 // Source: n150-numerics C. Every operation is independent per row, so a batch gives the same bits as single positions.
 import type { ModelConfig } from '../../checkpoint/config.ts';
 import { type LayerTap, layerTap, type TapName } from '../taps.ts';
-import type { DeviceEngine } from './attention-engine.ts';
+import type { DeviceEngine } from '../wormhole/attention-engine.ts';
 import type { N150Config } from './compute-config.ts';
 import type { DeviceWeights, LayerWeights } from './device-weights.ts';
 import { type ConfigFor, createLayerOps, createNorm, type LayerOps } from './layer-ops.ts';

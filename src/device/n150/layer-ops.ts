@@ -1,9 +1,10 @@
 // The operations of one layer on whole rows, each made from the knobs that its layer and class have.
 // Source: n150-numerics C, row by row of its table.
 import type { ModelConfig } from '../../checkpoint/config.ts';
+import type { DeviceEngine, LayerAttention } from '../wormhole/attention-engine.ts';
 import type { LoadedMatrix } from '../wormhole/matmul-engine.ts';
 import { createVectorUnit } from '../wormhole/sfpu/vector-unit.ts';
-import type { DeviceEngine, LayerAttention } from './attention-engine.ts';
+import { attentionKnobs } from './attention-knobs.ts';
 import { coreCounts } from './chip.ts';
 import type { N150Config } from './compute-config.ts';
 import type { LayerWeights } from './device-weights.ts';
@@ -95,7 +96,7 @@ export function createLayerOps(
 }
 
 function openAttention(model: ModelConfig, engine: DeviceEngine, config: N150Config): LayerAttention {
-  return engine.openAttention?.(model, config) ?? createPlainAttention(model, config);
+  return engine.openAttention?.(model, attentionKnobs(model, config)) ?? createPlainAttention(model, config);
 }
 
 /** @param split - whose cores share a row: those of the layers' norms or of the final one. */

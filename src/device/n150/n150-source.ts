@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../checkpoint/weights.ts';
 import { InputError } from '../../errors.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../logits-source.ts';
 import { tapWidth } from '../taps.ts';
-import type { DeviceEngine } from './attention-engine.ts';
+import type { DeviceEngine } from '../wormhole/attention-engine.ts';
 import { type CoreCounts, coreCounts, gridText, kBlocks } from './chip.ts';
 import { KNOB_NAMES, type N150Config } from './compute-config.ts';
 import { createDecodeGraph, type Onlooker } from './decode-graph.ts';
