@@ -94,11 +94,12 @@ interface ReferenceParts {
 export class Reference implements LogitsSource {
   readonly info: SourceInfo;
   readonly vocabSize: number;
+  readonly taps: readonly TapName[];
   readonly #checkpoint: Checkpoint;
   readonly #body: InferenceSession;
   readonly #head: InferenceSession;
   readonly #chunk: number;
-  readonly #taps: readonly TapName[];
+
   readonly #frequencies: RotaryFrequencies;
   readonly #cache: KvCache;
   #isClosed = false;
@@ -110,7 +111,7 @@ export class Reference implements LogitsSource {
     this.#body = body;
     this.#head = head;
     this.#chunk = chunk;
-    this.#taps = taps;
+    this.taps = taps;
     this.#frequencies = rotaryFrequencies(checkpoint.config);
     this.#cache = new KvCache(checkpoint.config);
   }
@@ -124,7 +125,7 @@ export class Reference implements LogitsSource {
     this.#requireFits(tokenIds);
     requireTaps(
       want.taps ?? [],
-      this.#taps,
+      this.taps,
       'The reference was created without this tap.',
       'name it in `taps` of createReference',
     );

@@ -7,6 +7,7 @@ import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
 import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
 import type { RecordedPrompt } from '../../src/device/capture/recording-format.ts';
+import { checkedSource } from '../../src/device/checked-source.ts';
 import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
 import { coreCounts } from '../../src/device/n150/chip.ts';
 import { allTaps, residualTaps } from '../../src/device/taps.ts';
@@ -169,14 +170,15 @@ async function openReference(
 ): Promise<LogitsSource> {
   if (golden !== undefined) {
     await requireGoldenOf(checkpoint, golden);
-    return createCaptureSource(golden, { kind: 'golden-file' });
+    return checkedSource(await createCaptureSource(golden, { kind: 'golden-file' }), 'reference', checkpoint.config);
   }
   const { precision, threads, taps } = options;
-  return createReference(checkpoint, {
+  const reference = await createReference(checkpoint, {
     precision,
     ...(threads === undefined ? {} : { threads }),
     ...(taps === undefined ? {} : { taps: tapsOf(checkpoint.config.layers, taps) }),
   });
+  return checkedSource(reference, 'reference', checkpoint.config);
 }
 
 export function tapsOf(layers: number, taps: NonNullable<CaseOptions['taps']>): readonly TapName[] {
@@ -203,7 +205,9 @@ async function openDevice(
   captured: Recording | undefined,
 ): Promise<LogitsSource> {
   const { device, deviceWeights } = options;
-  if (captured !== undefined || device.kind === 'capture') return createCaptureSource(captured!);
+  if (captured !== undefined || device.kind === 'capture') {
+    return checkedSource(await createCaptureSource(captured!), 'device', checkpoint.config);
+  }
   const own = deviceWeights === undefined ? checkpoint : openCheckpoint(deviceWeights);
   return openN150(own, own === checkpoint && family === 'instruct', device.config, options);
 }

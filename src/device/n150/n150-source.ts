@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Checkpoint } from '../../checkpoint/weights.ts';
 import { InputError } from '../../errors.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../logits-source.ts';
-import { tapWidth } from '../taps.ts';
+import { allTaps, tapWidth } from '../taps.ts';
 import type { DeviceEngine } from '../wormhole/attention-engine.ts';
 import { type CoreCounts, coreCounts, gridText, kBlocks } from './chip.ts';
 import { KNOB_NAMES, type N150Config } from './compute-config.ts';
@@ -90,6 +90,7 @@ export async function createN150Source(
   return {
     info,
     vocabSize,
+    taps: allTaps(checkpoint.config.layers),
     get length() {
       return length;
     },
