@@ -1,10 +1,12 @@
 // The public names of the package: both sides, the comparison, the gate, whole runs and their records.
 export { createReference, type Precision, type Reference, type ReferenceOptions } from '../reference/onnx-reference.ts';
 export {
+  allTaps,
   type CaptureOptions,
   type CaptureSource,
   type Checkpoint,
   ComparisonInvalidError,
+  checkedSource,
   checkVectors,
   createCaptureSource,
   createKernelMatmulEngine,
@@ -36,10 +38,13 @@ export {
   type RowSink,
   readModelConfig,
   readPrompts,
+  residualTaps,
   ShapeError,
   type SourceInfo,
+  type SourceSide,
   type TapName,
   type Tokenizer,
+  tapWidth,
   UnsupportedError,
   UsageError,
   type VectorReport,

@@ -1,8 +1,9 @@
 // Benchmark of attention: the kernel against the plain TypeScript twin, by position, at Qwen2-7B's shape.
 
-import type { LayerAttention } from '../../src/device/n150/attention-engine.ts';
+import { attentionKnobs } from '../../src/device/n150/attention-knobs.ts';
 import { createPlainAttention } from '../../src/device/n150/ops/plain-attention.ts';
 import { RECIPES } from '../../src/device/n150/recipes.ts';
+import type { LayerAttention } from '../../src/device/wormhole/attention-engine.ts';
 import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
 import { type Benchmark, type BenchResult, ratios, timeInTurns } from './benchmark.ts';
 import { bf16Values } from './random-values.ts';
@@ -26,7 +27,7 @@ export const benchmark: Benchmark = {
     const keys = bf16Values((last + 1) * keyValueWidth, 2);
     const values = bf16Values((last + 1) * keyValueWidth, 3);
     const engine = await createKernelMatmulEngine({ threads: THREADS });
-    const kernel = engine.openAttention(SHAPE, config) ?? createPlainAttention(SHAPE, config);
+    const kernel = engine.openAttention(SHAPE, attentionKnobs(SHAPE, config)) ?? createPlainAttention(SHAPE, config);
     const twin = createPlainAttention(SHAPE, config);
     for (const attention of [kernel, twin]) {
       for (let position = 0; position <= last; position++) {

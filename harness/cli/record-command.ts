@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
+import { allTaps, tapsHelp } from '../../src/device/taps.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM } from '../gate/thresholds.ts';
 import { tokensPlannedMax } from '../record/run-spec.ts';
@@ -12,7 +13,6 @@ import { recordPrompts } from '../run/record-prompts.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { planRun } from '../sources/plan-run.ts';
-import { allTaps } from '../sources/taps.ts';
 import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
 import { oneOf } from './option-values.ts';
@@ -41,7 +41,7 @@ export function recordCommand(): Command {
     .requiredOption('--out <file>', 'the file to write')
     .option('--taps <name...>', 'taps to record too, e.g. layers.0.out norm.out')
     .option('--force', 'replace the file if it exists')
-    .addHelpText('after', () => `\n${deviceEnvironmentHelp()}`)
+    .addHelpText('after', () => `\n${deviceEnvironmentHelp()}\n\n${tapsHelp()}`)
     .action(record);
 }
 
@@ -101,14 +101,14 @@ async function record(options: RecordOptions): Promise<void> {
   }
 }
 
-/** The device leaves out a tap that it does not know, so names are checked here. */
+/** Before a side is opened, which takes its time. */
 function requireKnownTaps(taps: readonly TapName[], known: readonly TapName[]): void {
   for (const tap of taps) {
     if (known.includes(tap)) continue;
     const nearest = nearestName(tap, known);
     throw new UsageError(`the checkpoint has no tap "${tap}".`, {
       code: 'TAP_UNKNOWN',
-      facts: { wanted: known.join(', ') },
+      facts: { wanted: `one of ${known.length} taps; \`qwen-pcc record --help\` lists them` },
       ...(nearest === undefined ? {} : { hint: `did you mean ${nearest}?` }),
     });
   }

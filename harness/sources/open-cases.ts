@@ -3,8 +3,10 @@ import { createReference } from '../../reference/onnx-reference.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
 import { openRecording } from '../../src/device/capture/recording.ts';
+import { checkedSource } from '../../src/device/checked-source.ts';
 import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
 import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
+import { allTaps, residualTaps } from '../../src/device/taps.ts';
 import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
 import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
@@ -12,11 +14,10 @@ import { configFromKnobs } from './device-spec.ts';
 import { type Model, Models } from './models.ts';
 import { type DeviceResources, openN150, rememberInWeightCache } from './open-n150.ts';
 import type { OpenableCase, OpenableVariant } from './openable-case.ts';
-import { allTaps } from './taps.ts';
 
 export interface OpenOptions {
   /** Taps that the reference prepares for; none without it. */
-  readonly taps?: readonly TapName[] | 'all';
+  readonly taps?: readonly TapName[] | 'all' | 'residual';
   readonly onPacking?: PackingProgress;
   /** What was opened for planning. */
   readonly models?: Models;
@@ -83,13 +84,20 @@ async function openReference(
   if (spec.reference.kind === 'golden') {
     const golden = openRecording(required(paths.golden, spec.reference.recording));
     await requireGoldenOf(checkpoint, golden.name, golden.metadata);
-    return createCaptureSource(golden, { kind: 'golden-file' });
+    const source = await createCaptureSource(golden, { kind: 'golden-file' });
+    return checkedSource(source, 'reference', checkpoint.config);
   }
-  return createReference(checkpoint, {
+  const reference = await createReference(checkpoint, {
     precision: spec.reference.precision,
     ...(threads === undefined ? {} : { threads }),
-    ...(taps === undefined ? {} : { taps: taps === 'all' ? allTaps(checkpoint.config.layers) : taps }),
+    ...(taps === undefined ? {} : { taps: tapsOf(checkpoint.config.layers, taps) }),
   });
+  return checkedSource(reference, 'reference', checkpoint.config);
+}
+
+export function tapsOf(layers: number, taps: NonNullable<OpenOptions['taps']>): readonly TapName[] {
+  if (taps === 'all') return allTaps(layers);
+  return taps === 'residual' ? residualTaps(layers) : taps;
 }
 
 /** A golden file that says what it was recorded from must be of this checkpoint. */
@@ -126,7 +134,8 @@ function openVariant(
   const place = paths.variants[spec.name];
   if (spec.device.kind === 'capture') {
     const file = required(place?.recording, spec.device.recording);
-    const open = async (): Promise<LogitsSource> => createCaptureSource(openRecording(file));
+    const open = async (): Promise<LogitsSource> =>
+      checkedSource(await createCaptureSource(openRecording(file)), 'device', checkpoint.config);
     return { openable: { spec, notes: () => [], open }, checkpoint: undefined };
   }
   const config = configFromKnobs(spec.device.knobs);
@@ -142,7 +151,8 @@ function openVariant(
     ...(onPacking === undefined ? {} : { onPacking }),
   };
   rememberInWeightCache(own, isInstruct, config, resources);
-  const open = (): Promise<LogitsSource> => openN150(own, isInstruct, config, resources);
+  const open = async (): Promise<LogitsSource> =>
+    checkedSource(await openN150(own, isInstruct, config, resources), 'device', own.config);
   return { openable: { spec, notes: () => notesOf(checkpoint, own), open }, checkpoint: own };
 }
 

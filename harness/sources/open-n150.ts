@@ -1,6 +1,7 @@
 // The N150 model of a checkpoint with its kernels and weight cache, as every command opens it.
 import { dirname } from 'node:path';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
+import { checkedSource } from '../../src/device/checked-source.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { coreCounts } from '../../src/device/n150/chip.ts';
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
@@ -39,7 +40,8 @@ export async function openN150(
     ...(onPacking === undefined ? {} : { onPacking }),
   };
   try {
-    return new OwningSource(await createN150Source(checkpoint, config, engine, weights), () => engine.close());
+    const source = await createN150Source(checkpoint, config, engine, weights);
+    return checkedSource(new OwningSource(source, () => engine.close()), 'device', checkpoint.config);
   } catch (error) {
     await engine.close();
     throw error;
@@ -92,15 +94,15 @@ export function rememberInWeightCache(
 
 /** A source that closes what it was built on. */
 class OwningSource extends WrappedSource {
-  private readonly closeRest: () => Promise<void>;
+  readonly #closeRest: () => Promise<void>;
 
   constructor(inner: LogitsSource, closeRest: () => Promise<void>) {
     super(inner);
-    this.closeRest = closeRest;
+    this.#closeRest = closeRest;
   }
 
   override async close(): Promise<void> {
     await super.close();
-    await this.closeRest();
+    await this.#closeRest();
   }
 }

@@ -1,5 +1,5 @@
 // A source around another one: all it does is the inner one's until a subclass changes it.
-import type { FeedRequest, LogitsSource, RowSink, SourceInfo } from '../../src/device/logits-source.ts';
+import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../../src/device/logits-source.ts';
 
 export class WrappedSource implements LogitsSource {
   protected readonly inner: LogitsSource;
@@ -14,6 +14,10 @@ export class WrappedSource implements LogitsSource {
 
   get vocabSize(): number {
     return this.inner.vocabSize;
+  }
+
+  get taps(): readonly TapName[] {
+    return this.inner.taps;
   }
 
   get length(): number {

@@ -1,12 +1,7 @@
 // The contract of everything that turns token ids into logits: reference, N150 model, recording, live process.
+import type { TapName } from './taps.ts';
 
-/** A named point of the graph: checkpoint path + port. Each tap's row is [H] float32. */
-export type TapName =
-  | 'embed_tokens.out'
-  | `layers.${number}.self_attn.out`
-  | `layers.${number}.mlp.out`
-  | `layers.${number}.out`
-  | 'norm.out';
+export type { TapName } from './taps.ts';
 
 /** What produced a side's rows; printed in every report. */
 export interface SourceInfo {
@@ -31,7 +26,7 @@ export interface LogitsRow {
   readonly tokenId: number;
   /** [V] float32; valid only until the sink returns (or its promise settles). */
   readonly logits: Float32Array;
-  /** Only the taps asked for; same life time as `logits`. */
+  /** Of the taps asked for those that the source has, each as wide as taps.ts says; same life time as `logits`. */
   readonly taps: ReadonlyMap<TapName, Float32Array>;
 }
 
@@ -54,13 +49,21 @@ export interface FeedRequest {
 
 export interface LogitsSource {
   readonly info: SourceInfo;
-  /** V, as compared: padding columns excluded. */
+  /**
+   * V: the columns of the lm_head, config.json's `vocab_size`. All of them are compared, those included that no token has: of
+   * Qwen2-7B's 152,064 the tokenizer knows 151,646; the other 418 (0.27 %) are columns of the lm_head like any.
+   */
   readonly vocabSize: number;
+  /** The taps that can be asked for. */
+  readonly taps: readonly TapName[];
   /** Positions fed so far. */
   readonly length: number;
-  /** Appends tokenIds at the next positions and hands out the wanted rows in order of position. */
+  /**
+   * Appends tokenIds at the next positions and hands out the wanted rows in order of position; a recording leaves out the rows
+   * that it does not have, or refuses. After a failure the sequence is good for `truncate(0)` only.
+   */
   feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void>;
-  /** Forgets positions >= length; 0 begins a new sequence. */
+  /** Forgets positions >= length, 0 … `this.length`; 0 begins a new sequence. */
   truncate(length: number): Promise<void>;
   close(): Promise<void>;
 }

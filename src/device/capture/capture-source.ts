@@ -41,6 +41,7 @@ export async function createCaptureSource(recording: Recording, options: Capture
     info,
     recording,
     vocabSize: recording.vocabSize,
+    taps: [...new Set(recording.prompts.flatMap(({ taps }) => taps))],
     get length() {
       return fed.length;
     },

@@ -6,7 +6,7 @@
 //   positions   [R]     I32 or I64       ascending; the positions whose rows are stored
 //   logits      [R, V]  F32, BF16, F16   row r was computed after consuming input_ids[0 … positions[r]]
 //   hidden.k    [n, H]  F32, BF16, F16   optional, n <= R: for the last n positions
-//   tap.NAME    [n, H]  the same for any tap by its name, e.g. tap.layers.3.mlp.out
+//   tap.NAME    [n, W]  the same for any tap by its name and width (taps.ts), e.g. tap.layers.3.mlp.out
 //
 // Several prompts carry the prefix `prompt.<name>.`, e.g. `prompt.call-me-ishmael.logits`. Metadata, all optional:
 // `prompts` (JSON array of names in order), `prompt_lengths` (JSON object name -> tokens before the continuation),
@@ -20,7 +20,7 @@ import { basename } from 'node:path';
 import { readFloat32At, type TensorEntry } from '../../checkpoint/safetensors.ts';
 import { ComparisonInvalidError } from '../../errors.ts';
 import { isFloatDtype } from '../../tensor/dtypes.ts';
-import type { TapName } from '../logits-source.ts';
+import { isTapName, nearestTap, TAP_NAMES_TEXT, type TapName } from '../taps.ts';
 
 export const PROMPT_PREFIX = 'prompt.';
 export const TAP_PREFIX = 'tap.';
@@ -50,7 +50,7 @@ export interface RecordedPrompt {
   rowAt(position: number): number | undefined;
   /** [V] float32, a new array. */
   readLogits(row: number): Float32Array;
-  /** [H] float32, a new array; undefined if the tap is not stored for this row. */
+  /** Float32 of the tap's width, a new array; undefined if the tap is not stored for this row. */
   readTap(tap: TapName, row: number): Float32Array | undefined;
 }
 
@@ -123,7 +123,7 @@ function requireFit({ name, path, inputIds, positions, logits, taps, promptLengt
     throw invalid(subject, 'TAP', 'a tap does not fit positions', {
       tap,
       found: `${dtype} [${shape.join(', ')}]`,
-      wanted: `F32, BF16 or F16 [at most ${positions.length}, H]`,
+      wanted: `F32, BF16 or F16 [at most ${positions.length}, width]`,
     });
   }
   if (promptLength !== undefined && (promptLength < 1 || promptLength > inputIds.length)) {
@@ -134,8 +134,14 @@ function requireFit({ name, path, inputIds, positions, logits, taps, promptLengt
   }
 }
 
-/** Maps `hidden.k` and `tap.NAME` of one prompt to tap names; see the head of this file for what `meaning` decides. */
+/**
+ * Maps `hidden.k` and `tap.NAME` of one prompt to tap names; see the head of this file for what `meaning` decides.
+ *
+ * @param subject - names recording and prompt in errors.
+ * @throws ComparisonInvalidError `RECORDING_TAP_NAME`.
+ */
 export function tapsFromTensorNames(
+  subject: string,
   names: readonly string[],
   meaning: HiddenMeaning | undefined,
 ): ReadonlyMap<TapName, string> {
@@ -151,14 +157,27 @@ export function tapsFromTensorNames(
     taps.set(tap, `${HIDDEN_PREFIX}${k}`);
   }
   for (const name of names) {
-    const tap = name.startsWith(TAP_PREFIX) ? name.slice(TAP_PREFIX.length) : '';
-    if (isTapName(tap)) taps.set(tap, name);
+    if (!name.startsWith(TAP_PREFIX)) continue;
+    const tap = name.slice(TAP_PREFIX.length);
+    if (!isTapName(tap)) throw unknownTap(subject, tap);
+    taps.set(tap, name);
   }
   return taps;
 }
 
-export function isTapName(name: string): name is TapName {
-  return /^(embed_tokens|norm|layers\.\d+(\.self_attn|\.mlp)?)\.out$/.test(name);
+function unknownTap(subject: string, found: string): ComparisonInvalidError {
+  const nearest = nearestTap(found);
+  const hint =
+    nearest === undefined
+      ? 'leave the tensor out, or name it as the table of taps does'
+      : `did you mean ${TAP_PREFIX}${nearest}?`;
+  return invalid(
+    subject,
+    'TAP_NAME',
+    'a tensor is named as a tap that does not exist',
+    { found: TAP_PREFIX + found, wanted: TAP_NAMES_TEXT },
+    hint,
+  );
 }
 
 /** A ComparisonInvalidError `RECORDING_<code>`. */

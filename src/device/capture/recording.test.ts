@@ -73,6 +73,11 @@ describe('openRecording', () => {
       code: 'RECORDING_IDS',
     },
     {
+      name: 'a tap that the table does not have',
+      change: { 'tap.layers.0.mlp': { dtype: 'F32' as const, shape: [2, 2], data: new Float32Array(4) } },
+      code: 'RECORDING_TAP_NAME',
+    },
+    {
       name: 'more tap rows than logits rows',
       change: { 'hidden.1': { dtype: 'F32' as const, shape: [3, 2], data: new Float32Array(6) } },
       code: 'RECORDING_TAP',

@@ -12,13 +12,12 @@ import {
 } from '../../checkpoint/safetensors.ts';
 import { InputError } from '../../errors.ts';
 import { int32FromBytes } from '../../tensor/dtypes.ts';
-import type { TapName } from '../logits-source.ts';
+import { isTapName, type TapName } from '../taps.ts';
 import { readNpyHeader } from './npy.ts';
 import {
   createRecordedPrompt,
   HIDDEN_MEANINGS,
   invalid,
-  isTapName,
   PROMPT_PREFIX,
   type RecordedPrompt,
   type StoredTensor,
@@ -115,7 +114,7 @@ function readSafetensorsRecording(path: string, logitsTensor: string): Parts {
   const prompts = listed.map((name) => {
     const prefix = isSingle ? '' : `${PROMPT_PREFIX}${name}.`;
     const own = names.filter((tensor) => tensor.startsWith(prefix)).map((tensor) => tensor.slice(prefix.length));
-    const tapTensors = [...tapsFromTensorNames(own, meta.data.hidden)];
+    const tapTensors = [...tapsFromTensorNames(`${basename(path)}, prompt "${name}"`, own, meta.data.hidden)];
     return createRecordedPrompt({
       name,
       path,

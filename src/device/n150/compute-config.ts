@@ -3,7 +3,11 @@
 
 import { MAXIMUM_THREADS } from '../../machine.ts';
 import { HOST_BFP_ROUNDINGS, type HostBfpRounding } from '../../numerics/block-float-host.ts';
+import { ELTWISE_ROUNDINGS, SDPA_KERNELS } from '../wormhole/attention-engine.ts';
+import { KV_FORMATS } from '../wormhole/kv-packing.ts';
 import { MATH_FIDELITIES, MATMUL_TIERS, type MathFidelity, type MatmulTier } from '../wormhole/matmul-engine.ts';
+import { SDPA_EXPS } from '../wormhole/sfpu/attention-exponentials.ts';
+import { SFPU_ERAS, SILU_KINDS } from '../wormhole/sfpu/vector-unit.ts';
 import { GRID_ROWS_MAX } from './chip.ts';
 
 export const RECIPE_NAMES = ['demo-2024', 'ttnn-0.81'] as const;
@@ -12,15 +16,10 @@ export type RecipeName = (typeof RECIPE_NAMES)[number];
 const WEIGHT_FORMATS = ['BFP8_B', 'BFP4_B', 'BF16'] as const;
 const STORE_FORMATS = ['BFP8_B', 'BF16'] as const;
 const INTERMEDIATE_FORMATS = ['auto', 'BF16', 'FP32', 'BFP8_B'] as const;
-const SDPA_EXPS = ['fastApprox', 'accurate2024', 'ttnn2026', 'exact'] as const;
 const SDPA_MERGES = ['sequential', 'oneCore'] as const;
-const SDPA_KERNELS = ['2024', '2026'] as const;
-const SILUS = ['piecewise2024', 'ttnn2026', 'exact'] as const;
 const SCALE_ROUNDINGS = ['bf16Truncated', 'bf16Nearest', 'fp32'] as const;
-const ELTWISE_ROUNDINGS = ['hw', 'rtne'] as const;
 const ELTWISE_MULS = ['matrixUnit', 'vectorUnit'] as const;
 const RMS_LAYOUTS = ['sharded', 'interleaved'] as const;
-const SFPU_ERAS = ['2024', 'exact'] as const;
 
 /**
  * A complete setting of the device model. Activations between operations are BF16 unless `tier` is fp32.
@@ -47,7 +46,7 @@ export interface N150Config {
   readonly weightFormat: (typeof WEIGHT_FORMATS)[number];
   readonly lmHeadFormat: (typeof WEIGHT_FORMATS)[number];
   readonly biasFormat: (typeof STORE_FORMATS)[number];
-  readonly kvFormat: (typeof STORE_FORMATS)[number];
+  readonly kvFormat: (typeof KV_FORMATS)[number];
   readonly logitsFormat: (typeof STORE_FORMATS)[number];
   readonly hostBfpRounding: HostBfpRounding;
   readonly bfp8PackDoubleRound: boolean;
@@ -55,7 +54,7 @@ export interface N150Config {
   readonly sdpaChunk: number;
   readonly sdpaMerge: (typeof SDPA_MERGES)[number];
   readonly sdpaKernel: (typeof SDPA_KERNELS)[number];
-  readonly silu: (typeof SILUS)[number];
+  readonly silu: (typeof SILU_KINDS)[number];
   readonly rmsEps: number;
   readonly rmsLayout: (typeof RMS_LAYOUTS)[number];
   readonly rmsExact: boolean;
@@ -117,7 +116,7 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
   weightFormat: { value: oneOf(WEIGHT_FORMATS), doc: 'linear layers in DRAM, blocks of 16 output features' },
   lmHeadFormat: { value: oneOf(WEIGHT_FORMATS), doc: 'lm_head in DRAM' },
   biasFormat: { value: oneOf(STORE_FORMATS), doc: 'qkv bias in DRAM' },
-  kvFormat: { value: oneOf(STORE_FORMATS), doc: 'KV cache, blocks of 16 neighbours of one head' },
+  kvFormat: { value: oneOf(KV_FORMATS), doc: 'KV cache, blocks of 16 neighbours of one head' },
   logitsFormat: { value: oneOf(STORE_FORMATS), doc: 'lm_head output, blocks of 16 vocabulary ids' },
   hostBfpRounding: {
     value: oneOf(HOST_BFP_ROUNDINGS),
@@ -138,7 +137,7 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
     doc: '2024: scores scaled on the matrix unit, sums by reduce; 2026: float32 scale inside the exponential, sums by matmul',
   },
   silu: {
-    value: oneOf(SILUS),
+    value: oneOf(SILU_KINDS),
     doc: 'piecewise2024: the polynomial of the era (off by up to 0.043); ttnn2026 (within a bfloat16 unit); exact',
   },
   rmsEps: {

@@ -32,8 +32,8 @@ export interface DeviceWeights {
   readonly norm: Float32Array;
   /** Runs `use` with a layer's weights, which are good during the call only. */
   withLayer<T>(layer: number, use: (weights: LayerWeights) => T): Promise<T>;
-  /** Runs `use` with each slice [H, columns] of the lm_head in order of columns; good during the call only. */
-  forHeadSlices(use: (slice: LoadedMatrix, firstColumn: number) => void): Promise<void>;
+  /** Runs `use` with each slice [H, columns] of the lm_head in order of columns, good during the call only; `after` each is awaited. */
+  forHeadSlices(use: (slice: LoadedMatrix, firstColumn: number) => void, after: () => Promise<void>): Promise<void>;
   /** Writes the embedding of one token, [H] BF16, to `out` from `start`. */
   embed(tokenId: number, out: Float32Array, start: number): void;
   /** Gives every matrix back to the engine. */
@@ -82,11 +82,12 @@ export async function loadDeviceWeights(
           downProj: downProj!,
         }),
       ),
-    async forHeadSlices(use) {
+    async forHeadSlices(use, after) {
       let firstColumn = 0;
       for (let unit = layerCount; unit < units.length; unit++) {
         await supply.withUnit(unit, ([slice]) => use(slice!, firstColumn));
         firstColumn += units[unit]![0]!.n;
+        await after();
       }
     },
     embed(tokenId, out, start): void {

@@ -4,17 +4,17 @@
 // Exactness: the order of roundings is literal; masked keys weigh exactly zero.
 import { bitsOf, float32FromBits } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+import type { AttentionShape } from '../../wormhole/attention-engine.ts';
 import type { MathFidelity } from '../../wormhole/matmul-engine.ts';
 import { FAST_OPERAND_MASKS } from '../../wormhole/matrix-unit/matmul-fast.ts';
 import { createReduceTile } from '../../wormhole/matrix-unit/reduce-row.ts';
 import { sumRowByMatmul } from '../../wormhole/matrix-unit/row-sum.ts';
 import { createAttentionExponentials } from '../../wormhole/sfpu/attention-exponentials.ts';
 import type { VectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
-import type { AttentionShape } from '../attention-engine.ts';
-import { attentionCoresPerHead, chunkRuns } from '../chip.ts';
+import { attentionKnobs } from '../attention-knobs.ts';
+import { chunkRuns } from '../chip.ts';
 import type { N150Config } from '../compute-config.ts';
 import { createAdd, createMultiply, createSubtract } from './eltwise.ts';
-import { hostScalar } from './host-scalars.ts';
 import { createRowProducts, type StridedRows } from './row-products.ts';
 
 /** Keys and values of one key/value head: [positions, D] BF16 values, row p at p * D. */
@@ -51,7 +51,7 @@ export function createAttentionDecode(
   vectorUnit: VectorUnit,
 ): AttentionDecode {
   const chunkLength = config.sdpaChunk;
-  const cores = config.sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads, config.gridRows);
+  const { coresPerHead, scoreScale } = attentionKnobs({ headDim, keyValueHeads }, config);
   const products = createRowProducts(config, config.sdpaFidelity);
   const add = createAdd(config);
   const subtract = createSubtract(config);
@@ -59,7 +59,6 @@ export function createAttentionDecode(
   const sumRow = createRowSum(config);
   const scalesInsideExp = config.sdpaKernel === '2026';
   const scale = 1 / Math.sqrt(headDim);
-  const scoreScale = hostScalar(scale, config);
   const { weight, decay } = createAttentionExponentials(config, scalesInsideExp ? Math.fround(scale) : 1);
 
   const scores = new Float32Array(chunkLength);
@@ -106,7 +105,7 @@ export function createAttentionDecode(
   };
 
   return (query, queryStart, cache, position, out, outStart) => {
-    const runs = chunkRuns(Math.floor(position / chunkLength) + 1, cores);
+    const runs = chunkRuns(Math.floor(position / chunkLength) + 1, coresPerHead);
     for (let index = 0; index < runs.length; index++) {
       const { first, end } = runs[index]!;
       const core = index === 0 ? reducer : worker;

@@ -1,7 +1,7 @@
 // A layer's attention in plain TypeScript, for every combination of knobs: the definition that the kernel reproduces.
 
+import type { AttentionShape, LayerAttention } from '../../wormhole/attention-engine.ts';
 import { createVectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
-import type { AttentionShape, LayerAttention } from '../attention-engine.ts';
 import type { N150Config } from '../compute-config.ts';
 import { createKvCache } from '../kv-cache.ts';
 import { createAttentionDecode } from './attention-decode.ts';

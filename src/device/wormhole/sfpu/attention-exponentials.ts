@@ -3,7 +3,7 @@
 // decays by a polynomial whose scale is cut to bfloat16).
 // Exactness: that of the function chosen; stores to a 16-bit Dst truncate.
 import { roundToBf16TiesAway, roundToBf16TiesEven, truncateToBf16 } from '../../../numerics/bf16.ts';
-import type { N150Config } from '../../n150/compute-config.ts';
+import type { MatmulTier } from '../matmul-engine.ts';
 import { expAccurate2024 } from './exp-accurate-2024.ts';
 import { expExact } from './exp-exact.ts';
 import { expFast } from './exp-fast.ts';
@@ -17,15 +17,22 @@ export interface AttentionExponentials {
   readonly decay: ExpOfDifference;
 }
 
+export const SDPA_EXPS = ['fastApprox', 'accurate2024', 'ttnn2026', 'exact'] as const;
+
+export interface ExponentialKnobs {
+  readonly tier: MatmulTier;
+  readonly sdpaExp: (typeof SDPA_EXPS)[number];
+}
+
 /** Degree of the polynomial for a 16-bit Dst. */
 const DECAY_DEGREE = 2;
 
 /** @param scale - multiplies the difference in float32; 1 where the scores are scaled already. */
-export function createAttentionExponentials(config: N150Config, scale: number): AttentionExponentials {
+export function createAttentionExponentials({ tier, sdpaExp }: ExponentialKnobs, scale: number): AttentionExponentials {
   const scaled = (difference: number): number => Math.fround(difference * scale);
   const both = (exp: ExpOfDifference): AttentionExponentials => ({ weight: exp, decay: exp });
-  if (config.tier === 'fp32') return both((difference) => Math.fround(expExact(scaled(difference))));
-  switch (config.sdpaExp) {
+  if (tier === 'fp32') return both((difference) => Math.fround(expExact(scaled(difference))));
+  switch (sdpaExp) {
     case 'fastApprox':
       return both((difference) => expFast(scaled(difference)));
     case 'accurate2024':

@@ -1,9 +1,9 @@
 // The compiled kernels against every recorded matmul: the simulator's, and whole ttnn 0.81.1 operations.
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkVectors } from '../../n150/vector-check/check-vectors.ts';
-import type { MatmulEngine } from '../matmul-engine.ts';
-import { createKernelMatmulEngine } from './kernel-matmul-engine.ts';
+import { createKernelMatmulEngine } from '../../wormhole/kernels/kernel-matmul-engine.ts';
+import type { MatmulEngine } from '../../wormhole/matmul-engine.ts';
+import { checkVectors } from './check-vectors.ts';
 
 const VECTORS = fileURLToPath(new URL('../../../../fixtures/vectors', import.meta.url));
 

@@ -2,13 +2,14 @@
 // ordinary and on hostile operands, as a batch and one by one.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { float32Bits } from '../../../numerics/float-bits.ts';
-import type { AttentionShape, LayerAttention } from '../../n150/attention-engine.ts';
-import { parseDeviceOptions } from '../../n150/device-options.ts';
-import { createPlainAttention } from '../../n150/ops/plain-attention.ts';
-import { MATH_FIDELITIES } from '../matmul-engine.ts';
-import { createEngineOnPool, createKernelMatmulEngine } from './kernel-matmul-engine.ts';
-import { createKernelPool } from './kernel-pool.ts';
-import { bf16Operands, OPERAND_KINDS, type OperandKind } from './operands.fixture.ts';
+import type { AttentionShape, LayerAttention } from '../../wormhole/attention-engine.ts';
+import { createEngineOnPool, createKernelMatmulEngine } from '../../wormhole/kernels/kernel-matmul-engine.ts';
+import { createKernelPool } from '../../wormhole/kernels/kernel-pool.ts';
+import { bf16Operands, OPERAND_KINDS, type OperandKind } from '../../wormhole/kernels/operands.fixture.ts';
+import { MATH_FIDELITIES } from '../../wormhole/matmul-engine.ts';
+import { attentionKnobs } from '../attention-knobs.ts';
+import { parseDeviceOptions } from '../device-options.ts';
+import { createPlainAttention } from './plain-attention.ts';
 
 type KernelEngine = Awaited<ReturnType<typeof createKernelMatmulEngine>>;
 
@@ -44,7 +45,7 @@ function operandsOf(
 }
 
 function kernelOf(shape: AttentionShape, options: string, on: KernelEngine): LayerAttention {
-  const kernel = on.openAttention(shape, parseDeviceOptions(options));
+  const kernel = on.openAttention(shape, attentionKnobs(shape, parseDeviceOptions(options)));
   if (kernel === undefined) throw new Error(`the kernel does not take on ${options}`);
   return kernel;
 }
@@ -227,6 +228,6 @@ describe('keys and values of the kernel', () => {
 describe('a chunk that no scratch holds', () => {
   it('is left to the twin', () => {
     const shape = { ...SMALL, headDim: 8192 };
-    expect(engine.openAttention(shape, parseDeviceOptions(''))).toBeUndefined();
+    expect(engine.openAttention(shape, attentionKnobs(shape, parseDeviceOptions('')))).toBeUndefined();
   });
 });
