@@ -2,7 +2,7 @@
 
 import type { RowChoice, TopToken } from '../record/row-metrics.ts';
 import type { GateRule, TokenMetric } from '../record/rules.ts';
-import { describeMisfit } from './misfit.ts';
+import { describeSymptom } from './symptoms.ts';
 import type { TokenFacts } from './token-metrics.ts';
 import { tokenMetricValue } from './token-metrics.ts';
 
@@ -23,7 +23,7 @@ export function explainToken(facts: TokenFacts, rule: GateRule | null, context: 
   if (rule === null)
     return facts.choice === null || facts.choice.flip === 'none' ? null : explainFlip(facts.choice, context);
   if (rule.scope !== 'token') return null;
-  const parts = [EXPLANATIONS[rule.metric](facts, rule, context), describeMisfit(facts)];
+  const parts = [EXPLANATIONS[rule.metric](facts, rule, context), describeSymptom(facts)];
   return parts.filter((part) => part !== null).join('; ');
 }
 
@@ -71,10 +71,6 @@ const EXPLANATIONS: Readonly<Record<TokenMetric, Explanation>> = {
     } than the reference's`,
 };
 
-/** A vocabulary mask leaves most of the vocabulary; top-k and top-p leave a few tokens. */
-const FILTERED_SCORES =
-  'these look like scores after top-k or top-p: record the raw logits (output_logits=True in Transformers)';
-
 function explainNonFinite({ hygiene }: TokenFacts): string {
   const { nan, positiveInfinity, negativeInfinity, maskedPairs, vocabSize } = hygiene;
   const parts: string[] = [];
@@ -84,7 +80,6 @@ function explainNonFinite({ hygiene }: TokenFacts): string {
     if (positiveInfinity[side] > 0) parts.push(`${positiveInfinity[side]} of ${owner} logits are +Infinity`);
     const lone = negativeInfinity[side] - maskedPairs;
     if (lone > 0) parts.push(`${lone} of ${owner} logits are -Infinity where the other side is not`);
-    if (lone > vocabSize / 2) parts.push(FILTERED_SCORES);
   }
   return parts.join('; ');
 }

@@ -6,9 +6,11 @@ import type { ControlSpread, TokenSummary, VariantSummary } from '../record/summ
 import { PHASES, type Phase, type SequenceKey, type TokenKey, type TokenRecord } from '../record/token-record.ts';
 import type { Coverage, RuleResult, Verdict, VerdictStatus } from '../record/verdict.ts';
 import { evaluateAggregateRule, evaluateCoverage, evaluateTokenRule, type TokenGroup } from './evaluate-rule.ts';
-import { headlineOf, type MisfitCounts } from './headline.ts';
+import { headlineOf } from './headline.ts';
 import { isTokenRule, judgeByTokenRules } from './judge-token.ts';
 import { arrangeSequences, auditCoverage, createJudgedSequences, type PlannedSequence } from './judged-sequences.ts';
+import { describePenalisedFlips, findPenalisedFlips } from './penalised-flips.ts';
+import { describeSymptoms } from './symptoms.ts';
 import { createTokenColumns } from './token-columns.ts';
 
 /** Judges a run as it goes on; keeps columns of numbers, no records. */
@@ -104,7 +106,7 @@ export function createGate(rules: readonly GateRule[]): Gate {
       coverage,
       rules: results,
     };
-    return { ...draft, headline: headlineOf(draft, countMisfits(broken)) };
+    return { ...draft, headline: headlineOf(draft, noticesOf(broken, prompts)) };
   }
 
   function keyOf(token: number): TokenKey {
@@ -115,13 +117,21 @@ export function createGate(rules: readonly GateRule[]): Gate {
     return tokenRules.some((_, index) => columns.outcomeOf(index, token) === 2);
   }
 
-  function countMisfits(tokens: Int32Array): MisfitCounts {
-    const counts = { broken: tokens.length, behind: 0, ahead: 0 };
-    for (const token of tokens) {
-      const misfit = columns.misfitOf(token);
-      if (misfit !== null) counts[misfit]++;
+  /** What may have nothing to do with arithmetic, in words. */
+  function noticesOf(broken: Int32Array, prompts: readonly TokenGroup[]): string[] {
+    const counts = { broken: broken.length, behind: 0, ahead: 0, filtered: 0 };
+    for (const token of broken) {
+      const symptom = columns.symptomOf(token);
+      if (symptom !== null) counts[symptom]++;
     }
-    return counts;
+    const symptoms = describeSymptoms(counts);
+    const variants = Array.from(groupByVariant(prompts).values());
+    const penalised = variants.flatMap((groups) => {
+      const flips = findPenalisedFlips(columns, groups);
+      if (flips === null) return [];
+      return [(variants.length === 1 ? '' : `${groups[0]!.key.variant}: `) + describePenalisedFlips(flips)];
+    });
+    return [...(symptoms === null ? [] : [symptoms]), ...penalised];
   }
 
   /** The token to look at first: of the lowest PCC, where one that does not exist is lowest. */
@@ -180,8 +190,8 @@ function statusOf(results: readonly RuleResult[], isEvidenceMissing: boolean): V
   return results.some(({ status }) => status === 'fail') ? 'fail' : 'pass';
 }
 
-/** Groups of the sequences of each variant of a case, in order of their first sequence. */
-function joinByVariant(prompts: readonly TokenGroup[]): TokenGroup[] {
+/** The sequences of each variant of a case, in order of their first. */
+function groupByVariant(prompts: readonly TokenGroup[]): Map<string, TokenGroup[]> {
   const variants = new Map<string, TokenGroup[]>();
   for (const group of prompts) {
     const id = JSON.stringify([group.key.case, group.key.variant]);
@@ -189,7 +199,14 @@ function joinByVariant(prompts: readonly TokenGroup[]): TokenGroup[] {
     if (known === undefined) variants.set(id, [group]);
     else known.push(group);
   }
-  return Array.from(variants.values(), (groups) => ({ key: groups[0]!.key, tokens: joinTokens(groups) }));
+  return variants;
+}
+
+function joinByVariant(prompts: readonly TokenGroup[]): TokenGroup[] {
+  return Array.from(groupByVariant(prompts).values(), (groups) => ({
+    key: groups[0]!.key,
+    tokens: joinTokens(groups),
+  }));
 }
 
 function joinTokens(groups: readonly TokenGroup[]): Int32Array {

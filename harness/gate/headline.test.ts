@@ -91,6 +91,13 @@ describe('the headline', () => {
     );
   });
 
+  it('says what is not finite alone where it left no evidence for other rules, and what it looks like', () => {
+    const filtered = runWith((actual) => actual.map((value, i) => (i % 200 === 7 ? value : Number.NEGATIVE_INFINITY)));
+    expect(judge(filtered).headline).toMatch(
+      /^comparison invalid: finite: nonFinite 407\d > 0 at c › v › p › position 0, 12 of 12 tokens; 12 of 12 broken tokens look like scores after top-k or top-p: record the raw logits \(output_logits=True in Transformers\) \(12 of 12 tokens judged\)$/,
+    );
+  });
+
   it('names the rules that lack tokens, passing or failing', () => {
     const strict = shortRunRules.map((rule) =>
       rule.id === 'top1' ? { ...rule, sampleMinimum: 60 } : rule,

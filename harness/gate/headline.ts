@@ -2,29 +2,19 @@
 import { promptLabel, type TokenKey } from '../record/token-record.ts';
 import type { RulePlace, RuleResult, Verdict } from '../record/verdict.ts';
 
-/** Tokens that broke a rule, and those of them that fit a neighbour's row. */
-export interface MisfitCounts {
-  readonly broken: number;
-  readonly behind: number;
-  readonly ahead: number;
-}
-
-/** Sentence without the word PASS or FAIL: the status stands beside it wherever it is shown. */
-export function headlineOf(verdict: Omit<Verdict, 'headline'>, misfits: MisfitCounts): string {
+/**
+ * Sentence without the word PASS or FAIL: the status stands beside it wherever it is shown.
+ *
+ * @param notices - what else a reader must know, each a clause.
+ */
+export function headlineOf(verdict: Omit<Verdict, 'headline'>, notices: readonly string[]): string {
   const { status, coverage, rules } = verdict;
   const tokens = `${coverage.tokensJudged} of ${coverage.tokensPlanned} tokens judged`;
   const unjudged = describeTooFew(rules);
-  if (status === 'invalid') return `comparison invalid: ${describeInvalid(verdict)} (${tokens}${unjudged})`;
-  if (status === 'fail') return `${describeFailures(verdict)}${describeMisfits(misfits)} (${tokens}${unjudged})`;
-  return `${tokens}${describePcc(rules)}${describeRoom(rules)}${unjudged}`;
-}
-
-/** Half of the broken tokens being another position's rows is no chance. */
-function describeMisfits({ broken, behind, ahead }: MisfitCounts): string {
-  const count = Math.max(behind, ahead);
-  if (count === 0 || count < broken / 2) return '';
-  const what = behind >= ahead ? "golden's row of the position before" : "golden's row of the position after";
-  return `; ${count} of ${broken} broken tokens fit ${what}: the device is a position ${behind >= ahead ? 'behind' : 'ahead'}`;
+  const noted = notices.map((notice) => `; ${notice}`).join('');
+  if (status === 'invalid') return `comparison invalid: ${describeInvalid(verdict)}${noted} (${tokens}${unjudged})`;
+  if (status === 'fail') return `${describeFailures(verdict)}${noted} (${tokens}${unjudged})`;
+  return `${tokens}${describePcc(rules)}${describeRoom(rules)}${noted}${unjudged}`;
 }
 
 /** Principle first: a broken hard rule explains what the others only suffer from. */
@@ -45,15 +35,20 @@ function isBrokenByTokens({ status, metric }: RuleResult): boolean {
 /** A hard rule that tokens broke explains missing evidence; an accuracy rule does not. */
 function describeInvalid(verdict: Omit<Verdict, 'headline'>): string {
   const broken = verdict.rules.filter(isBrokenByTokens);
-  const missing = describeMissing(verdict);
+  const isUntrusted = broken.some(({ status }) => status === 'invalid');
+  const missing = describeMissing(verdict, isUntrusted);
   if (broken.length === 0) return missing ?? '';
   if (missing === null) return describeFailures(verdict);
   const parts = [describeFailures(verdict), missing];
   return (broken.some(({ origin }) => origin === 'hard') ? parts : parts.reverse()).join('; ');
 }
 
-/** What evidence is missing; null if none is. */
-function describeMissing({ coverage, rules }: Omit<Verdict, 'headline'>): string | null {
+/**
+ * What evidence is missing; null if none is.
+ *
+ * @param isUntrusted - the numbers of tokens cannot be trusted, which is why rules have no evidence.
+ */
+function describeMissing({ coverage, rules }: Omit<Verdict, 'headline'>, isUntrusted: boolean): string | null {
   if (rules.length === 0) return 'there is no rule';
   if (coverage.tokensPlanned === 0) return 'no token was planned';
   if (coverage.tokensJudged === 0) return 'no token was judged';
@@ -64,7 +59,9 @@ function describeMissing({ coverage, rules }: Omit<Verdict, 'headline'>): string
     return 'tokens were judged twice, out of order, or were not in the plan';
   }
   const { rulesNeverTriggered } = coverage;
-  return rulesNeverTriggered.length === 0 ? null : `rules without any evidence: ${rulesNeverTriggered.join(', ')}`;
+  return isUntrusted || rulesNeverTriggered.length === 0
+    ? null
+    : `rules without any evidence: ${rulesNeverTriggered.join(', ')}`;
 }
 
 function describeBroken(rule: RuleResult): string {

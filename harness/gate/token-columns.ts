@@ -2,10 +2,11 @@
 
 import type { TokenSample } from '../metrics/aggregate.ts';
 import { type SortedSample, sortSample } from '../metrics/quantile.ts';
+import type { Pair } from '../record/row-metrics.ts';
 import type { TokenMetric } from '../record/rules.ts';
 import { PHASES, type Phase, type TokenRecord } from '../record/token-record.ts';
 import type { RuleOutcome } from './judge-token.ts';
-import { findMisfit, type Misfit } from './misfit.ts';
+import { findSymptom, type Symptom } from './symptoms.ts';
 import { tokenMetricValue } from './token-metrics.ts';
 
 /**
@@ -19,8 +20,11 @@ const COLUMN_TYPES = {
   phase: Uint8Array,
   /** 1: no hard rule broken, so that aggregates may use its numbers. */
   isSound: Uint8Array,
-  /** Of broken tokens: 1 behind, 2 ahead. */
-  misfit: Uint8Array,
+  /** Index into SYMPTOMS; of broken tokens only. */
+  symptom: Uint8Array,
+  inputToken: Int32Array,
+  goldenChoice: Int32Array,
+  actualChoice: Int32Array,
   contextMismatch: Uint8Array,
   nonFinite: Float32Array,
   constant: Float32Array,
@@ -49,8 +53,13 @@ export interface TokenColumns {
   positionOf(token: number): number;
   phaseOf(token: number): Phase;
   outcomeOf(rule: number, token: number): RuleOutcome;
-  /** Whether a token that broke a rule fits a neighbour's row. */
-  misfitOf(token: number): Misfit | null;
+  /** Of a token that broke a rule. */
+  symptomOf(token: number): Symptom | null;
+  /** The token that golden consumed. */
+  inputTokenOf(token: number): number;
+  /** Each side's best token; -1 where there was no choice. */
+  choiceOf(token: number): Pair<number>;
+  isRealFlip(token: number): boolean;
   /** A token rule's value; null where it does not exist. */
   valueOf(metric: TokenMetric, token: number): number | null;
   /** Sorted values of those tokens that have one. */
@@ -59,7 +68,7 @@ export interface TokenColumns {
   select(tokens: Int32Array, phase: Phase | 'all', soundOnly: boolean): Int32Array;
 }
 
-const MISFITS: readonly (Misfit | null)[] = [null, 'behind', 'ahead'];
+const SYMPTOMS: readonly (Symptom | null)[] = [null, 'behind', 'ahead', 'filtered'];
 const INITIAL_CAPACITY = 256;
 /** Memory that is not yet used is at most half of what is. */
 const GROWTH = 1.5;
@@ -82,7 +91,10 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
     positionOf: (token) => columns.position[token]!,
     phaseOf,
     outcomeOf: (rule, token) => outcomeColumns[rule]![token] as RuleOutcome,
-    misfitOf: (token) => MISFITS[columns.misfit[token]!]!,
+    symptomOf: (token) => SYMPTOMS[columns.symptom[token]!]!,
+    inputTokenOf: (token) => columns.inputToken[token]!,
+    choiceOf: (token) => ({ golden: columns.goldenChoice[token]!, actual: columns.actualChoice[token]! }),
+    isRealFlip: (token) => columns.isRealFlip[token] === 1,
     valueOf: (metric, token) => {
       const value = metric === 'gainDeviation' ? Math.abs(columns.gain[token]! - 1) : columns[metric][token]!;
       return Number.isNaN(value) ? null : value;
@@ -103,7 +115,10 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
       position: record.position,
       phase: PHASES.indexOf(record.phase),
       isSound: isSound ? 1 : 0,
-      misfit: outcomes.includes(2) ? MISFITS.indexOf(findMisfit(record)) : 0,
+      symptom: outcomes.includes(2) ? SYMPTOMS.indexOf(findSymptom(record)) : 0,
+      inputToken: record.inputToken.golden,
+      goldenChoice: choice?.top1.golden ?? -1,
+      actualChoice: choice?.top1.actual ?? -1,
       contextMismatch: tokenMetricValue(record, 'contextMismatch'),
       nonFinite: tokenMetricValue(record, 'nonFinite'),
       constant: tokenMetricValue(record, 'constant'),

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import type { TokenRecord } from '../record/token-record.ts';
+import { evaluateGate } from './evaluate-gate.ts';
+import { shortRunRules } from './gate-run.fixture.ts';
+import { recordExample } from './record.fixture.ts';
+
+const TOKENS = 100;
+/** A text of the tokens 1000, 1001, … in which golden chooses a token and the device another at some positions. */
+const run = (
+  choiceAt: (position: number) => { golden: number; actual: number } | null,
+  changes: Partial<TokenRecord> = {},
+): TokenRecord[] =>
+  Array.from({ length: TOKENS }, (_, position) => {
+    const top1 = choiceAt(position);
+    const record = recordExample({ position }, top1 === null ? {} : { flip: 'real', rank: 2 });
+    return {
+      ...record,
+      inputToken: { golden: 1000 + position, actual: 1000 + position },
+      choice: { ...record.choice!, top1: top1 ?? record.choice!.top1 },
+      ...changes,
+    };
+  });
+const headlineOf = (...runs: TokenRecord[][]): string => {
+  const plan = runs.map(([first]) => ({ ...first!, tokens: TOKENS, end: TOKENS }));
+  return evaluateGate({ rules: shortRunRules, plan, records: runs.flat() }).headline;
+};
+const [IN, OUT] = [1000, 7];
+const first = (count: number, golden: number, actual: number) => (position: number) =>
+  position < count ? { golden, actual } : null;
+
+describe('real flips', () => {
+  it('that all turn away from the context look like a repetition penalty of the device', () => {
+    expect(headlineOf(run(first(10, IN, OUT)))).toContain(
+      "; all 10 real flips turn from a token of the context to one outside it: the device's rows look like scores after a repetition penalty, record the raw logits",
+    );
+  });
+
+  it('that all turn to the context look like one of the reference', () => {
+    expect(headlineOf(run(first(10, OUT, IN)))).toContain("the reference's rows look like scores after a repetition");
+  });
+
+  it.each([
+    { name: 'nine of them', choiceAt: first(9, IN, OUT) },
+    {
+      name: 'one that turns to the context',
+      choiceAt: (t: number) => (t === 5 ? { golden: OUT, actual: IN } : first(15, IN, OUT)(t)),
+    },
+    {
+      name: 'one within the context',
+      choiceAt: (t: number) => (t === 5 ? { golden: IN, actual: 1001 } : first(15, IN, OUT)(t)),
+    },
+    {
+      name: 'one outside the context',
+      choiceAt: (t: number) => (t === 5 ? { golden: 8, actual: OUT } : first(15, IN, OUT)(t)),
+    },
+    { name: 'tokens that come only later in the text', choiceAt: first(15, 1050, OUT) },
+    { name: 'no flip', choiceAt: () => null },
+  ])('say nothing of it with $name', ({ choiceAt }) => {
+    expect(headlineOf(run(choiceAt))).not.toContain('repetition penalty');
+  });
+
+  it('of another kind do not count', () => {
+    const ties = run(first(15, IN, OUT)).map((record) => ({
+      ...record,
+      choice: { ...record.choice!, flip: 'tie' as const },
+    }));
+    expect(headlineOf(ties)).not.toContain('repetition penalty');
+  });
+
+  it('see the context of their own sequence only', () => {
+    const other = run(first(10, IN, OUT), { prompt: 'q' }).map((record) => ({
+      ...record,
+      inputToken: { golden: 5000, actual: 5000 },
+    }));
+    expect(
+      headlineOf(
+        run(() => null),
+        other,
+      ),
+    ).not.toContain('repetition penalty');
+  });
+
+  it('are told with the variant where there are several', () => {
+    const penalised = run(first(10, IN, OUT), { variant: 'w' });
+    expect(
+      headlineOf(
+        run(() => null),
+        penalised,
+      ),
+    ).toContain('; w: all 10 real flips turn');
+  });
+});
