@@ -68,9 +68,13 @@ const TENSOR_FILES: readonly KnownVectorFile[] = [
   ...Object.keys(VECTOR_FUNCTIONS).map(
     (stem): KnownVectorFile => ({ name: `${stem}.safetensors`, check: (file) => checkFunction(file, stem) }),
   ),
-  ...['HiFi2-fp32acc0-l1acc0', 'HiFi2-fp32acc1-l1acc1', 'HiFi4-fp32acc0-l1acc0', 'HiFi4-fp32acc1-l1acc1'].map(
-    (stem): KnownVectorFile => ({ name: `rms-norm-bf16-${stem}.safetensors`, check: checkRmsNorm }),
-  ),
+  ...[
+    'HiFi2-fp32acc0-l1acc0',
+    'HiFi2-fp32acc1-l1acc1',
+    'HiFi2-fp32acc1-l1acc1-576',
+    'HiFi4-fp32acc0-l1acc0',
+    'HiFi4-fp32acc1-l1acc1',
+  ].map((stem): KnownVectorFile => ({ name: `rms-norm-bf16-${stem}.safetensors`, check: checkRmsNorm })),
   ...['stable0-fp32acc0', 'stable0-fp32acc1', 'stable1-fp32acc0', 'stable1-fp32acc1'].map(
     (stem): KnownVectorFile => ({ name: `softmax-bf16-${stem}.safetensors`, check: checkSoftmax }),
   ),
