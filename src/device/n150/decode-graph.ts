@@ -2,13 +2,13 @@
 // Source: n150-numerics C. Every operation is independent per row, so a batch gives the same bits as single positions.
 import type { ModelConfig } from '../../checkpoint/config.ts';
 import type { TapName } from '../logits-source.ts';
-import type { MathFidelity, MatmulOptions, OutputFormat } from '../wormhole/matmul-engine.ts';
 import { createVectorUnit } from '../wormhole/sfpu/vector-unit.ts';
 import type { DeviceEngine, LayerAttention } from './attention-engine.ts';
 import { coreCounts } from './chip.ts';
 import type { N150Config } from './compute-config.ts';
 import type { DeviceWeights, LayerWeights } from './device-weights.ts';
 import { createAdd, createMultiply, multiplyOnVectorUnit } from './ops/eltwise.ts';
+import { matmulOptions } from './ops/matmul-options.ts';
 import { createPlainAttention } from './ops/plain-attention.ts';
 import { createRmsNorm } from './ops/rms-norm.ts';
 import type { RmsNorm } from './ops/rms-norm-row.ts';
@@ -215,27 +215,6 @@ export function createDecodeGraph(
 interface RotaryTables {
   readonly cosines: readonly Float32Array[];
   readonly sines: readonly Float32Array[];
-}
-
-function matmulOptions(config: N150Config, mathFidelity: MathFidelity, outputFormat: OutputFormat): MatmulOptions {
-  const { tier, fp32DestAcc, packerL1Acc, in0BlockW, bfp8PackDoubleRound } = config;
-  return {
-    tier,
-    mathFidelity,
-    fp32DestAcc,
-    packerL1Acc,
-    in0BlockW,
-    intermediateFormat:
-      config.intermediateFormat === 'auto' ? automaticIntermediate(config, outputFormat) : config.intermediateFormat,
-    outputFormat: tier === 'fp32' ? 'FP32' : outputFormat,
-    bfp8PackDoubleRound,
-  };
-}
-
-/** Section I: what ttnn 0.81 takes for partial sums. */
-function automaticIntermediate({ fp32DestAcc, packerL1Acc }: N150Config, outputFormat: OutputFormat): OutputFormat {
-  if (fp32DestAcc) return 'FP32';
-  return outputFormat === 'BFP8_B' && !packerL1Acc ? 'BFP8_B' : 'BF16';
 }
 
 /** YaRN with its table factor worked out as Hugging Face does. */

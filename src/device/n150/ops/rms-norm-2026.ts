@@ -5,6 +5,7 @@ import { roundToBf16TiesEven, truncateToBf16 } from '../../../numerics/bf16.ts';
 import { addRows, type MultiplyOptions, mulRows } from '../../wormhole/matrix-unit/eltwise-rows.ts';
 import { sumRowByMatmul } from '../../wormhole/matrix-unit/row-sum.ts';
 import { packFloat32RowToBf16 } from '../../wormhole/packer.ts';
+import { reciprocalRootExact } from '../../wormhole/sfpu/vector-unit.ts';
 
 export interface RmsNormOptions extends MultiplyOptions {
   readonly epsilon: number;
@@ -25,7 +26,7 @@ export function rmsNorm2026(row: Float32Array, gamma: Float32Array, options: Rms
   // Its buffer has Dst's width; a recorded model's token tells 1e-5 from its bfloat16 neighbour above.
   const shift = fp32DestAcc ? Math.fround(epsilon) : roundToBf16TiesEven(epsilon);
   const shifted = addRows(Float32Array.of(mean), Float32Array.of(shift), options)[0]!;
-  const inverse = Math.fround(1 / Math.sqrt(shifted));
+  const inverse = reciprocalRootExact(shifted);
   const stored = fp32DestAcc ? inverse : roundToBf16TiesEven(inverse);
   const normalised = mulRows(row, Float32Array.of(stored), options);
   const scaled = mulRows(normalised, gamma, options);
