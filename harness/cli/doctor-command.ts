@@ -223,12 +223,12 @@ async function doctorVectors(folder: string, options: DoctorOptions): Promise<vo
     return;
   }
   const chalk = createChalk(process.env);
-  const rows = report.files.map(({ name, state, comparison, message }) => [
+  const rows = report.files.map(({ name, state, subject, comparison, message }) => [
     name,
     comparison === undefined ? '' : String(comparison.cases),
     comparison === undefined ? '' : String(comparison.mismatches),
     verdictOf(state, comparison?.mismatches ?? 0, chalk),
-    comparison?.firstMismatch ?? message ?? '',
+    comparison?.firstMismatch ?? message ?? (subject === 'outside the graph' ? subject : ''),
   ]);
   process.stdout.write(`${plainTable(['vectors', 'cases', 'mismatches', 'verdict', 'note'], rows, 5, chalk)}\n\n`);
   const checked = report.files.filter(({ state }) => state === 'checked').length;

@@ -145,7 +145,9 @@ function openForInspection(
   const other = options.device === undefined ? undefined : otherDevice(options.device, variant);
   const shown: RunSpec = { ...spec, cases: [{ ...one, variants: [other?.spec ?? variant] }] };
   const paths = other === undefined ? local : withVariant(local, record.case, other.spec.name, other.paths);
-  const [opened] = openCases(shown, paths, { taps: one.reference.kind === 'onnx' && variant.device.kind === 'n150' ? tapsAsked(options) : 'all' });
+  const [opened] = openCases(shown, paths, {
+    taps: one.reference.kind === 'onnx' && variant.device.kind === 'n150' ? tapsAsked(options) : 'all',
+  });
   return { one: opened!, variant: opened!.variants[0]!, texts: opened!.texts, isOtherDevice: other !== undefined };
 }
 

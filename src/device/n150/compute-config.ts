@@ -37,7 +37,9 @@ export interface N150Config {
   readonly lmHeadFidelity: MathFidelity;
   readonly ropeFidelity: MathFidelity;
   readonly sdpaFidelity: MathFidelity;
+  readonly sdpaFp32DestAcc: boolean;
   readonly normFidelity: MathFidelity;
+  readonly normFp32DestAcc: boolean;
   readonly multiplyFidelity: MathFidelity;
   readonly fp32DestAcc: boolean;
   readonly packerL1Acc: boolean;
@@ -104,7 +106,12 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
   lmHeadFidelity: fidelity('the lm_head'),
   ropeFidelity: fidelity('the rotation matmul'),
   sdpaFidelity: fidelity('both attention matmuls'),
+  sdpaFp32DestAcc: {
+    value: BOOLEAN,
+    doc: 'Dst of attention holds float32 (with sdpaKernel=2026; slower: no compiled kernel)',
+  },
   normFidelity: fidelity('RMSNorm: HiFi2 cuts the last bit of what stands in SrcB'),
+  normFp32DestAcc: { value: BOOLEAN, doc: 'Dst of RMSNorm holds float32; false with rmsLayout=interleaved only' },
   multiplyFidelity: fidelity('silu(gate) * up on the matrix unit'),
   fp32DestAcc: { value: BOOLEAN, doc: 'Dst of the linear layers holds float32 instead of bfloat16' },
   packerL1Acc: { value: BOOLEAN, doc: 'the packer adds the partial sums of K blocks in L1' },

@@ -2,6 +2,7 @@
 // then merged by the reducer core.
 // Source: n150-numerics C.3, step by step; section I for what later kernels changed (`sdpaKernel`, `sdpaMerge`).
 // Exactness: the order of roundings is literal; masked keys weigh exactly zero.
+import { roundToBf16TiesAway } from '../../../numerics/bf16.ts';
 import { bitsOf, float32FromBits } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
 import type { AttentionShape } from '../../wormhole/attention-engine.ts';
@@ -52,10 +53,11 @@ export function createAttentionDecode(
 ): AttentionDecode {
   const chunkLength = config.sdpaChunk;
   const { coresPerHead, scoreScale } = attentionKnobs({ headDim, keyValueHeads }, config);
-  const products = createRowProducts(config, config.sdpaFidelity);
-  const add = createAdd(config);
-  const subtract = createSubtract(config);
-  const multiply = createMultiply(config, config.sdpaFidelity);
+  const { sdpaFidelity, sdpaFp32DestAcc } = config;
+  const products = createRowProducts(config, sdpaFidelity, sdpaFp32DestAcc);
+  const add = createAdd(config, sdpaFp32DestAcc);
+  const subtract = createSubtract(config, sdpaFp32DestAcc);
+  const multiply = createMultiply(config, sdpaFidelity, sdpaFp32DestAcc);
   const sumRow = createRowSum(config);
   const scalesInsideExp = config.sdpaKernel === '2026';
   const scale = 1 / Math.sqrt(headDim);
@@ -136,14 +138,15 @@ export function createAttentionDecode(
 type RowSum = (row: Float32Array, count: number) => number;
 
 /**
- * Sum of a chunk's weights in a 16-bit Dst. Kernel 2024: a reduce with scaler 1, the weights in SrcA (uncut). Kernel
+ * Sum of a chunk's weights, packed to BF16. Kernel 2024: a reduce with scaler 1, the weights in SrcA (uncut). Kernel
  * 2026: a matmul by ones, the weights in SrcB (cut in HiFi2).
  */
 function createRowSum(config: N150Config): RowSum {
-  const { sdpaFidelity, sdpaKernel, tier } = config;
+  const { sdpaFidelity, sdpaFp32DestAcc, sdpaKernel, tier } = config;
   if (tier === 'exact' && sdpaKernel === '2026') {
-    const options = { fp32DestAcc: false, mathFidelity: sdpaFidelity };
-    return (row, count) => sumRowByMatmul(row.subarray(0, count), 1, options);
+    const options = { fp32DestAcc: sdpaFp32DestAcc, mathFidelity: sdpaFidelity };
+    const pack = sdpaFp32DestAcc ? roundToBf16TiesAway : (sum: number): number => sum;
+    return (row, count) => pack(sumRowByMatmul(row.subarray(0, count), 1, options));
   }
   return tier === 'exact' ? createReduceSum(sdpaFidelity) : createFloatSum(config);
 }
@@ -156,7 +159,9 @@ function createReduceSum(mathFidelity: MathFidelity): RowSum {
 }
 
 function createFloatSum(config: N150Config): RowSum {
-  const add = createAdd({ ...config, eltwiseRounding: 'rtne' });
+  const { sdpaFp32DestAcc } = config;
+  const add = createAdd(sdpaFp32DestAcc ? { ...config, tier: 'fp32' } : { ...config, eltwiseRounding: 'rtne' });
+  const pack = sdpaFp32DestAcc && config.tier !== 'fp32' ? roundToBf16TiesAway : (sum: number): number => sum;
   const isCut = config.tier === 'fast' && config.sdpaKernel === '2026';
   const mask = isCut ? FAST_OPERAND_MASKS[config.sdpaFidelity].in0 << 16 : -1;
   const cell = new Float32Array(1);
@@ -173,6 +178,6 @@ function createFloatSum(config: N150Config): RowSum {
       }
       sum = add(sum, tileSum);
     }
-    return sum;
+    return pack(sum);
   };
 }

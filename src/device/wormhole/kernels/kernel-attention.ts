@@ -12,9 +12,10 @@ import * as layout from './job-layout.ts';
 import { createKernelKvCache, type KernelKvRegion } from './kernel-kv-cache.ts';
 import { type JobFields, type KernelPool, writeJob } from './kernel-pool.ts';
 
-/** Which combinations the kernel computes: all whose units of one head and position fit a worker's scratch. */
-export function hasKernelAttention({ headDim }: AttentionShape, { tier, sdpaChunk }: AttentionKnobs): boolean {
-  return unitRowsMax(headDim, sdpaChunk, tier) >= 1;
+/** Which combinations the kernel computes: those with a 16-bit Dst whose units of one head and position fit a worker's scratch. */
+export function hasKernelAttention({ headDim }: AttentionShape, knobs: AttentionKnobs): boolean {
+  const { tier, sdpaChunk, sdpaFp32DestAcc } = knobs;
+  return !sdpaFp32DestAcc && unitRowsMax(headDim, sdpaChunk, tier) >= 1;
 }
 
 /** Query rows that share keys and values from the processor's cache; more of them gain nothing. */

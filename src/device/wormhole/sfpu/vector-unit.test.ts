@@ -74,9 +74,9 @@ describe('sigmoidExact', () => {
 
 describe('createVectorUnit', () => {
   it('gives attention of 2024 the fast exponential, the later recipe polynomial decays and tier fp32 the true one', () => {
-    const demo = createAttentionExponentials({ tier: 'fast', sdpaExp: 'fastApprox' }, 1);
-    const later = createAttentionExponentials({ tier: 'fast', sdpaExp: 'ttnn2026' }, 0.125);
-    const plain = createAttentionExponentials({ tier: 'fp32', sdpaExp: 'fastApprox' }, 0.5);
+    const demo = createAttentionExponentials({ tier: 'fast', sdpaExp: 'fastApprox', sdpaFp32DestAcc: false }, 1);
+    const later = createAttentionExponentials({ tier: 'fast', sdpaExp: 'ttnn2026', sdpaFp32DestAcc: false }, 0.125);
+    const plain = createAttentionExponentials({ tier: 'fp32', sdpaExp: 'fastApprox', sdpaFp32DestAcc: false }, 0.5);
     expect([demo.weight(0), demo.decay(0)]).toEqual([0.9765625, 0.9765625]);
     expect([later.weight(0), later.decay(0)]).toEqual([0.9765625, 1]);
     expect([plain.weight(-2), plain.decay(-2)]).toEqual([Math.fround(Math.exp(-1)), Math.fround(Math.exp(-1))]);

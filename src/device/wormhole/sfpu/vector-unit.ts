@@ -28,7 +28,8 @@ export interface VectorUnit {
 }
 
 const reciprocalRoot2024: UnaryOp = (x) => reciprocal2024(squareRoot2024(x));
-const reciprocalRootExact: UnaryOp = (x) => Math.fround(1 / Math.sqrt(x));
+/** 1 / sqrt(x) rounded once to float32, as ttnn 0.81's rsqrt gives it. */
+export const reciprocalRootExact: UnaryOp = (x) => Math.fround(1 / Math.sqrt(x));
 
 const SILUS: Readonly<Record<VectorUnitKnobs['silu'], UnaryOp>> = {
   piecewise2024: (x) => truncateToBf16(siluPiecewise2024(x)),

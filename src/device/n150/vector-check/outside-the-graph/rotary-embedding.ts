@@ -1,9 +1,10 @@
-// Rotary embedding of ttnn 0.81: x * cos + rotated * sin, each step rounded to BF16.
+// Two rotary embeddings of ttnn 0.81, `rotary_embedding` and `rotary_embedding_llama`: x * cos + rotated * sin, each step rounded to BF16.
+// No operation of the decode graph, which rotates by a matmul with one large matrix (ops/rotary.ts).
 // Source: n150-numerics section I. `rotary_embedding` moves halves and negates; `rotary_embedding_llama` rotates
 // neighbours by a matmul with a 32x32 matrix.
 // Exactness: bit-exact against ttnn 0.81 in HiFi2 and HiFi4 and both Dst widths (vector-check).
-import { addRows, type MultiplyOptions, mulRows } from '../../wormhole/matrix-unit/eltwise-rows.ts';
-import { packFloat32RowToBf16 } from '../../wormhole/packer.ts';
+import { addRows, type MultiplyOptions, mulRows } from '../../../wormhole/matrix-unit/eltwise-rows.ts';
+import { packFloat32RowToBf16 } from '../../../wormhole/packer.ts';
 
 /**
  * @param row - [D] BF16 values of one head. Not modified.
