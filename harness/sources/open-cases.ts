@@ -2,8 +2,8 @@
 import { createReference } from '../../reference/onnx-reference.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
-import { openRecording } from '../../src/device/capture/recording.ts';
-import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
+import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
+import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
 import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
@@ -82,8 +82,8 @@ async function openReference(
 ): Promise<LogitsSource> {
   if (spec.reference.kind === 'golden') {
     const golden = openRecording(required(paths.golden, spec.reference.recording));
-    await requireGoldenOf(checkpoint, golden.name, golden.metadata);
-    return createCaptureSource(golden, { kind: 'golden-file' });
+    await requireGoldenOf(checkpoint, golden);
+    return createCaptureSource(golden, { kind: 'golden-file', checkpoint });
   }
   return createReference(checkpoint, {
     precision: spec.reference.precision,
@@ -93,12 +93,7 @@ async function openReference(
 }
 
 /** A golden file that says what it was recorded from must be of this checkpoint. */
-async function requireGoldenOf(
-  checkpoint: Checkpoint,
-  name: string,
-  { source }: Readonly<Record<string, string>>,
-): Promise<void> {
-  const recorded = source === undefined ? undefined : (JSON.parse(source) as Partial<SourceInfo>).weightsSha256;
+async function requireGoldenOf(checkpoint: Checkpoint, { name, weightsSha256: recorded }: Recording): Promise<void> {
   const wanted = recorded === undefined ? undefined : await checkpoint.sha256();
   if (recorded === wanted) return;
   throw new ComparisonInvalidError(`${name} was recorded from other weights than ${checkpoint.name}.`, {
@@ -126,7 +121,7 @@ function openVariant(
   const place = paths.variants[spec.name];
   if (spec.device.kind === 'capture') {
     const file = required(place?.recording, spec.device.recording);
-    const open = async (): Promise<LogitsSource> => createCaptureSource(openRecording(file));
+    const open = async (): Promise<LogitsSource> => createCaptureSource(openRecording(file), { checkpoint });
     return { openable: { spec, notes: () => [], open }, checkpoint: undefined };
   }
   const config = configFromKnobs(spec.device.knobs);

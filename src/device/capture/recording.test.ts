@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readSafetensorsHeader, writeSafetensors } from '../../checkpoint/safetensors.ts';
-import { ComparisonInvalidError } from '../../errors.ts';
+import { EXIT_CODES, InputError } from '../../errors.ts';
 import { openRecording } from './recording.ts';
 import { createRecordingWriter } from './recording-writer.ts';
 import { recordTwoPrompts, TEST_INFO } from './two-prompts.fixture.ts';
@@ -45,7 +45,7 @@ describe('openRecording', () => {
 
   it.each([
     { name: 'no ids', change: { input_ids: undefined }, code: 'RECORDING_MISSING' },
-    { name: 'no positions', change: { positions: undefined }, code: 'RECORDING_MISSING' },
+    { name: 'no positions, and fewer rows than tokens', change: { positions: undefined }, code: 'RECORDING_LOGITS' },
     { name: 'no logits', change: { logits: undefined }, code: 'RECORDING_MISSING' },
     {
       name: 'fewer logits rows than positions',
@@ -53,8 +53,8 @@ describe('openRecording', () => {
       code: 'RECORDING_LOGITS',
     },
     {
-      name: 'logits of a dtype that is not widened',
-      change: { logits: { dtype: 'F64' as const, shape: [2, 5], data: new Float64Array(10) } },
+      name: 'logits that are integers',
+      change: { logits: { dtype: 'I32' as const, shape: [2, 5], data: new Int32Array(10) } },
       code: 'RECORDING_LOGITS',
     },
     {
@@ -77,13 +77,13 @@ describe('openRecording', () => {
       change: { 'hidden.1': { dtype: 'F32' as const, shape: [3, 2], data: new Float32Array(6) } },
       code: 'RECORDING_TAP',
     },
-  ])('refuses $name as invalid', ({ name, change, code }) => {
+  ])('refuses $name with exit code 2', ({ name, change, code }) => {
     const parts = Object.fromEntries(
       Object.entries({ ...good, ...change }).filter(([, part]) => part !== undefined),
     ) as Parts;
     const path = record(name.replaceAll(' ', '-'), parts);
-    expect(() => openRecording(path)).toThrow(ComparisonInvalidError);
-    expect(() => openRecording(path)).toThrow(expect.objectContaining({ code }));
+    expect(() => openRecording(path)).toThrow(InputError);
+    expect(() => openRecording(path)).toThrow(expect.objectContaining({ code, exitCode: EXIT_CODES.usage }));
   });
 
   it.each([
