@@ -33,11 +33,15 @@ export function withoutOnes(array: StoredArray): StoredArray {
   return array.pick(...array.shape.map((side, axis) => (side === 1 && axis < array.dimension - 1 ? 0 : null)));
 }
 
-/** Axes of length 1 in front are dropped until `rank` are left; undefined if another one is in the way. */
+/** Axes of length 1, but not the last one, are dropped from the front on until `rank` are left; undefined if that is not enough. */
 export function withRank(array: StoredArray, rank: number): StoredArray | undefined {
   let view = array;
-  while (view.dimension > rank && view.shape[0] === 1) view = view.pick(0, ...view.shape.slice(1).map(() => null));
-  return view.dimension <= rank && view.dimension > 0 ? view : undefined;
+  while (view.dimension > rank) {
+    const dropped = view.shape.slice(0, -1).indexOf(1);
+    if (dropped < 0) return undefined;
+    view = view.pick(...view.shape.map((_, axis) => (axis === dropped ? 0 : null)));
+  }
+  return view;
 }
 
 /**

@@ -2,11 +2,12 @@
 import { isFloatDtype } from '../../tensor/dtypes.ts';
 import { isPrintable, printable } from '../../text/printable.ts';
 import type { TapName } from '../logits-source.ts';
-import { type Arrangement, arrangeRows, usersOfSharedIds, withRank } from './arrange-rows.ts';
+import { type Arrangement, arrangeRows, usersOfSharedIds } from './arrange-rows.ts';
+import { readIntegerLists } from './integer-lists.ts';
 import { createRecordedPrompt, type RecordedPrompt, sequenceName } from './recorded-prompt.ts';
 import { type HiddenMeaning, tapsFromTensorNames } from './recording-format.ts';
 import type { Problem } from './recording-problems.ts';
-import { bfloat16FromBits, describeArray, readIntegers, type StoredArray } from './stored-array.ts';
+import { bfloat16FromBits, describeArray, type StoredArray } from './stored-array.ts';
 import { type UnpaddedSequence, unpad } from './unpad.ts';
 
 /** Arrays of a prompt by their names; several pieces follow each other along the positions. */
@@ -26,6 +27,8 @@ export interface AssembleOptions {
   readonly hidden: HiddenMeaning | undefined;
   /** Several prompts: messages name this one. */
   readonly isOneOfSeveral: boolean;
+  /** Names in the file that are no part of a recording, for messages. */
+  readonly otherNames: readonly string[];
 }
 
 export interface Assembled {
@@ -33,8 +36,6 @@ export interface Assembled {
   readonly problems: readonly Problem[];
   readonly notes: readonly string[];
 }
-
-const INTEGER_DTYPES: readonly string[] = ['U8', 'I8', 'I16', 'U16', 'I32', 'U32', 'I64', 'U64'];
 
 export function assemblePrompt(prompt: PromptToAssemble, options: AssembleOptions): Assembled {
   return new Assembly(prompt, options).run();
@@ -191,7 +192,7 @@ class Assembly {
       this.#report('LOGITS', logitsName, `pieces of ${dtypes.join(' and ')}`, 'pieces of one type');
       return undefined;
     }
-    if (dtype === 'U16') {
+    if (isBits(dtype!)) {
       this.#notes.push(this.#about('16-bit integers were read as the bits of bfloat16'));
       return stored.map(bfloat16FromBits);
     }
@@ -236,9 +237,9 @@ class Assembly {
     for (const [tap, name] of tapsFromTensorNames([...arrays.keys()], this.#options.hidden)) {
       const pieces = arrays.get(name)!;
       const dtype = pieces[0]!.data.dtype;
-      const views = dtype === 'U16' ? pieces.map(bfloat16FromBits) : pieces;
+      const views = isBits(dtype) ? pieces.map(bfloat16FromBits) : pieces;
       const lengths = Array.from({ length: rows }, (_, i) => rows - i);
-      const isFloat = dtype === 'U16' || dtype === 'F64' || isFloatDtype(dtype);
+      const isFloat = isBits(dtype) || dtype === 'F64' || isFloatDtype(dtype);
       const arranged = isFloat ? firstOf(lengths, (length) => arrangeRows(views, users, length)) : undefined;
       if (arranged !== undefined) taps.set(tap, arranged);
       else {
@@ -255,7 +256,7 @@ class Assembly {
   }
 
   /** Lists of integers, one for each user; ids of one user may be shared by all. */
-  #integers(name: string, wanted: string, { isOptional = false } = {}): Int32Array[] | undefined {
+  #integers(name: string, wanted: string, { isOptional = false } = {}): readonly Int32Array[] | undefined {
     const stored = this.#prompt.arrays.get(name);
     if (stored === undefined) {
       if (!isOptional) {
@@ -263,24 +264,11 @@ class Assembly {
       }
       return undefined;
     }
-    const [array] = stored;
-    const isInteger =
-      INTEGER_DTYPES.includes(array!.data.dtype) || (name === 'attention_mask' && array!.data.dtype === 'BOOL');
-    const view = stored.length === 1 && isInteger ? withRank(array!, 2) : undefined;
-    if (view === undefined) {
-      const code =
-        name === 'input_ids' || !isOptional ? 'IDS' : name === 'attention_mask' ? 'MASK' : name.toUpperCase();
-      this.#report(
-        code,
-        name,
-        stored.length === 1 ? describeArray(array!) : `${stored.length} files`,
-        `${wanted}, or one list for each user [B, …]`,
-        isInteger ? `${name} = ${name}.reshape(-1)` : `${name} = ${name}.astype(numpy.int32)`,
-      );
-      return undefined;
-    }
-    if (view.dimension === 1) return [readIntegers(view)];
-    return Array.from({ length: view.shape[0]! }, (_, user) => readIntegers(view.pick(user, null)));
+    const lists = readIntegerLists(name, stored);
+    if (!('found' in lists)) return lists;
+    const code = name === 'input_ids' ? 'IDS' : name === 'attention_mask' ? 'MASK' : name.toUpperCase();
+    this.#report(code, name, lists.found, `${wanted}, or one list for each user [B, …]`, lists.repair);
+    return undefined;
   }
 
   #checkName(): void {
@@ -295,7 +283,8 @@ class Assembly {
   }
 
   #names(): string {
-    return [...this.#prompt.arrays.keys()].slice(0, 12).join(', ') || 'no arrays';
+    const names = [...this.#prompt.arrays.keys(), ...this.#options.otherNames];
+    return names.slice(0, 12).join(', ') || 'no arrays';
   }
 
   #report(code: string, where: string, found: string, wanted: string, repair?: string): void {
@@ -306,6 +295,11 @@ class Assembly {
   #about(note: string): string {
     return this.#options.isOneOfSeveral ? `prompt "${printable(this.#prompt.name)}": ${note}` : note;
   }
+}
+
+/** NumPy has no bfloat16, so that its bits are saved as 16-bit integers. */
+function isBits(dtype: string): boolean {
+  return dtype === 'U16' || dtype === 'I16';
 }
 
 /** The list of one user, or the only one. */

@@ -47,7 +47,7 @@ function readSafetensorsArrays(path: string): Container {
   for (const [name, { dtype, shape, offsetBytes, lengthBytes }] of tensors) {
     arrays.set(name, [storedArray(fileRange(path, offsetBytes, lengthBytes), dtype, shape)]);
   }
-  return { arrays, metadata, files: [path] };
+  return { arrays, metadata, otherNames: [], files: [path] };
 }
 
 function readNpz(path: string, logitsName: string): Container {
@@ -55,18 +55,18 @@ function readNpz(path: string, logitsName: string): Container {
   if (isTorchArchive(entries)) refuseForeign(path, 'torch');
   const arrays = new Map<string, readonly StoredArray[]>();
   const metadata: Record<string, string> = {};
-  let found = 0;
+  const otherNames: string[] = [];
   for (const entry of entries) {
     if (!entry.name.endsWith('.npy')) continue;
-    found++;
     const name = entry.name.slice(0, -'.npy'.length);
     if ((METADATA_NAMES as readonly string[]).includes(name)) {
       const texts = npyText(entry.open());
       if (texts !== undefined) metadata[name] = metadataText(name, texts);
     } else if (isRecordedArray(name, logitsName)) arrays.set(name, [openNpy(entry.open())]);
+    else otherNames.push(name);
   }
-  if (found === 0) refuseForeign(path, 'zip');
-  return { arrays, metadata, files: [path] };
+  if (arrays.size + otherNames.length === 0) refuseForeign(path, 'zip');
+  return { arrays, metadata, otherNames, files: [path] };
 }
 
 /** The names of prompts may be an array of text, or its JSON as in a safetensors file. */
@@ -82,6 +82,7 @@ const STEP = /^(.+)[._-](\d+)$/;
 function readPlainFolder(folder: string, logitsName: string): Container {
   const whole = new Map<string, string>();
   const steps = new Map<string, Map<number, string>>();
+  const otherNames: string[] = [];
   for (const file of readdirSync(folder).sort()) {
     if (!file.endsWith('.npy')) continue;
     const name = file.slice(0, -'.npy'.length);
@@ -92,7 +93,7 @@ function readPlainFolder(folder: string, logitsName: string): Container {
       if (pieces.has(Number(number))) throw twice(folder, base, [pieces.get(Number(number))!, file]);
       pieces.set(Number(number), file);
       steps.set(base, pieces);
-    }
+    } else otherNames.push(name);
   }
   const files: string[] = [];
   const open = (file: string): StoredArray => {
@@ -106,7 +107,7 @@ function readPlainFolder(folder: string, logitsName: string): Container {
     if (arrays.has(name)) throw twice(folder, name, [whole.get(name)!, [...pieces.values()][0]!]);
     arrays.set(name, stepsInOrder(folder, name, pieces).map(open));
   }
-  return { arrays, metadata: {}, files: files.sort() };
+  return { arrays, metadata: {}, otherNames, files: files.sort() };
 }
 
 /** @throws InputError RECORDING_STEPS for a number that is missing: the rows after it would belong to other tokens. */

@@ -71,6 +71,7 @@ export function readIndexedFolder(folder: string): Container {
   return {
     arrays,
     metadata: { ...metadata, prompts: JSON.stringify(prompts.map(({ name }) => name)) },
+    otherNames: [],
     files: [...read].sort(),
   };
 }

@@ -195,6 +195,22 @@ describe('layouts of axes', () => {
     expectRows(openRecording(record(batchIds, logits)));
   });
 
+  it('ids, positions and masks with axes of length 1 between', () => {
+    const path = record(
+      integers('input_ids', [B, 1, T], [0, 1, 2].flatMap(idsOf)),
+      integers('positions', [1, T], [0, 1, 2, 3, 4, 5]),
+      integers('attention_mask', [B, 1, 1, T], Array(B * T).fill(1)),
+      floats([B, T, V], (u, p, c) => value(u, p, c)),
+    );
+    expectRows(openRecording(path));
+  });
+
+  it.each(['U16', 'I16'] as const)('the bits of bfloat16 as %s', (dtype) => {
+    const bits = new Uint16Array(new Float32Array(Array.from({ length: T }, (_, p) => [...rowOf(0, p)]).flat()).buffer);
+    const high = bits.filter((_, i) => i % 2 === 1);
+    expectRows(openRecording(record(oneIds, { name: 'logits', dtype, shape: [T, V], data: high })), [0]);
+  });
+
   it('one decode step of 32 users', () => {
     const users = Array.from({ length: 32 }, (_, user) => user);
     const path = record(
@@ -371,6 +387,28 @@ describe('names and labels of foreign files', () => {
   );
 });
 
+describe('a folder with a file a step', () => {
+  it('may begin with a whole prefill, and have the ids in steps too', () => {
+    const folder = join(scratch, `folder-${files++}`);
+    mkdirSync(folder);
+    const save = (name: string, descr: string, shape: number[], data: ArrayBufferView): void =>
+      writeFileSync(join(folder, `${name}.npy`), npyBytes({ descr, shape: `(${shape.join(', ')},)`, data }));
+    const rows = (from: number, end: number): Float32Array =>
+      Float32Array.from(Array.from({ length: end - from }, (_, i) => [...rowOf(0, from + i)]).flat());
+    save('logits_0', '<f4', [1, 4, V], rows(0, 4));
+    save('input_ids_0', '<i8', [1, 4], BigInt64Array.from(idsOf(0).slice(0, 4), BigInt));
+    for (const position of [4, 5]) {
+      const tile = new Float32Array(32 * V);
+      tile.set(rowOf(0, position));
+      save(`logits_${position - 3}`, '<f4', [1, 1, 32, V], tile);
+      save(`input_ids_${position - 3}`, '<i4', [1, 1], Int32Array.of(idsOf(0)[position]!));
+    }
+    const recording = openRecording(folder);
+    expectRows(recording, [0]);
+    expect(recording.rowCount).toBe(T);
+  });
+});
+
 describe('archives and folders that are broken', () => {
   const logits = npyBytes({ data: Float32Array.of(0, 1, 2, 3, 4, 5) });
   const ids = npyBytes({ descr: '<i4', shape: '(2,)', data: Int32Array.of(1, 2) });
@@ -397,6 +435,11 @@ describe('archives and folders that are broken', () => {
     const central = bytes.indexOf(Buffer.from([0x50, 0x4b, 1, 2]));
     bytes.writeUInt32LE(40, central + 24);
     expect(() => openRecording(archive(bytes))).toThrow(expect.objectContaining({ code: 'ZIP_BROKEN' }));
+  });
+
+  it('names what the file has when what it needs is missing', () => {
+    const path = archive(zipBytes({ 'arr_0.npy': ids, 'scores.npy': logits }));
+    expect(() => openRecording(path)).toThrow(/input_ids {2}found arr_0, scores, wanted \[T\] integers/);
   });
 
   it.each([

@@ -49,6 +49,8 @@ export interface Container {
   /** Arrays by name; several pieces follow each other along the positions. */
   readonly arrays: ReadonlyMap<string, readonly StoredArray[]>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Names of arrays that are no part of a recording. */
+  readonly otherNames: readonly string[];
   /** Files read, in the order that their digest is made in. */
   readonly files: readonly string[];
 }

@@ -53,7 +53,12 @@ export function openRecording(path: string, { logitsTensor = 'logits' }: Recordi
   const meta = readMetadata(path, container.metadata);
   const listed = promptsOf(path, container, meta, logitsTensor);
   const assembled = listed.map((prompt) =>
-    assemblePrompt(prompt, { logitsName: logitsTensor, hidden: meta.hidden, isOneOfSeveral: listed.length > 1 }),
+    assemblePrompt(prompt, {
+      logitsName: logitsTensor,
+      hidden: meta.hidden,
+      isOneOfSeveral: listed.length > 1,
+      otherNames: container.otherNames,
+    }),
   );
   const prompts = assembled.flatMap(({ sequences }) => sequences);
   const problems = assembled.flatMap((one) => one.problems);
