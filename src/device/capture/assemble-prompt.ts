@@ -1,6 +1,6 @@
 // From the arrays of one recorded prompt to its sequences: one, or one a user of a batch; what does not fit is listed.
 import { isFloatDtype } from '../../tensor/dtypes.ts';
-import { isPrintable, printable } from '../../text/printable.ts';
+import { printable } from '../../text/printable.ts';
 import type { TapName } from '../logits-source.ts';
 import { type Arrangement, arrangeRows, usersOfSharedIds } from './arrange-rows.ts';
 import { readIntegerLists } from './integer-lists.ts';
@@ -36,6 +36,9 @@ export interface Assembled {
   readonly problems: readonly Problem[];
   readonly notes: readonly string[];
 }
+
+/** Reports have a line for a name. */
+const NAME_LENGTH_MAX = 200;
 
 export function assemblePrompt(prompt: PromptToAssemble, options: AssembleOptions): Assembled {
   return new Assembly(prompt, options).run();
@@ -273,12 +276,12 @@ class Assembly {
 
   #checkName(): void {
     const { name } = this.#prompt;
-    if (name !== '' && isPrintable(name)) return;
+    if (name !== '' && name.length <= NAME_LENGTH_MAX && name === printable(name)) return;
     this.#problems.push({
       code: 'NAME',
       where: 'the name of a prompt',
       found: JSON.stringify(name),
-      wanted: 'at most 200 printable characters on one line',
+      wanted: `1 to ${NAME_LENGTH_MAX} printable characters on one line`,
     });
   }
 

@@ -144,7 +144,7 @@ describe('createCaptureSource', () => {
       },
     );
     const { info } = await createCaptureSource(openRecording(path));
-    expect(info.label).toBe('recording labelled.safetensors, by its own account: N150 silicon\\n\\u{202e}');
+    expect(info.label).toBe('recording labelled.safetensors, by its own account: N150 silicon ');
     expect(info.model).toBe('m');
     expect((await createCaptureSource(ttnn)).info.label).toMatch(/^recording general-1-accurate-exp\.safetensors/);
   });

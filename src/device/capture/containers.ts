@@ -1,9 +1,11 @@
 // The files that recordings come in: safetensors, .npz archives and folders of .npy files, each as named arrays and metadata.
-import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { readSafetensorsHeader, unreadable } from '../../checkpoint/safetensors.ts';
+import { recogniseFile } from '../../checkpoint/files.ts';
+import { readSafetensorsHeader } from '../../checkpoint/safetensors.ts';
+import type { FileKind } from '../../checkpoint/what-is-this-file.ts';
 import { InputError } from '../../errors.ts';
-import { fileKind, isTorchArchive, MAGIC_BYTES, refuseForeign } from './foreign-file.ts';
+import { isTorchArchive, refuseForeign } from './foreign-file.ts';
 import { npyText, openNpy } from './npy.ts';
 import { INDEX_FILE, readIndexedFolder } from './npy-index.ts';
 import { type Container, isRecordedArray, METADATA_NAMES } from './recording-format.ts';
@@ -21,24 +23,10 @@ export function openContainer(path: string, logitsName: string): Container {
   if (stats?.isDirectory() === true) {
     return existsSync(join(path, INDEX_FILE)) ? readIndexedFolder(path) : readPlainFolder(path, logitsName);
   }
-  const kind = fileKind(readStart(path));
-  if (kind === 'safetensors') return readSafetensorsArrays(path);
-  if (kind === 'zip') return readNpz(path, logitsName);
+  const kind = recogniseFile(path);
+  if (kind === undefined) return readSafetensorsArrays(path);
+  if (kind.kind === 'npz' || kind.kind === 'zip') return readNpz(path, kind, logitsName);
   return refuseForeign(path, kind);
-}
-
-function readStart(path: string): Uint8Array {
-  const start = new Uint8Array(MAGIC_BYTES);
-  let file: number | undefined;
-  try {
-    file = openSync(path, 'r');
-    readSync(file, start, 0, MAGIC_BYTES, 0);
-  } catch (cause) {
-    throw unreadable(path, cause);
-  } finally {
-    if (file !== undefined) closeSync(file);
-  }
-  return start;
 }
 
 function readSafetensorsArrays(path: string): Container {
@@ -50,9 +38,9 @@ function readSafetensorsArrays(path: string): Container {
   return { arrays, metadata, otherNames: [], files: [path] };
 }
 
-function readNpz(path: string, logitsName: string): Container {
+function readNpz(path: string, kind: FileKind, logitsName: string): Container {
   const entries = readZip(path);
-  if (isTorchArchive(entries)) refuseForeign(path, 'torch');
+  if (isTorchArchive(entries)) refuseForeign(path, { ...kind, kind: 'pytorch' });
   const arrays = new Map<string, readonly StoredArray[]>();
   const metadata: Record<string, string> = {};
   const otherNames: string[] = [];
@@ -65,7 +53,7 @@ function readNpz(path: string, logitsName: string): Container {
     } else if (isRecordedArray(name, logitsName)) arrays.set(name, [openNpy(entry.open())]);
     else otherNames.push(name);
   }
-  if (arrays.size + otherNames.length === 0) refuseForeign(path, 'zip');
+  if (arrays.size + otherNames.length === 0) refuseForeign(path, { ...kind, kind: 'zip' });
   return { arrays, metadata, otherNames, files: [path] };
 }
 

@@ -4,7 +4,7 @@ import { InputError, UnsupportedError } from '../../errors.ts';
 import { DTYPE_BYTES, type Dtype, elementCount } from '../../tensor/dtypes.ts';
 import { type ByteSource, type StoredArray, storedArray } from './stored-array.ts';
 
-export const NPY_MAGIC = '\x93NUMPY';
+const NPY_MAGIC = '\x93NUMPY';
 const DTYPE_OF: Readonly<Record<string, Dtype>> = {
   '|b1': 'BOOL',
   '|u1': 'U8',

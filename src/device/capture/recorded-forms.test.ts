@@ -101,7 +101,8 @@ describe('files that NumPy and PyTorch wrote', () => {
   it.each([
     { file: 'logits.pt', what: 'a PyTorch file', line: 'torch.load("logits.pt"' },
     { file: 'dict.pt', what: 'a PyTorch file', line: 'torch.load("dict.pt"' },
-    { file: 'old.pt', what: 'a Python pickle', line: 'torch.load("old.pt"' },
+    { file: 'old.pt', what: 'a PyTorch file', line: 'torch.load("old.pt"' },
+    { file: 'dict.pkl', what: 'a Python pickle', line: 'pickle.load(open("dict.pkl", "rb"))' },
     { file: 'lone-logits.npy', what: 'a single NumPy array', line: 'numpy.load("lone-logits.npy")' },
   ])('$file is said to be $what, with the lines that convert it', ({ file, what, line }) => {
     const refusal = expect.objectContaining({

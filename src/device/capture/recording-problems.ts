@@ -35,6 +35,6 @@ export function unusable(path: string, problems: readonly Problem[]): InputError
         ? 'docs/recordings.md describes what a recording holds.'
         : 'in Python, before it is saved (docs/recordings.md describes what a recording holds):',
       ...repairs,
-    ].join('\n    '),
+    ].join('\n'),
   });
 }
