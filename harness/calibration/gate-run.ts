@@ -1,96 +1,24 @@
-// Runs one case of the package's fixtures for a gate, in a run folder of its own.
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { LogitsSource } from '../../src/device/logits-source.ts';
-import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
-import { RunFolder } from '../record/run-folder.ts';
-import { repeatableCommand } from '../run/repeatable-command.ts';
-import { describePlan, type RunCase, type RunPlan } from '../run/run-validate.ts';
-import { writeRun } from '../run/write-run.ts';
-import { parseDeviceSpec } from '../sources/device-spec.ts';
-import { openCases } from '../sources/open-cases.ts';
-import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
-import type { GateRun } from './to-pass-gate.ts';
+// Gates of the package's own checkpoints, by their names.
+import { packageFile } from '../cli/package-root.ts';
+import type { RunPlan } from '../run/run-validate.ts';
+import * as shipped from '../vitest/run-gate.ts';
+import type { GateRun } from '../vitest/to-pass-gate.ts';
 
-export interface GateCase {
+export interface GateCase extends Omit<shipped.GateCase, 'weights'> {
   /** `tiny-qwen2` or `tiny-qwen2-instruct`. */
   readonly checkpoint: string;
-  /** Where run folders go; reports/gates without it. */
-  readonly out?: string;
-  /** As --device. */
-  readonly device?: string;
-  /** Folder of a checkpoint for the device alone. */
-  readonly deviceWeights?: string;
-  /** Prompt file; the default one of the checkpoint's family without it. */
-  readonly prompts?: string;
-  /** Names of the prompts; all of them without it. */
-  readonly only?: readonly string[];
-  readonly maxNewTokens?: number;
-  readonly threads?: number;
-  /** Puts something between the device and the judge. */
-  readonly wrapDevice?: (device: LogitsSource) => LogitsSource;
 }
 
 export function fixturePath(name: string): string {
-  return fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+  return packageFile(`fixtures/${name}`);
 }
 
 /** The plan of one case, as `qwen-pcc validate` would make it. */
-export function gatePlan(gate: GateCase): RunPlan {
-  const { checkpoint, device = 'n150', deviceWeights, prompts, only, threads, wrapDevice } = gate;
-  const limits = { maxNewTokens: gate.maxNewTokens ?? MAX_NEW_TOKENS_DEFAULT, maxSeqLen: MAX_SEQ_LEN_DEFAULT };
-  const cases = openCases({
-    weights: [fixturePath(checkpoint)],
-    defaultPrompts: { general: fixturePath('prompts/general.json'), instruct: fixturePath('prompts/instruct.json') },
-    device: parseDeviceSpec(device, process.env),
-    reference: { kind: 'onnx' },
-    precision: 'fp32',
-    limits,
-    ...(deviceWeights === undefined ? {} : { deviceWeights }),
-    ...(prompts === undefined ? {} : { prompts }),
-    ...(only === undefined ? {} : { only }),
-    ...(threads === undefined ? {} : { threads }),
-  });
-  return {
-    cases: wrapDevice === undefined ? cases : cases.map((one) => withDevice(one, wrapDevice)),
-    limits,
-    mode: 'teacherForced',
-    judge: {
-      semantics: 'strict',
-      pccMinimum: DEFAULT_PCC_MINIMUM,
-      rules: defaultRules({ pccMinimum: DEFAULT_PCC_MINIMUM }),
-    },
-  };
+export function gatePlan({ checkpoint, ...gate }: GateCase): RunPlan {
+  return shipped.gatePlan({ ...gate, weights: fixturePath(checkpoint) });
 }
 
-export async function runGate(gate: GateCase): Promise<GateRun> {
-  const plan = gatePlan(gate);
-  const startedAt = new Date();
-  const folder = RunFolder.create(
-    gate.out ?? fileURLToPath(new URL('../../reports/gates', import.meta.url)),
-    startedAt,
-    describePlan(plan),
-  );
-  const written = await writeRun(plan, {
-    folder,
-    startedAt,
-    tool: { name: 'qwen-pcc', version: 'gate', gitSha: null },
-    command: equivalentCommand(gate),
-  });
-  return { ...written, folder: path.relative('.', folder.folder) };
-}
-
-/** The command line that runs the same without what a test puts in between. */
-function equivalentCommand({ checkpoint, device, deviceWeights, prompts, only, maxNewTokens }: GateCase): string {
-  const words = ['validate', '--weights', fixturePath(checkpoint)];
-  if (device !== undefined) words.push('--device', device);
-  if (deviceWeights !== undefined) words.push('--device-weights', deviceWeights);
-  if (prompts !== undefined) words.push('--prompts', prompts);
-  if (only !== undefined) words.push('--prompt', ...only);
-  if (maxNewTokens !== undefined) words.push('--max-new-tokens', String(maxNewTokens));
-  return repeatableCommand(words);
-}
-
-function withDevice(runCase: RunCase, wrap: (device: LogitsSource) => LogitsSource): RunCase {
-  return { ...runCase, openDevice: async () => wrap(await runCase.openDevice()) };
+/** Runs it; run folders go to the package's reports/gates unless the case says otherwise. */
+export function runGate({ checkpoint, ...gate }: GateCase): Promise<GateRun> {
+  return shipped.runGate({ out: packageFile('reports/gates'), ...gate, weights: fixturePath(checkpoint) });
 }

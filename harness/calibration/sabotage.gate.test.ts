@@ -9,7 +9,7 @@ import { copyWithTensor } from '../faults/sabotaged-checkpoint.ts';
 import { FirstTokenTwice, oneRowLate, SabotagedRows } from '../faults/sabotaged-source.ts';
 import { EVIDENCE_ROWS_MAX } from '../record/run-folder.ts';
 import { fixturePath, type GateCase, runGate } from './gate-run.ts';
-import './to-pass-gate.ts';
+import '../vitest/to-pass-gate.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-sabotage-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
