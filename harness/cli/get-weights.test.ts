@@ -29,14 +29,14 @@ describe('get-weights', () => {
   it('downloads from HF_ENDPOINT with HF_TOKEN, result on stdout and progress on stderr', async () => {
     const { code, stdout, stderr } = await getWeights(['--weights_path', folder]);
     expect(stderr.split('\n')).toEqual([
-      `commit ${FAKE_COMMIT}: 2 files, 0.1 MiB`,
-      'config.json: 0.0 MiB',
+      `commit ${FAKE_COMMIT}: 2 files, 68.4 KiB`,
+      'config.json: 2 B',
       'config.json: received and checked',
-      'model.safetensors: 0.1 MiB',
+      'model.safetensors: 68.4 KiB',
       'model.safetensors: received and checked',
       '',
     ]);
-    expect(stdout).toBe(`${folder}: ${FAKE_REPO} at ${FAKE_COMMIT}, 2 files received, 0 there already, 0.1 MiB\n`);
+    expect(stdout).toBe(`${folder}: ${FAKE_REPO} at ${FAKE_COMMIT}, 2 files received, 0 there already, 68.4 KiB\n`);
     expect(code).toBe(EXIT_CODES.pass);
     expect(readdirSync(folder)).toEqual(['config.json', 'model.safetensors']);
     expect(hub.seen.every(({ authorization }) => authorization === 'Bearer hf_secret')).toBe(true);
