@@ -17,7 +17,7 @@ const REFERENCE_MAY_IMPORT = [
 ];
 
 /** AssemblyScript has its own compiler and its own imports. */
-const NOT_TYPESCRIPT = /^src\/device\/n150\/kernels\/assembly\//;
+const NOT_TYPESCRIPT = /^src\/device\/wormhole\/kernels\/assembly\//;
 
 interface Import {
   readonly from: string;
