@@ -60,7 +60,7 @@ describe('the package', () => {
       names.filter((name) => /\.(test|fixture|bench|map|tsbuildinfo)\b|\/(bench|calibration)\//.test(name)),
     ).toEqual([]);
     expect(names.filter((name) => name.startsWith('dist/') && !/\.(js|d\.ts|mjs|wasm)$/.test(name))).toEqual([]);
-    expect(names).toContain('dist/harness/cli/main.js');
+    expect(names).toContain('dist/harness/cli/qwen-pcc.js');
   });
 
   it('holds every file that its documents link to', () => {
