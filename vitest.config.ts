@@ -1,5 +1,7 @@
 // vitest projects, told apart by the names of files: unit tests beside their sources, laws and kernel twins, systems, accuracy gates.
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration, type ViteUserConfig } from 'vitest/config';
+import { leavesNoFiles } from './harness/build/leaves-no-files.ts';
+import { selectsSomething } from './harness/build/selects-something.ts';
 
 /** Gates and systems run whole models: minutes on a shared 2-core machine, never a measure of speed. */
 const LONG_TIMEOUT_MS = 300_000;
@@ -30,6 +32,7 @@ function project(name: string, pattern: string, { timeoutMs, exclude = [], isAlo
 type Project = TestProjectInlineConfiguration;
 
 const config: ViteUserConfig = defineConfig({
+  plugins: [selectsSomething(), leavesNoFiles()],
   test: {
     pool: 'forks',
     maxWorkers: 2,
