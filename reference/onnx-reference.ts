@@ -1,6 +1,5 @@
 // The reference: a Qwen2 checkpoint run by ONNX Runtime on the CPU, behind the contract that every logits source keeps.
 import { createRequire } from 'node:module';
-import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { longestSequence } from '../src/checkpoint/config.ts';
 import { requireFiniteWeights } from '../src/checkpoint/not-finite.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
@@ -11,6 +10,7 @@ import { defaultThreads, MAXIMUM_THREADS } from '../src/machine.ts';
 import { BF16_OPERATORS } from './graph/bf16-operators.ts';
 import { externalDataFolder, type WeightMemory, weightMemory } from './graph/checkpoint-weights.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
+import { type InferenceSession, Tensor } from './graph/onnx-runtime.ts';
 import type { Operators } from './graph/operators.ts';
 import { BODY_IO, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
 import { openSession, runSession, type SessionSettings } from './graph/session.ts';

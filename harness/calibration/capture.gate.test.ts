@@ -11,7 +11,7 @@ import {
 } from '../../src/checkpoint/safetensors.ts';
 import { EXIT_CODES } from '../../src/errors.ts';
 import { fixturePath, runGate } from './gate-run.ts';
-import './to-pass-gate.ts';
+import '../vitest/to-pass-gate.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-capture-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

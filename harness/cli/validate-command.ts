@@ -13,6 +13,7 @@ import { firstDifference, type RunSpec, tokensPlannedMax } from '../record/run-s
 import type { RunReplay } from '../replay/run-replay.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { createProgress, type RunProgress } from '../report/progress.ts';
+import { RUN_REPORTS } from '../report/run-reports.ts';
 import { terminalSummary } from '../report/terminal.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { shownCommand } from '../run/shown-command.ts';
@@ -209,6 +210,7 @@ async function judge(
   try {
     return await writeRun(started, {
       cases: openCases(spec, local, { models, onPacking: packingUntil(signal, progress) }),
+      reports: RUN_REPORTS,
       signal,
       onToken: ({ case: name, prompt }) => progress.advance(name, prompt, ++judged),
       onStage: (name, prompt, stage) => progress.stage(name, prompt, stage),

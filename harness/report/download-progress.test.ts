@@ -40,7 +40,7 @@ describe('the progress of a download', () => {
   it('is a bar on a terminal', () => {
     const text = written(true);
     expect(text).toContain('commit c0ffee: 2 files, 3.0 GiB\n');
-    expect(text).toContain('0.0 MiB of 3.0 GiB');
+    expect(text).toContain('0 B of 3.0 GiB');
     expect(text).toContain('checking');
     expect(text).not.toContain('received and checked');
   });

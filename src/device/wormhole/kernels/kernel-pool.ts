@@ -83,7 +83,7 @@ export interface KernelPool {
   readonly threads: number;
   /** At least one. */
   readonly banks: readonly [KernelBank, ...KernelBank[]];
-  readonly workers: readonly Worker[];
+  readonly workers: readonly { terminate(): Promise<number> }[];
   /** @throws DeviceError `KERNEL_MEMORY` if the machine has no room for another memory. */
   addBank(): KernelBank;
   /**

@@ -31,7 +31,7 @@ let reference: readonly Float32Array[];
 beforeAll(async () => {
   engine = await createKernelMatmulEngine({ threads: 2 });
   const atFirst = await rowsOf(await createReference(checkpoint, { precision: 'fp32' }), POSITIONS.slice(0, 1));
-  // Passes of the reference over the rest take a minute: reference/long-context.test.ts has shown that they give these rows.
+  // Passes of the reference over the rest take a minute: reference/long-context.system.test.ts has shown that they give these rows.
   reference = [...atFirst, ...POSITIONS.slice(1).map((position) => goldenRow(golden.truth, position))];
 });
 afterAll(() => engine.close());

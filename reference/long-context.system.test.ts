@@ -17,7 +17,7 @@ const LONG_TIMEOUT_MS = 600_000;
 const TAIL = 7;
 
 describe('the reference on 4,096 positions', () => {
-  /** One by one, all of them take 23 s of a core, these 2 s; onnx-reference.test.ts feeds the last 128 so. */
+  /** One by one, all of them take 23 s of a core, these 2 s; onnx-reference.system.test.ts feeds the last 128 so. */
   const ONE_BY_ONE = 1024;
   const { tokenIds, tolerance } = readGoldenCase('golden-hf/general-4096');
   const first = (count: number): Rows => ({
