@@ -28,14 +28,20 @@ const [IN, OUT] = [1000, 7];
 const first = (count: number, golden: number, actual: number) => (position: number) =>
   position < count ? { golden, actual } : null;
 
+/** 12 flips away from the context and 4 others. */
+const mixed =
+  (other: { golden: number; actual: number }) =>
+  (position: number): { golden: number; actual: number } | null =>
+    position >= 2 && position < 6 ? other : first(16, IN, OUT)(position);
+
 describe('real flips', () => {
-  it('that all turn away from the context look like a repetition penalty of the device', () => {
+  it('that turn away from the context and never back look like a repetition penalty of the device', () => {
     expect(headlineOf(run(first(10, IN, OUT)))).toContain(
-      "; all 10 real flips turn from a token of the context to one outside it: the device's rows look like scores after a repetition penalty, record the raw logits",
+      "; 10 of 10 real flips turn from a token of the context to one outside it, none back: the device's rows look like scores after a repetition penalty, record the raw logits",
     );
   });
 
-  it('that all turn to the context look like one of the reference', () => {
+  it('that only turn to the context look like one of the reference', () => {
     expect(headlineOf(run(first(10, OUT, IN)))).toContain("the reference's rows look like scores after a repetition");
   });
 
@@ -45,18 +51,17 @@ describe('real flips', () => {
       name: 'one that turns to the context',
       choiceAt: (t: number) => (t === 5 ? { golden: OUT, actual: IN } : first(15, IN, OUT)(t)),
     },
-    {
-      name: 'one within the context',
-      choiceAt: (t: number) => (t === 5 ? { golden: IN, actual: 1001 } : first(15, IN, OUT)(t)),
-    },
-    {
-      name: 'one outside the context',
-      choiceAt: (t: number) => (t === 5 ? { golden: 8, actual: OUT } : first(15, IN, OUT)(t)),
-    },
+    { name: 'a quarter within the context', choiceAt: mixed({ golden: IN, actual: 1001 }) },
+    { name: 'a quarter outside the context', choiceAt: mixed({ golden: 8, actual: OUT }) },
     { name: 'tokens that come only later in the text', choiceAt: first(15, 1050, OUT) },
     { name: 'no flip', choiceAt: () => null },
   ])('say nothing of it with $name', ({ choiceAt }) => {
     expect(headlineOf(run(choiceAt))).not.toContain('repetition penalty');
+  });
+
+  it('of which a fifth is between other tokens still do', () => {
+    const choiceAt = (t: number) => (t >= 2 && t < 5 ? { golden: 8, actual: OUT } : first(15, IN, OUT)(t));
+    expect(headlineOf(run(choiceAt))).toContain('; 12 of 15 real flips turn');
   });
 
   it('of another kind do not count', () => {
@@ -87,6 +92,6 @@ describe('real flips', () => {
         run(() => null),
         penalised,
       ),
-    ).toContain('; w: all 10 real flips turn');
+    ).toContain('; w: 10 of 10 real flips turn');
   });
 });
