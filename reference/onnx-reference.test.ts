@@ -229,7 +229,12 @@ describe('a reference', () => {
   it('says what it is', async () => {
     const { info, vocabSize } = await reference('tiny-qwen2', { threads: 1 });
     expect(vocabSize).toBe(2048);
-    expect(info).toMatchObject({ kind: 'reference', model: 'tiny-qwen2', dtypes: { weights: 'BF16', logits: 'fp32' } });
+    expect(info).toMatchObject({
+      kind: 'reference',
+      model: 'tiny-qwen2',
+      dtypes: { weights: 'BF16', logits: 'F32' },
+      logitsFormat: 'F32',
+    });
     expect(info.settings).toMatchObject({ onnxruntime: '1.30.0', precision: 'fp32', threads: 1 });
     expect(info.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
   });

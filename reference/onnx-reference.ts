@@ -20,6 +20,9 @@ import { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './rotar
 /** `fp32` is the golden; `bf16` rounds after each operation as PyTorch does in bfloat16. */
 export type Precision = 'fp32' | 'bf16';
 
+/** What activations, KV cache and logits are then called. */
+const DTYPE_OF: Readonly<Record<Precision, 'F32' | 'BF16'>> = { fp32: 'F32', bf16: 'BF16' };
+
 export interface ReferenceOptions {
   readonly precision: Precision;
   /**
@@ -76,12 +79,14 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
     await body.release();
     throw error;
   }
+  const dtype = DTYPE_OF[precision];
   const info: SourceInfo = {
     kind: 'reference',
     label: `ONNX Runtime reference, ${precision}`,
     model: checkpoint.name,
     weightsSha256,
-    dtypes: { weights: storedDtypes(checkpoint), activations: precision, kvCache: precision, logits: precision },
+    dtypes: { weights: storedDtypes(checkpoint), activations: dtype, kvCache: dtype, logits: dtype },
+    logitsFormat: dtype,
     settings: { onnxruntime: runtimeVersion(), precision, threads, chunk, weightMemory: weights },
   };
   return new Reference(checkpoint, { info, body, head, chunk, taps });

@@ -2,7 +2,9 @@
 export { type ModelConfig, readModelConfig } from './checkpoint/config.ts';
 export { type Checkpoint, openCheckpoint } from './checkpoint/weights.ts';
 export { type CaptureOptions, type CaptureSource, createCaptureSource } from './device/capture/capture-source.ts';
-export { openRecording, type Recording, type RecordingOptions } from './device/capture/recording.ts';
+export { looksLikeScores } from './device/capture/filtered-scores.ts';
+export type { RecordedPrompt } from './device/capture/recorded-prompt.ts';
+export { openRecording, type Recording, type RecordingOptions, sameRecording } from './device/capture/recording.ts';
 export { createRecordingWriter, type RecordingWriter } from './device/capture/recording-writer.ts';
 export { checkedSource, type SourceSide } from './device/checked-source.ts';
 export type { FeedRequest, LogitsRow, LogitsSource, RowSink, SourceInfo, TapName } from './device/logits-source.ts';
@@ -26,5 +28,7 @@ export {
   UnsupportedError,
   UsageError,
 } from './errors.ts';
+export { LOGITS_FORMATS, type LogitsFormat, parseLogitsFormat } from './numerics/logits-format.ts';
+export type { MatrixView } from './tensor/views.ts';
 export { encodePrompt, type PromptEntry, readPrompts } from './text/prompts.ts';
 export { loadTokenizer, type Tokenizer } from './text/tokenizer.ts';

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openRecording } from '../../src/device/capture/recording.ts';
 import { InternalError, UsageError } from '../../src/errors.ts';
+import { printable } from '../../src/text/printable.ts';
 
 const TINY_CHECKPOINTS = ['tiny-qwen2', 'tiny-qwen2-instruct'] as const;
 
@@ -42,16 +43,20 @@ export function tinyCheckpoints(): string[] {
 }
 
 /**
- * The tiny checkpoint that a recording was made of: the one that it names, the general one if it names none.
+ * The tiny checkpoint that a recording was made of.
  *
- * @throws UsageError when it names another model, which has to be given.
+ * @throws UsageError when it names another model, or none: foreign rows never borrow a model, a tokenizer or its text.
  */
 export function recordedCheckpoint(recording: string): string {
-  const model = openRecording(recording).metadata['model'] ?? TINY_CHECKPOINTS[0];
-  if ((TINY_CHECKPOINTS as readonly string[]).includes(model)) return packageFile(`fixtures/${model}`);
-  throw new UsageError(`${recording} was recorded from "${model}", which does not come with qwen-pcc.`, {
+  const { model } = openRecording(recording).metadata;
+  if ((TINY_CHECKPOINTS as readonly (string | undefined)[]).includes(model)) return packageFile(`fixtures/${model}`);
+  const origin =
+    model === undefined
+      ? 'does not say from which model it was recorded'
+      : `was recorded from "${printable(model)}", which does not come with qwen-pcc`;
+  throw new UsageError(`${recording} ${origin}.`, {
     code: 'RECORDING_WEIGHTS',
-    hint: `give the folder of ${model} with --weights.`,
+    hint: `give the folder of ${model === undefined ? 'its checkpoint' : printable(model)} with --weights.`,
   });
 }
 

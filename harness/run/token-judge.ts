@@ -1,8 +1,8 @@
 // From a pair of rows to a token record: measured, judged, and kept as evidence if it failed.
 import type { SourceInfo } from '../../src/device/logits-source.ts';
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { judgeToken } from '../gate/judge-token.ts';
 import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
-import { isLogitsFormat, type LogitsFormat } from '../metrics/logits-format.ts';
 import { RowComparer } from '../metrics/row-comparer.ts';
 import { ContextChain } from '../record/context-hash.ts';
 import type { RowMetrics } from '../record/row-metrics.ts';
@@ -43,8 +43,7 @@ export class TokenJudge {
   constructor(options: TokenJudgeOptions) {
     this.#options = options;
     const { vocabSize, settings, device } = options;
-    const format = device.dtypes['logits'] ?? 'F32';
-    this.#logitsFormat = isLogitsFormat(format) ? format : 'F32';
+    this.#logitsFormat = device.logitsFormat;
     this.#comparer = new RowComparer({
       vocabSize,
       logitsFormat: this.#logitsFormat,

@@ -28,7 +28,15 @@ export class ToySource implements LogitsSource {
   constructor(vocabSize: number, change: RowChange = (row) => row) {
     this.vocabSize = vocabSize;
     this.#change = change;
-    this.info = { kind: 'process', label: 'toy source', model: 'toy', weightsSha256: '0', dtypes: {}, settings: {} };
+    this.info = {
+      kind: 'process',
+      label: 'toy source',
+      model: 'toy',
+      weightsSha256: '0',
+      dtypes: {},
+      logitsFormat: 'F32',
+      settings: {},
+    };
   }
 
   get length(): number {

@@ -2,9 +2,9 @@
 import { createReference } from '../../reference/onnx-reference.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
-import { openRecording } from '../../src/device/capture/recording.ts';
+import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
 import { checkedSource } from '../../src/device/checked-source.ts';
-import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
+import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
 import { allTaps, residualTaps } from '../../src/device/taps.ts';
 import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
@@ -83,8 +83,8 @@ async function openReference(
 ): Promise<LogitsSource> {
   if (spec.reference.kind === 'golden') {
     const golden = openRecording(required(paths.golden, spec.reference.recording));
-    await requireGoldenOf(checkpoint, golden.name, golden.metadata);
-    const source = await createCaptureSource(golden, { kind: 'golden-file' });
+    await requireGoldenOf(checkpoint, golden);
+    const source = await createCaptureSource(golden, { kind: 'golden-file', checkpoint });
     return checkedSource(source, 'reference', checkpoint.config);
   }
   const reference = await createReference(checkpoint, {
@@ -101,12 +101,7 @@ export function tapsOf(layers: number, taps: NonNullable<OpenOptions['taps']>): 
 }
 
 /** A golden file that says what it was recorded from must be of this checkpoint. */
-async function requireGoldenOf(
-  checkpoint: Checkpoint,
-  name: string,
-  { source }: Readonly<Record<string, string>>,
-): Promise<void> {
-  const recorded = source === undefined ? undefined : (JSON.parse(source) as Partial<SourceInfo>).weightsSha256;
+async function requireGoldenOf(checkpoint: Checkpoint, { name, weightsSha256: recorded }: Recording): Promise<void> {
   const wanted = recorded === undefined ? undefined : await checkpoint.sha256();
   if (recorded === wanted) return;
   throw new ComparisonInvalidError(`${name} was recorded from other weights than ${checkpoint.name}.`, {
@@ -135,7 +130,7 @@ function openVariant(
   if (spec.device.kind === 'capture') {
     const file = required(place?.recording, spec.device.recording);
     const open = async (): Promise<LogitsSource> =>
-      checkedSource(await createCaptureSource(openRecording(file)), 'device', checkpoint.config);
+      checkedSource(await createCaptureSource(openRecording(file), { checkpoint }), 'device', checkpoint.config);
     return { openable: { spec, notes: () => [], open }, checkpoint: undefined };
   }
   const config = configFromKnobs(spec.device.knobs);

@@ -2,8 +2,8 @@
 import path from 'node:path';
 import type { Precision } from '../../reference/onnx-reference.ts';
 import { longestSequence } from '../../src/checkpoint/config.ts';
+import type { RecordedPrompt } from '../../src/device/capture/recorded-prompt.ts';
 import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
-import type { RecordedPrompt } from '../../src/device/capture/recording-format.ts';
 import { coreCounts } from '../../src/device/n150/chip.ts';
 import { ComparisonInvalidError, nearestName, UsageError } from '../../src/errors.ts';
 import { encodePrompt, readPrompts } from '../../src/text/prompts.ts';
@@ -195,13 +195,14 @@ function plannedPrompt({
 }
 
 /** What was recorded is forced again, so that no token is left to choose. */
-function recordedPlan({ name, inputIds, promptLength = inputIds.length }: RecordedPrompt): PromptSpec {
+function recordedPlan({ prompt, user, inputIds, positions, promptLength }: RecordedPrompt): PromptSpec {
+  const length = promptLength ?? inputIds.length;
   return {
-    name,
-    user: 0,
-    promptIds: [...inputIds.subarray(0, promptLength)],
-    continuationIds: [...inputIds.subarray(promptLength)],
-    positions: null,
+    name: prompt,
+    user,
+    promptIds: [...inputIds.subarray(0, length)],
+    continuationIds: [...inputIds.subarray(length)],
+    positions: positions.length === inputIds.length ? null : [...positions],
   };
 }
 

@@ -34,7 +34,15 @@ function toy(faults: Faults = {}): Toy {
   const calls: string[] = [];
   return {
     calls,
-    info: { kind: faults.kind ?? 'process', label: 'toy', model: 'toy', weightsSha256: '0', dtypes: {}, settings: {} },
+    info: {
+      kind: faults.kind ?? 'process',
+      label: 'toy',
+      model: 'toy',
+      weightsSha256: '0',
+      dtypes: {},
+      logitsFormat: 'F32',
+      settings: {},
+    },
     vocabSize: faults.vocabSize ?? V,
     taps: [TAP, 'embed_tokens.out'],
     get length() {

@@ -47,6 +47,8 @@ export function checkedSource(source: LogitsSource, side: SourceSide, model: Mod
     info,
     vocabSize,
     taps: source.taps,
+    ...(source.positions === undefined ? {} : { positions: source.positions.bind(source) }),
+    ...(source.logitsFormatOf === undefined ? {} : { logitsFormatOf: source.logitsFormatOf.bind(source) }),
     get length() {
       return source.length;
     },
