@@ -19,7 +19,7 @@ export const benchmark: Benchmark = {
   name: 'attention',
   description: `28 heads on 4 of 128, demo-2024 in tier fast, ${THREADS} threads; one row, and the share of a row in ${BATCH}`,
   async run() {
-    const config = RECIPES['demo-2024'];
+    const knobs = attentionKnobs(SHAPE, RECIPES['demo-2024']);
     const width = SHAPE.queryHeads * SHAPE.headDim;
     const keyValueWidth = SHAPE.keyValueHeads * SHAPE.headDim;
     const last = POSITIONS[POSITIONS.length - 1]!;
@@ -27,8 +27,8 @@ export const benchmark: Benchmark = {
     const keys = bf16Values((last + 1) * keyValueWidth, 2);
     const values = bf16Values((last + 1) * keyValueWidth, 3);
     const engine = await createKernelMatmulEngine({ threads: THREADS });
-    const kernel = engine.openAttention(SHAPE, attentionKnobs(SHAPE, config)) ?? createPlainAttention(SHAPE, config);
-    const twin = createPlainAttention(SHAPE, config);
+    const kernel = engine.openAttention(SHAPE, knobs) ?? createPlainAttention(SHAPE, knobs);
+    const twin = createPlainAttention(SHAPE, knobs);
     for (const attention of [kernel, twin]) {
       for (let position = 0; position <= last; position++) {
         attention.write(position, keys, position * keyValueWidth, values, position * keyValueWidth);

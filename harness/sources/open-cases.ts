@@ -146,8 +146,7 @@ function openVariant(
     ...(onPacking === undefined ? {} : { onPacking }),
   };
   rememberInWeightCache(own, isInstruct, config, resources);
-  const open = async (): Promise<LogitsSource> =>
-    checkedSource(await openN150(own, isInstruct, config, resources), 'device', own.config);
+  const open = (): Promise<LogitsSource> => openN150(own, isInstruct, config, resources);
   return { openable: { spec, notes: () => notesOf(checkpoint, own), open }, checkpoint: own };
 }
 

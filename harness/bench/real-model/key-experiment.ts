@@ -99,16 +99,14 @@ async function outcomeOf(
   bf16Layers: readonly number[],
 ): Promise<Outcome> {
   let opened = 0;
-  const config = parseDeviceOptions(options);
   const watching: DeviceEngine = {
     ...engine,
-    openAttention(shape, knobs) {
-      const change = bf16Layers.includes(opened++) ? ({ kvFormat: 'BF16' } as const) : {};
-      const kernel = engine.openAttention?.(shape, { ...knobs, ...change });
-      return kernel ?? createPlainAttention(shape, { ...config, ...change });
+    openAttention(shape, config) {
+      const chosen = bf16Layers.includes(opened++) ? ({ ...config, kvFormat: 'BF16' } as const) : config;
+      return engine.openAttention?.(shape, chosen) ?? createPlainAttention(shape, chosen);
     },
   };
-  const source = await createN150Source(checkpoint, config, watching);
+  const source = await createN150Source(checkpoint, parseDeviceOptions(options), watching);
   const logits: Float32Array[] = [];
   const largest: number[] = [];
   await source.feed(tokenIds, { rows: 'all', taps: [SINK_TAP] }, (row) => {

@@ -8,7 +8,12 @@ import { createN150Source } from '../../../src/device/n150/n150-source.ts';
 import { createPlainAttention } from '../../../src/device/n150/ops/plain-attention.ts';
 import { createRotate } from '../../../src/device/n150/ops/rotary.ts';
 import { rotaryFrequencies, writeRotaryTables } from '../../../src/device/n150/ops/rotary-tables.ts';
-import type { AttentionShape, DeviceEngine, LayerAttention } from '../../../src/device/wormhole/attention-engine.ts';
+import type {
+  AttentionKnobs,
+  AttentionShape,
+  DeviceEngine,
+  LayerAttention,
+} from '../../../src/device/wormhole/attention-engine.ts';
 import { packMatrix, unpackMatrix } from '../../../src/device/wormhole/host-packing.ts';
 import { createKvPacking } from '../../../src/device/wormhole/kv-packing.ts';
 import { roundToBf16TiesEven } from '../../../src/numerics/bf16.ts';
@@ -47,17 +52,16 @@ export async function measureKeyRounding(
   engine: DeviceEngine,
 ): Promise<readonly LayerKeys[]> {
   const measured: (() => LayerKeys)[] = [];
-  const config = parseDeviceOptions(quietOptions(checkpoint));
   const watching: DeviceEngine = {
     ...engine,
     // Opened once a layer, in order.
-    openAttention(shape) {
-      const watched = watchLayer(checkpoint, measured.length, shape, config);
+    openAttention(shape, knobs) {
+      const watched = watchLayer(checkpoint, measured.length, shape, knobs);
       measured.push(watched.result);
       return watched.attention;
     },
   };
-  const source = await createN150Source(checkpoint, config, watching);
+  const source = await createN150Source(checkpoint, parseDeviceOptions(quietOptions(checkpoint)), watching);
   await source.feed(tokenIds, { rows: 'all' }, () => {});
   const results = measured.map((result) => result());
   await source.close();
@@ -68,10 +72,10 @@ function watchLayer(
   checkpoint: Checkpoint,
   layer: number,
   shape: AttentionShape,
-  config: N150Config,
+  knobs: AttentionKnobs,
 ): { readonly attention: LayerAttention; readonly result: () => LayerKeys } {
   const { keyValueHeads, queryHeads, headDim } = shape;
-  const attention = createPlainAttention(shape, config);
+  const attention = createPlainAttention(shape, knobs);
   const bias = checkpoint.readFloat32(`${layerPrefix(layer)}.self_attn.k_proj.bias`);
   const demo = parseDeviceOptions('');
   const largest = bias.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -79,7 +83,7 @@ function watchLayer(
   const packedBias = unpackMatrix(packMatrix(bias, 1, bias.length, packing));
   const biasError = packedBias.map((value, i) => value - bias[i]!);
   const pack = createKvPacking(headDim, demo);
-  const rotate = createRotator(checkpoint, headDim, config);
+  const rotate = createRotator(checkpoint, headDim, parseDeviceOptions(quietOptions(checkpoint)));
   const scale = 1 / Math.sqrt(headDim);
 
   /** Keys of each storage, an entry a position: [K * D]. */

@@ -2,8 +2,7 @@
 // Source: n150-numerics A.4 and C row 6: the row is packed to BFP8_B, 16 neighbours of one head share an exponent; the
 // other rows of its tile re-pack to themselves.
 // Exactness: bit-exact.
-import { createKvPacking } from '../wormhole/kv-packing.ts';
-import type { N150Config } from './compute-config.ts';
+import { createKvPacking, type KvPackingKnobs } from '../wormhole/kv-packing.ts';
 import type { HeadCache } from './ops/attention-decode.ts';
 
 const FIRST_CAPACITY = 128;
@@ -25,12 +24,12 @@ export interface KvCache {
   write(position: number, keys: Float32Array, keysStart: number, values: Float32Array, valuesStart: number): void;
 }
 
-export function createKvCache(keyValueHeads: number, headDim: number, config: N150Config): KvCache {
+export function createKvCache(keyValueHeads: number, headDim: number, knobs: KvPackingKnobs): KvCache {
   const heads: GrowingHead[] = Array.from({ length: keyValueHeads }, () => ({
     keys: new Float32Array(FIRST_CAPACITY * headDim),
     values: new Float32Array(FIRST_CAPACITY * headDim),
   }));
-  const pack = createKvPacking(headDim, config);
+  const pack = createKvPacking(headDim, knobs);
   const store = (from: Float32Array, start: number, to: Float32Array, toStart: number): void => {
     to.set(pack(from, start), toStart);
   };

@@ -96,7 +96,8 @@ export function createLayerOps(
 }
 
 function openAttention(model: ModelConfig, engine: DeviceEngine, config: N150Config): LayerAttention {
-  return engine.openAttention?.(model, attentionKnobs(model, config)) ?? createPlainAttention(model, config);
+  const knobs = attentionKnobs(model, config);
+  return engine.openAttention?.(model, knobs) ?? createPlainAttention(model, knobs);
 }
 
 /** @param split - whose cores share a row: those of the layers' norms or of the final one. */

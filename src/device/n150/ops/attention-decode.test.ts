@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
 import { float32Bits } from '../../../numerics/float-bits.ts';
-import { createVectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
+import { attentionKnobs } from '../attention-knobs.ts';
 import type { N150Config } from '../compute-config.ts';
 import { parseDeviceOptions } from '../device-options.ts';
 import { pccOf } from '../graph.fixture.ts';
@@ -11,9 +11,10 @@ import { createMultiply } from './eltwise.ts';
 import { hostScalar } from './host-scalars.ts';
 
 const HEAD_DIM = 64;
+const SHAPE = { headDim: HEAD_DIM, keyValueHeads: 4 };
 
 function attention(config: N150Config): AttentionDecode {
-  return createAttentionDecode({ headDim: HEAD_DIM, keyValueHeads: 4 }, config, createVectorUnit(config));
+  return createAttentionDecode(SHAPE, attentionKnobs(SHAPE, config));
 }
 
 /** Seeded values in [-1, 1), rounded to BF16. */

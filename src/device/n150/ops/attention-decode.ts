@@ -5,16 +5,14 @@
 import { roundToBf16TiesAway } from '../../../numerics/bf16.ts';
 import { bitsOf, float32FromBits } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
-import type { AttentionShape } from '../../wormhole/attention-engine.ts';
+import type { AttentionKnobs, AttentionShape } from '../../wormhole/attention-engine.ts';
 import type { MathFidelity } from '../../wormhole/matmul-engine.ts';
 import { FAST_OPERAND_MASKS } from '../../wormhole/matrix-unit/matmul-fast.ts';
 import { createReduceTile } from '../../wormhole/matrix-unit/reduce-row.ts';
 import { sumRowByMatmul } from '../../wormhole/matrix-unit/row-sum.ts';
 import { createAttentionExponentials } from '../../wormhole/sfpu/attention-exponentials.ts';
-import type { VectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
-import { attentionKnobs } from '../attention-knobs.ts';
+import { createReciprocal } from '../../wormhole/sfpu/vector-unit.ts';
 import { chunkRuns } from '../chip.ts';
-import type { N150Config } from '../compute-config.ts';
 import { createAdd, createMultiply, createSubtract } from './eltwise.ts';
 import { createRowProducts, type StridedRows } from './row-products.ts';
 
@@ -47,13 +45,12 @@ interface PartialAttention {
 }
 
 export function createAttentionDecode(
-  { headDim, keyValueHeads }: Pick<AttentionShape, 'headDim' | 'keyValueHeads'>,
-  config: N150Config,
-  vectorUnit: VectorUnit,
+  { headDim }: Pick<AttentionShape, 'headDim'>,
+  config: AttentionKnobs,
 ): AttentionDecode {
   const chunkLength = config.sdpaChunk;
-  const { coresPerHead, scoreScale } = attentionKnobs({ headDim, keyValueHeads }, config);
-  const { sdpaFidelity, sdpaFp32DestAcc } = config;
+  const { sdpaFidelity, sdpaFp32DestAcc, coresPerHead, scoreScale } = config;
+  const reciprocal = createReciprocal(config);
   const products = createRowProducts(config, sdpaFidelity, sdpaFp32DestAcc);
   const add = createAdd(config, sdpaFp32DestAcc);
   const subtract = createSubtract(config, sdpaFp32DestAcc);
@@ -118,7 +115,7 @@ export function createAttentionDecode(
       }
       if (index > 0) merge(reducer, worker);
     }
-    const inverse = vectorUnit.reciprocal(reducer.sum);
+    const inverse = reciprocal(reducer.sum);
     for (let d = 0; d < headDim; d++) out[outStart + d] = multiply(reducer.output[d]!, inverse);
   };
 
@@ -141,7 +138,7 @@ type RowSum = (row: Float32Array, count: number) => number;
  * Sum of a chunk's weights, packed to BF16. Kernel 2024: a reduce with scaler 1, the weights in SrcA (uncut). Kernel
  * 2026: a matmul by ones, the weights in SrcB (cut in HiFi2).
  */
-function createRowSum(config: N150Config): RowSum {
+function createRowSum(config: AttentionKnobs): RowSum {
   const { sdpaFidelity, sdpaFp32DestAcc, sdpaKernel, tier } = config;
   if (tier === 'exact' && sdpaKernel === '2026') {
     const options = { fp32DestAcc: sdpaFp32DestAcc, mathFidelity: sdpaFidelity };
@@ -158,7 +155,7 @@ function createReduceSum(mathFidelity: MathFidelity): RowSum {
   return (row, count) => float32FromBits(reduce(bitsOf(row), 0, count, ONE, 0));
 }
 
-function createFloatSum(config: N150Config): RowSum {
+function createFloatSum(config: AttentionKnobs): RowSum {
   const { sdpaFp32DestAcc } = config;
   const add = createAdd(sdpaFp32DestAcc ? { ...config, tier: 'fp32' } : { ...config, eltwiseRounding: 'rtne' });
   const pack = sdpaFp32DestAcc && config.tier !== 'fp32' ? roundToBf16TiesAway : (sum: number): number => sum;

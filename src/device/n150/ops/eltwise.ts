@@ -10,6 +10,8 @@ import { packBf16FromFloat32Bits } from '../../wormhole/packer.ts';
 import type { N150Config } from '../compute-config.ts';
 import { add16, multiply16 } from './eltwise-16-bit-dst.ts';
 
+type EltwiseKnobs = Pick<N150Config, 'tier' | 'eltwiseRounding'>;
+
 /** Two BF16 values (float32 in tier fp32) to one. */
 export type BinaryOp = (a: number, b: number) => number;
 
@@ -62,14 +64,14 @@ const subtractNearestEven: BinaryOp = (a, b) => roundResultToBf16(a - b);
 export const multiplyOnVectorUnit: BinaryOp = (a, b) => roundResultToBf16(a * b);
 
 /** @returns a + b: BF16 in, BF16 out. A 32-bit Dst is packed, ties away. */
-export function createAdd(config: N150Config, fp32DestAcc = false): BinaryOp {
+export function createAdd(config: EltwiseKnobs, fp32DestAcc = false): BinaryOp {
   if (config.tier === 'fp32') return addInFloat32;
   if (config.eltwiseRounding === 'rtne') return addNearestEven;
   return fp32DestAcc ? addIn32BitDst : addOnMatrixUnit;
 }
 
 /** @returns a - b as Dst holds it: BF16, or float32 with a 32-bit Dst. */
-export function createSubtract(config: N150Config, fp32DestAcc = false): BinaryOp {
+export function createSubtract(config: EltwiseKnobs, fp32DestAcc = false): BinaryOp {
   if (config.tier === 'fp32') return subtractInFloat32;
   if (config.eltwiseRounding === 'rtne') return fp32DestAcc ? subtractInFloat32 : subtractNearestEven;
   return fp32DestAcc ? subtractIn32BitDst : subtractOnMatrixUnit;
@@ -79,7 +81,11 @@ export function createSubtract(config: N150Config, fp32DestAcc = false): BinaryO
  * @returns a * b on the matrix unit: a in SrcA, b in SrcB; BF16 out. A 16-bit Dst is rounded to BF16 after each phase, a
  *   32-bit one when it is packed, ties away.
  */
-export function createMultiply(config: N150Config, fidelity: MathFidelity, fp32DestAcc = false): BinaryOp {
+export function createMultiply(
+  config: Pick<EltwiseKnobs, 'tier'>,
+  fidelity: MathFidelity,
+  fp32DestAcc = false,
+): BinaryOp {
   if (config.tier === 'fp32') return multiplyInFloat32;
   const phases = PHASE_COUNT[fidelity];
   if (fp32DestAcc) return multiplyIn32BitDst(phases);

@@ -96,7 +96,7 @@ interface Case {
 }
 
 function compare({ shape, options, operands, positions, rows, on = [engine] }: Case): void {
-  const plain = createPlainAttention(shape, parseDeviceOptions(options));
+  const plain = createPlainAttention(shape, attentionKnobs(shape, parseDeviceOptions(options)));
   fill(plain, shape, operands, 0, positions);
   const golden = attendLast(plain, shape, operands, positions - rows, rows);
   for (const each of on) {

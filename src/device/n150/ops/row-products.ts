@@ -43,7 +43,11 @@ export interface RowProducts {
 }
 
 /** @returns both products in the configuration's tier; BF16 (float32 in tier fp32), whatever Dst's width. */
-export function createRowProducts(config: N150Config, fidelity: MathFidelity, fp32DestAcc = false): RowProducts {
+export function createRowProducts(
+  config: Pick<N150Config, 'tier'>,
+  fidelity: MathFidelity,
+  fp32DestAcc = false,
+): RowProducts {
   const products =
     config.tier === 'exact' ? exactProducts(fidelity, fp32DestAcc) : floatProducts(config, fidelity, fp32DestAcc);
   return fp32DestAcc && config.tier !== 'fp32' ? packed(products) : products;
@@ -69,7 +73,7 @@ const LONGEST_ROW = 4096;
 /** Keys that are worked on together, each with its own sum: four independent chains of additions. */
 const KEYS_AT_ONCE = 4;
 
-function floatProducts(config: N150Config, fidelity: MathFidelity, fp32DestAcc: boolean): RowProducts {
+function floatProducts(config: Pick<N150Config, 'tier'>, fidelity: MathFidelity, fp32DestAcc: boolean): RowProducts {
   const cuts = config.tier !== 'fp32';
   const rounds = cuts && !fp32DestAcc;
   const masks = FAST_OPERAND_MASKS[fidelity];

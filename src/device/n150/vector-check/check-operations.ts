@@ -48,7 +48,8 @@ export function checkAttention(file: VectorFile, kvFormat: 'BF16' | 'BFP8_B', en
     sdpaChunk: tensors.configNumber('k_chunk_size'),
   });
   const shape = { queryHeads: query.values.length / headDim, keyValueHeads, headDim };
-  const attention = engine.openAttention?.(shape, attentionKnobs(shape, config)) ?? createPlainAttention(shape, config);
+  const knobs = attentionKnobs(shape, config);
+  const attention = engine.openAttention?.(shape, knobs) ?? createPlainAttention(shape, knobs);
   const position = tensors.configNumber('cur_pos');
   for (let p = 0; p <= position; p++) {
     const [key, value] = [keys, tensors.get('v_q')].map(({ values }) => ofPosition(values, p, positions, headDim));

@@ -2,7 +2,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { float32FromBits } from '../../../numerics/float-bits.ts';
 import { truncateToTf32 } from '../../../numerics/tf32.ts';
-import { RECIPES } from '../../n150/recipes.ts';
 import { multiplyAdd } from './multiply-add.ts';
 import { wormholeMultiplyAdd } from './wormhole-multiply-add.fixture.ts';
 
@@ -22,7 +21,9 @@ async function storedFunctions(): Promise<Readonly<Record<string, Stored>>> {
   const { createAttentionExponentials } = await import('./attention-exponentials.ts');
   const { exp2026 } = await import('./exp-2026.ts');
   const { roundToBf16TiesEven } = await import('../../../numerics/bf16.ts');
-  const [demo, later] = [RECIPES['demo-2024'], RECIPES['ttnn-0.81']];
+  const stored = { tier: 'fast', sdpaFp32DestAcc: false } as const;
+  const demo = { ...stored, silu: 'piecewise2024', sfpuRoots: '2024', sdpaExp: 'fastApprox' } as const;
+  const later = { ...stored, silu: 'ttnn2026', sfpuRoots: 'exact', sdpaExp: 'ttnn2026' } as const;
   const of2024 = createVectorUnit(demo);
   const of2026 = createVectorUnit(later);
   /** Attention's exponentials never see more than 0. */

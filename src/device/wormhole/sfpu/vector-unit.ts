@@ -37,20 +37,19 @@ const SILUS: Readonly<Record<VectorUnitKnobs['silu'], UnaryOp>> = {
   exact: (x) => roundToBf16TiesEven(Math.fround(siluExact(x))),
 };
 
-export function createVectorUnit({ tier, silu, sfpuRoots }: VectorUnitKnobs): VectorUnit {
-  if (tier === 'fp32') {
-    return {
-      silu: (x) => Math.fround(siluExact(x)),
-      reciprocal: (x) => Math.fround(1 / x),
-      reciprocalRoot: reciprocalRootExact,
-    };
-  }
-  const isExact = sfpuRoots === 'exact';
+/** 1 / x as attention stores it: BF16 (float32 in tier fp32). */
+export function createReciprocal({ tier, sfpuRoots }: Pick<VectorUnitKnobs, 'tier' | 'sfpuRoots'>): UnaryOp {
+  if (tier === 'fp32') return (x) => Math.fround(1 / x);
+  if (sfpuRoots === 'exact') return (x) => roundToBf16TiesEven(Math.fround(1 / x));
+  return (x) => roundToBf16TiesAway(reciprocal2024(x));
+}
+
+export function createVectorUnit(knobs: VectorUnitKnobs): VectorUnit {
+  const { tier, silu, sfpuRoots } = knobs;
+  const isFloat32 = tier === 'fp32';
   return {
-    silu: SILUS[silu],
-    reciprocal: isExact
-      ? (x) => roundToBf16TiesEven(Math.fround(1 / x))
-      : (x) => roundToBf16TiesAway(reciprocal2024(x)),
-    reciprocalRoot: isExact ? reciprocalRootExact : reciprocalRoot2024,
+    silu: isFloat32 ? (x) => Math.fround(siluExact(x)) : SILUS[silu],
+    reciprocal: createReciprocal(knobs),
+    reciprocalRoot: isFloat32 || sfpuRoots === 'exact' ? reciprocalRootExact : reciprocalRoot2024,
   };
 }
