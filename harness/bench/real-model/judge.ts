@@ -9,11 +9,17 @@ const DEVICES = ['n150', 'n150:kvFormat=BF16', 'n150:biasFormat=BF16', 'n150:tie
 
 const NEW_TOKENS = 7;
 
-/** Runs the instruct prompts, one device after the other; a broken gate is an answer, anything else an error. */
-export async function judgeRealModel(folder: string, out: string, say: (line: string) => void): Promise<string> {
+/** Runs the instruct prompts, or those of these names, one device after the other; a broken gate is an answer, anything else an error. */
+export async function judgeRealModel(
+  folder: string,
+  prompts: readonly string[],
+  out: string,
+  say: (line: string) => void,
+): Promise<string> {
   const rows: string[][] = [];
   for (const device of DEVICES) {
     const args = ['validate', '--weights', folder, '--device', device, '--max-new-tokens', String(NEW_TOKENS)];
+    if (prompts.length > 0) args.push('--prompt', ...prompts);
     const { stdout, seconds } = await runCommand([...args, '--out', out, '--json'], {
       accept: [EXIT_CODES.pass, EXIT_CODES.accuracyFail],
     });

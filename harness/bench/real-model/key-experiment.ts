@@ -1,4 +1,4 @@
-// The experiment behind docs/numerics.md section 9: key biases by layer, what BFP8_B makes of them, and which layers' caches matter.
+// The experiment behind docs/numerics.md section 8: key biases by layer, what BFP8_B makes of them, and which layers' caches matter.
 import type { Checkpoint } from '../../../src/checkpoint/weights.ts';
 import { parseDeviceOptions } from '../../../src/device/n150/device-options.ts';
 import { createN150Source } from '../../../src/device/n150/n150-source.ts';

@@ -1,5 +1,5 @@
 // What BFP8_B does to the keys of a real model: its key biases by layer, and the error of attention's scores from rounding them.
-// Source: docs/numerics.md section 9, whose tables this prints.
+// Source: docs/numerics.md section 8, whose tables this prints.
 import { layerPrefix } from '../../../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../../src/checkpoint/weights.ts';
 import type { N150Config } from '../../../src/device/n150/compute-config.ts';

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { readSafetensorsHeader, readTensorInt32 } from '../../../src/checkpoint/safetensors.ts';
 import { openCheckpoint } from '../../../src/checkpoint/weights.ts';
 import { createKernelMatmulEngine } from '../../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
-import { UsageError } from '../../../src/errors.ts';
 import { packageFile } from '../../cli/package-root.ts';
 import { judgeRealModel } from './judge.ts';
 import { describeKeys } from './key-experiment.ts';
@@ -16,22 +15,17 @@ const PARTS = ['judge', 'keys'] as const;
 /** The chat prompt of which real ttnn kernels were recorded, too. */
 const RECORDED_PROMPT = 'fixtures/golden-ttnn/qwen25-coder-capital.safetensors';
 
-/** @param parts - of `judge` and `keys`; none: both. */
-export async function runRealModel(parts: readonly string[]): Promise<void> {
-  const unknown = parts.find((part) => !(PARTS as readonly string[]).includes(part));
-  if (unknown !== undefined) {
-    throw new UsageError(`The real model has no part "${unknown}".`, {
-      code: 'REAL_MODEL_PART',
-      facts: { found: unknown, wanted: PARTS.join(', ') },
-      hint: 'npm run real-model runs both',
-    });
-  }
+/** @param words - of `judge` and `keys`, none: both; further words are the prompts to judge, none: all. */
+export async function runRealModel(words: readonly string[]): Promise<void> {
+  const isPart = (word: string): boolean => (PARTS as readonly string[]).includes(word);
+  const parts = words.filter(isPart);
+  const prompts = words.filter((word) => !isPart(word));
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const folder = requireCheckpoint(process.env, say);
   const does = (part: (typeof PARTS)[number]): boolean => parts.length === 0 || parts.includes(part);
   if (does('judge')) {
     const out = mkdtempSync(join(tmpdir(), 'qwen-pcc-real-model-runs-'));
-    process.stdout.write(`${await judgeRealModel(folder, out, say)}\n\n`);
+    process.stdout.write(`${await judgeRealModel(folder, prompts, out, say)}\n\n`);
     say(`runs: ${out}`);
   }
   if (does('keys')) {

@@ -86,6 +86,17 @@ describe('attention decode', () => {
     expect(measured).toBeLessThan(1 - 1e-6);
   });
 
+  it.each(['fast', 'exact'])('in tier %s is nearer to float64 with a 32-bit Dst than with a 16-bit one', (tier) => {
+    const options = `tier=${tier},recipe=ttnn-0.81,sdpaExp=exact,sdpaFidelity=HiFi4`;
+    const errorOf = (knobs: string): number => 1 - pccOf(inFloat64(100), attend(knobs, 100));
+    const [narrow, wide] = [errorOf(options), errorOf(`${options},sdpaFp32DestAcc=true`)];
+    process.stdout.write(
+      `attention, tier ${tier}: 1 - PCC ${narrow.toExponential(1)} with 16 bits, ${wide.toExponential(1)} with 32\n`,
+    );
+    expect(wide).toBeLessThan(narrow);
+    expect(wide).toBeGreaterThan(0);
+  });
+
   it('does not look beyond its position', () => {
     const before = attend('tier=exact', 40);
     const changed = { keys: heads.keys.slice(), values: heads.values.slice() };
