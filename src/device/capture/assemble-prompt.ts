@@ -1,23 +1,20 @@
 // From the arrays of one recorded prompt to its sequences: one, or one a user of a batch; what does not fit is listed.
-import { isFloatDtype } from '../../tensor/dtypes.ts';
 import { printable } from '../../text/printable.ts';
-import type { TapName } from '../logits-source.ts';
-import { type Arrangement, arrangeRows, usersOfSharedIds } from './arrange-rows.ts';
-import { readIntegerLists } from './integer-lists.ts';
+import { arrangeRows, usersOfSharedIds } from './arrange-rows.ts';
+import { arrangeTaps, type PromptArrays, readLists, readLogitsPieces, reportLogits } from './prompt-arrays.ts';
+import { PromptFindings } from './prompt-findings.ts';
 import { createRecordedPrompt, type RecordedPrompt, sequenceName } from './recorded-prompt.ts';
-import { type HiddenMeaning, tapsFromTensorNames } from './recording-format.ts';
+import type { HiddenMeaning } from './recording-format.ts';
 import type { Problem } from './recording-problems.ts';
-import { bfloat16FromBits, describeArray, type StoredArray } from './stored-array.ts';
+import type { StoredArray } from './stored-array.ts';
 import { type UnpaddedSequence, unpad } from './unpad.ts';
-
-/** Arrays of a prompt by their names; several pieces follow each other along the positions. */
-export type PromptArrays = ReadonlyMap<string, readonly StoredArray[]>;
 
 export interface PromptToAssemble {
   readonly name: string;
   /** Whether the recording says the name; else it is the file's. */
   readonly isNamed: boolean;
   readonly arrays: PromptArrays;
+  /** As the metadata says. */
   readonly promptLength: number | undefined;
 }
 
@@ -32,6 +29,7 @@ export interface AssembleOptions {
 }
 
 export interface Assembled {
+  /** None if there are problems. */
   readonly sequences: readonly RecordedPrompt[];
   readonly problems: readonly Problem[];
   readonly notes: readonly string[];
@@ -39,285 +37,172 @@ export interface Assembled {
 
 /** Reports have a line for a name. */
 const NAME_LENGTH_MAX = 200;
+const IDS = '[T] integers: every token that was fed, from position 0';
+const LOGITS = '[R, V] floats, one row for each position';
 
 export function assemblePrompt(prompt: PromptToAssemble, options: AssembleOptions): Assembled {
-  return new Assembly(prompt, options).run();
+  const findings = new PromptFindings(options.isOneOfSeveral ? prompt.name : undefined);
+  requireName(prompt, findings);
+  requirePresent(prompt, options, findings);
+  const { arrays } = prompt;
+  const pieces = arrays.has(options.logitsName) ? readLogitsPieces(arrays, options.logitsName, findings) : undefined;
+  const ids = readLists(arrays, 'input_ids', IDS, findings);
+  const given = {
+    positions: readLists(arrays, 'positions', '[R] integers', findings),
+    masks: readLists(arrays, 'attention_mask', '[T] of 0 and 1', findings),
+    lengths: readLists(arrays, 'prompt_length', 'one integer', findings)?.flatMap((list) => [...list]),
+  };
+  const sequences =
+    ids === undefined || pieces === undefined ? [] : assemble({ ...given, ids, pieces }, prompt, options, findings);
+  const { problems, notes } = findings;
+  return { sequences: problems.length > 0 ? [] : sequences, problems, notes };
 }
 
-interface Sequences {
-  /** [T] of each user. */
+interface Given {
+  /** [T] of each user, or one list for all. */
   readonly ids: readonly Int32Array[];
-  /** [R] of each user; undefined: a row for each token. */
+  /** [R] of each user, or one list for all; undefined: a row for each token. */
   readonly positions: readonly Int32Array[] | undefined;
+  /** [T] of each user, or one list for all. */
   readonly masks: readonly Int32Array[] | undefined;
+  /** Of each user, or one for all. */
+  readonly lengths: readonly number[] | undefined;
+  readonly pieces: readonly StoredArray[];
 }
 
-class Assembly {
-  readonly #prompt: PromptToAssemble;
-  readonly #options: AssembleOptions;
-  readonly #problems: Problem[] = [];
-  readonly #notes: string[] = [];
-
-  constructor(prompt: PromptToAssemble, options: AssembleOptions) {
-    this.#prompt = prompt;
-    this.#options = options;
+function assemble(
+  given: Given,
+  prompt: PromptToAssemble,
+  { logitsName, hidden }: AssembleOptions,
+  findings: PromptFindings,
+): RecordedPrompt[] {
+  const { ids, positions, masks, pieces } = given;
+  const lengths = prompt.promptLength === undefined ? given.lengths : [prompt.promptLength];
+  const tokens = ids[0]!.length;
+  const rows = positions?.[0]?.length ?? tokens;
+  if (tokens === 0 || rows === 0) {
+    findings.report('EMPTY', 'input_ids', `${tokens} tokens and ${rows} rows`, 'at least one of each');
+    return [];
   }
-
-  run(): Assembled {
-    this.#checkName();
-    const logits = this.#logits();
-    const ids = this.#integers('input_ids', '[T] integers: every token that was fed, from position 0');
-    const positions = this.#integers('positions', '[R] integers', { isOptional: true });
-    const masks = this.#integers('attention_mask', '[T] of 0 and 1', { isOptional: true });
-    const lengths = this.#integers('prompt_length', 'one integer', { isOptional: true });
-    const promptLength = this.#prompt.promptLength ?? lengths?.[0]?.[0];
-    const sequences =
-      ids === undefined || logits === undefined ? [] : this.#sequences({ ids, positions, masks }, logits, promptLength);
-    return { sequences: this.#problems.length > 0 ? [] : sequences, problems: this.#problems, notes: this.#notes };
+  const users = ids.length > 1 ? ids.length : usersOfSharedIds(pieces, rows);
+  if (!fitUsers({ positions, attention_mask: masks, prompt_length: lengths }, users, findings)) return [];
+  if (masks !== undefined && masks[0]!.length !== tokens) {
+    findings.report('MASK', 'attention_mask', `${masks[0]!.length} values`, `one for each of ${tokens} tokens`);
+    return [];
   }
-
-  #sequences(given: Sequences, pieces: readonly StoredArray[], promptLength: number | undefined): RecordedPrompt[] {
-    const tokens = given.ids[0]!.length;
-    const rows = given.positions?.[0]?.length ?? tokens;
-    if (tokens === 0 || rows === 0) {
-      this.#report('EMPTY', 'input_ids', `${tokens} tokens and ${rows} rows`, 'at least one of each');
-      return [];
-    }
-    const users = given.ids.length > 1 ? given.ids.length : usersOfSharedIds(pieces, rows);
-    for (const [name, lists] of Object.entries({ positions: given.positions, attention_mask: given.masks })) {
-      if (lists === undefined || lists.length === 1 || lists.length === users) continue;
-      this.#report('USERS', name, `${lists.length} lists`, `one, or one for each of ${users} users`);
-      return [];
-    }
-    if (given.masks !== undefined && given.masks[0]!.length !== tokens) {
-      this.#report('MASK', 'attention_mask', `${given.masks[0]!.length} values`, `one for each of ${tokens} tokens`);
-      return [];
-    }
-    const arranged = arrangeRows(pieces, users, rows);
-    if (arranged === undefined) {
-      this.#reportLogits(pieces, users, { rows, tokens, hasPositions: given.positions !== undefined });
-      return [];
-    }
-    const taps = this.#taps(users, rows);
-    this.#notes.push(...[...new Set(arranged.notes)].map((note) => this.#about(note)));
-    const sequences: RecordedPrompt[] = [];
-    for (let user = 0; user < users; user++) {
-      const unpadded = this.#unpad(given, user, users);
-      if (unpadded === undefined) continue;
-      sequences.push(
-        createRecordedPrompt({
-          prompt: this.#prompt.name,
-          user,
-          isNamed: this.#prompt.isNamed,
-          ...this.#withoutLastToken(unpadded, user),
-          logits: arranged.users[user]!,
-          logitsDtype: pieces[0]!.data.dtype,
-          promptLength: this.#promptLength(promptLength, of(given.masks, user), unpadded),
-          taps: new Map([...taps].map(([tap, { users: tables }]) => [tap, tables[user]!])),
-        }),
-      );
-    }
-    return sequences;
+  const arranged = arrangeRows(pieces, users, rows);
+  if (arranged === undefined) {
+    reportLogits(logitsName, pieces, { users, rows, tokens, hasPositions: positions !== undefined }, findings);
+    return [];
   }
-
-  #nameOf(user: number): string {
-    return sequenceName({ prompt: this.#prompt.name, user });
-  }
-
-  #unpad(given: Sequences, user: number, users: number): UnpaddedSequence | undefined {
-    const name = this.#nameOf(user);
-    const inputIds = of(given.ids, user)!;
-    const negative = inputIds.find((tokenId) => tokenId < 0);
-    if (negative !== undefined) {
-      this.#report(
-        'IDS',
-        'input_ids',
-        `token id ${negative}`,
-        'ids from 0 on',
-        'input_ids[input_ids < 0] = 0  # with attention_mask 0 there',
-      );
-      return undefined;
-    }
-    const unpadded = unpad({ inputIds, positions: of(given.positions, user), mask: of(given.masks, user) });
-    if (unpadded === undefined) {
-      this.#notes.push(this.#about(`${name} is padding alone and has no tokens`));
-      return undefined;
-    }
-    if ('part' in unpadded) {
-      const code = unpadded.part === 'positions' ? 'POSITIONS' : 'MASK';
-      this.#report(
-        code,
-        users === 1 ? unpadded.part : `${unpadded.part} of user ${user}`,
-        unpadded.found,
-        unpadded.wanted,
-        unpadded.repair,
-      );
-      return undefined;
-    }
-    const cut = inputIds.length - unpadded.inputIds.length;
-    if (cut > 0) this.#notes.push(this.#about(`${cut} tokens of padding were cut off ${name}`));
-    return unpadded;
-  }
-
-  /** `generate` of Transformers returns one token more than it fed. */
-  #withoutLastToken(sequence: UnpaddedSequence, user: number): UnpaddedSequence {
-    const { inputIds, positions } = sequence;
-    if (positions.at(-1) !== inputIds.length - 2) return sequence;
-    const name = this.#nameOf(user);
-    this.#notes.push(this.#about(`the last token of ${name} has no row: it was generated, not fed`));
-    return { ...sequence, inputIds: inputIds.subarray(0, -1) };
-  }
-
-  /** Tokens before the continuation; a padded prompt is counted as stored. */
-  #promptLength(
-    stated: number | undefined,
-    mask: Int32Array | undefined,
-    { inputIds }: UnpaddedSequence,
-  ): number | undefined {
-    if (stated === undefined) return undefined;
-    const all = mask?.length ?? inputIds.length;
-    const length = mask === undefined ? stated : mask.subarray(0, stated).reduce((sum, value) => sum + value, 0);
-    if (stated >= 1 && stated <= all && length >= 1) return Math.min(length, inputIds.length);
-    this.#report('PROMPT_LENGTH', 'prompt_length', String(stated), `1 … ${all}`);
-    return undefined;
-  }
-
-  #logits(): readonly StoredArray[] | undefined {
-    const { logitsName } = this.#options;
-    const stored = this.#prompt.arrays.get(logitsName);
-    if (stored === undefined) {
-      this.#report('MISSING', logitsName, this.#names(), '[R, V] floats, one row for each position');
-      return undefined;
-    }
-    const dtypes = [...new Set(stored.map(({ data }) => data.dtype))];
-    const [dtype] = dtypes;
-    if (dtypes.length > 1) {
-      this.#report('LOGITS', logitsName, `pieces of ${dtypes.join(' and ')}`, 'pieces of one type');
-      return undefined;
-    }
-    if (isBits(dtype!)) {
-      this.#notes.push(this.#about('16-bit integers were read as the bits of bfloat16'));
-      return stored.map(bfloat16FromBits);
-    }
-    if (dtype === 'F64') this.#notes.push(this.#about('float64 logits were rounded to float32'));
-    else if (!isFloatDtype(dtype!)) {
-      this.#report(
-        'LOGITS',
-        logitsName,
-        describeArray(stored[0]!),
-        'F32, BF16, F16 or F64',
-        `${logitsName} = ${logitsName}.astype(numpy.float32)`,
-      );
-      return undefined;
-    }
-    return stored;
-  }
-
-  #reportLogits(
-    pieces: readonly StoredArray[],
-    users: number,
-    { rows, tokens, hasPositions }: { readonly rows: number; readonly tokens: number; readonly hasPositions: boolean },
-  ): void {
-    const shapes = [...new Set(pieces.map(describeArray))];
-    const count = pieces.length === 1 ? '' : `${pieces.length} pieces of `;
-    const stored = pieces.reduce((sum, { shape }) => sum + shape.slice(0, -1).reduce((all, side) => all * side, 1), 0);
-    const each = stored / users;
-    const batch = users === 1 ? '' : `${users}, `;
-    this.#report(
-      'LOGITS',
-      this.#options.logitsName,
-      `${count}${shapes.slice(0, 3).join(', ')}`,
-      `[${batch}${rows}, V], as ${hasPositions ? 'positions has' : 'input_ids has'} ${rows} entries${users === 1 ? '' : ` for each of ${users} users`}`,
-      !hasPositions && Number.isInteger(each) && each < tokens
-        ? `positions = numpy.arange(${tokens - each}, ${tokens})  # if these are the rows of the last tokens; else the positions that they are of`
-        : undefined,
+  const taps = arrangeTaps(prompt.arrays, hidden, { users, rows }, findings);
+  for (const note of arranged.notes) findings.note(note);
+  const sequences: RecordedPrompt[] = [];
+  for (let user = 0; user < users; user++) {
+    const label = sequenceName({ prompt: prompt.name, user });
+    const mask = of(masks, user);
+    const tokensOnly = unpadded(of(ids, user)!, of(positions, user), mask, label, findings);
+    if (tokensOnly === undefined) continue;
+    sequences.push(
+      createRecordedPrompt({
+        prompt: prompt.name,
+        user,
+        isNamed: prompt.isNamed,
+        ...withoutLastToken(tokensOnly, label, findings),
+        logits: arranged.users[user]!,
+        logitsDtype: pieces[0]!.data.dtype,
+        promptLength: lengthOfPrompt(of(lengths, user), mask, tokensOnly, findings),
+        taps: new Map([...taps].map(([tap, { users: tables }]) => [tap, tables[user]!])),
+      }),
     );
   }
+  return sequences;
+}
 
-  get #subject(): string {
-    return `prompt "${printable(this.#prompt.name)}"`;
+/** Whether each list is one for all users, or one for each. */
+function fitUsers(
+  lists: Readonly<Record<string, readonly unknown[] | undefined>>,
+  users: number,
+  findings: PromptFindings,
+): boolean {
+  const misfits = Object.entries(lists).filter(
+    ([, given]) => given !== undefined && given.length !== 1 && given.length !== users,
+  );
+  for (const [name, given] of misfits) {
+    findings.report('USERS', name, `${given!.length} of them`, `one, or one for each of ${users} users`);
   }
+  return misfits.length === 0;
+}
 
-  #taps(users: number, rows: number): ReadonlyMap<TapName, Arrangement> {
-    const { arrays } = this.#prompt;
-    const taps = new Map<TapName, Arrangement>();
-    for (const [tap, name] of tapsFromTensorNames(this.#subject, [...arrays.keys()], this.#options.hidden)) {
-      const pieces = arrays.get(name)!;
-      const dtype = pieces[0]!.data.dtype;
-      const views = isBits(dtype) ? pieces.map(bfloat16FromBits) : pieces;
-      const lengths = Array.from({ length: rows }, (_, i) => rows - i);
-      const isFloat = isBits(dtype) || dtype === 'F64' || isFloatDtype(dtype);
-      const arranged = isFloat ? firstOf(lengths, (length) => arrangeRows(views, users, length)) : undefined;
-      if (arranged !== undefined) taps.set(tap, arranged);
-      else {
-        const batch = users === 1 ? '' : `${users}, `;
-        this.#report(
-          'TAP',
-          name,
-          describeArray(pieces[0]!),
-          `floats [${batch}n, H], n at most ${rows}: the last n rows`,
-        );
-      }
-    }
-    return taps;
-  }
-
-  /** Lists of integers, one for each user; ids of one user may be shared by all. */
-  #integers(name: string, wanted: string, { isOptional = false } = {}): readonly Int32Array[] | undefined {
-    const stored = this.#prompt.arrays.get(name);
-    if (stored === undefined) {
-      if (!isOptional) {
-        this.#report('MISSING', name, this.#names(), wanted, `${name} = numpy.array([...], dtype=numpy.int32)`);
-      }
-      return undefined;
-    }
-    const lists = readIntegerLists(name, stored);
-    if (!('found' in lists)) return lists;
-    const code = name === 'input_ids' ? 'IDS' : name === 'attention_mask' ? 'MASK' : name.toUpperCase();
-    this.#report(code, name, lists.found, `${wanted}, or one list for each user [B, …]`, lists.repair);
+function unpadded(
+  inputIds: Int32Array,
+  positions: Int32Array | undefined,
+  mask: Int32Array | undefined,
+  label: string,
+  findings: PromptFindings,
+): UnpaddedSequence | undefined {
+  const negative = inputIds.find((tokenId) => tokenId < 0);
+  if (negative !== undefined) {
+    const repair = 'input_ids[input_ids < 0] = 0  # with attention_mask 0 there';
+    findings.report('IDS', 'input_ids', `token id ${negative}`, 'ids from 0 on', repair);
     return undefined;
   }
-
-  #checkName(): void {
-    const { name } = this.#prompt;
-    if (name !== '' && name.length <= NAME_LENGTH_MAX && name === printable(name)) return;
-    this.#problems.push({
-      code: 'NAME',
-      where: 'the name of a prompt',
-      found: JSON.stringify(name),
-      wanted: `1 to ${NAME_LENGTH_MAX} printable characters on one line`,
-    });
+  const sequence = unpad({ inputIds, positions, mask });
+  if (sequence === undefined) {
+    findings.note(`${label} is padding alone and has no tokens`);
+    return undefined;
   }
-
-  #names(): string {
-    const names = [...this.#prompt.arrays.keys(), ...this.#options.otherNames];
-    return names.slice(0, 12).join(', ') || 'no arrays';
+  if ('part' in sequence) {
+    const code = sequence.part === 'positions' ? 'POSITIONS' : 'MASK';
+    findings.report(code, `${sequence.part} of ${label}`, sequence.found, sequence.wanted, sequence.repair);
+    return undefined;
   }
-
-  #report(code: string, where: string, found: string, wanted: string, repair?: string): void {
-    const place = this.#options.isOneOfSeveral ? `prompt "${printable(this.#prompt.name)}", ${where}` : where;
-    this.#problems.push({ code, where: place, found, wanted, ...(repair === undefined ? {} : { repair }) });
-  }
-
-  #about(note: string): string {
-    return this.#options.isOneOfSeveral ? `prompt "${printable(this.#prompt.name)}": ${note}` : note;
-  }
+  const cut = inputIds.length - sequence.inputIds.length;
+  if (cut > 0) findings.note(`${cut} tokens of padding were cut off ${label}`);
+  return sequence;
 }
 
-/** NumPy has no bfloat16, so that its bits are saved as 16-bit integers. */
-function isBits(dtype: string): boolean {
-  return dtype === 'U16' || dtype === 'I16';
+/** `generate` of Transformers returns one token more than it fed. */
+function withoutLastToken(sequence: UnpaddedSequence, label: string, findings: PromptFindings): UnpaddedSequence {
+  const { inputIds, positions } = sequence;
+  if (positions.at(-1) !== inputIds.length - 2) return sequence;
+  findings.note(`the last token of ${label} has no row: it was generated, not fed`);
+  return { ...sequence, inputIds: inputIds.subarray(0, -1) };
 }
 
-/** The list of one user, or the only one. */
-function of<T>(lists: readonly T[] | undefined, user: number): T | undefined {
-  return lists?.length === 1 ? lists[0] : lists?.[user];
-}
-
-function firstOf<T, R>(values: readonly T[], find: (value: T) => R | undefined): R | undefined {
-  for (const value of values) {
-    const found = find(value);
-    if (found !== undefined) return found;
-  }
+/** Tokens before the continuation; of a padded prompt they are counted as stored. */
+function lengthOfPrompt(
+  stated: number | undefined,
+  mask: Int32Array | undefined,
+  { inputIds }: UnpaddedSequence,
+  findings: PromptFindings,
+): number | undefined {
+  if (stated === undefined) return undefined;
+  const all = mask?.length ?? inputIds.length;
+  const length = mask === undefined ? stated : mask.subarray(0, stated).reduce((sum, value) => sum + value, 0);
+  if (stated >= 1 && stated <= all && length >= 1) return Math.min(length, inputIds.length);
+  findings.report('PROMPT_LENGTH', 'prompt_length', String(stated), `1 … ${all}`);
   return undefined;
+}
+
+function requireName({ name }: PromptToAssemble, findings: PromptFindings): void {
+  if (name !== '' && name.length <= NAME_LENGTH_MAX && name === printable(name)) return;
+  const wanted = `1 to ${NAME_LENGTH_MAX} printable characters on one line`;
+  findings.report('NAME', 'the name of a prompt', JSON.stringify(name), wanted);
+}
+
+function requirePresent(
+  { arrays }: PromptToAssemble,
+  { logitsName, otherNames }: AssembleOptions,
+  findings: PromptFindings,
+): void {
+  const found = [...arrays.keys(), ...otherNames].slice(0, 12).join(', ') || 'no arrays';
+  const repair = 'input_ids = numpy.array([...], dtype=numpy.int32)';
+  if (!arrays.has('input_ids')) findings.report('MISSING', 'input_ids', found, IDS, repair);
+  if (!arrays.has(logitsName)) findings.report('MISSING', logitsName, found, LOGITS);
+}
+
+/** The entry of one user, or the only one. */
+function of<T>(entries: readonly T[] | undefined, user: number): T | undefined {
+  return entries?.length === 1 ? entries[0] : entries?.[user];
 }

@@ -266,6 +266,23 @@ describe('layouts of axes', () => {
     expect(recording.notes.join()).toContain('[2] is padding alone');
   });
 
+  it('a prompt length for each user', () => {
+    const path = record(
+      batchIds,
+      integers('prompt_length', [B], [2, 3, 6]),
+      floats([B, T, V], (u, p, c) => value(u, p, c)),
+    );
+    expect(openRecording(path).prompts.map(({ promptLength }) => promptLength)).toEqual([2, 3, 6]);
+    const wrong = record(
+      batchIds,
+      integers('prompt_length', [2], [2, 3]),
+      floats([B, T, V], () => 1),
+    );
+    expect(() => openRecording(wrong)).toThrow(
+      /prompt_length {2}found 2 of them, wanted one, or one for each of 3 users/,
+    );
+  });
+
   it('a generated token that was never fed is left out, and that is said', () => {
     const path = record(
       oneIds,

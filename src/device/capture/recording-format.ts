@@ -19,8 +19,7 @@
 // `output_hidden_states` is the same but for the last one, which is after the final norm: norm.out. Which of the two is
 // meant says the metadata `hidden`: "residual" or "transformers"; without it, a recording that has hidden.0 is read as
 // Transformers' (that list always begins with the embedding) and one without as the residual stream.
-import { InputError } from '../../errors.ts';
-import { isTapName, nearestTap, TAP_NAMES_TEXT, type TapName } from '../taps.ts';
+import { isTapName, type TapName } from '../taps.ts';
 import type { StoredArray } from './stored-array.ts';
 
 export const PROMPT_PREFIX = 'prompt.';
@@ -58,12 +57,8 @@ export interface Container {
 
 /**
  * Maps `hidden.k` and `tap.NAME` of one prompt to tap names; see the head of this file for what `meaning` decides.
- *
- * @param subject - names recording and prompt in errors.
- * @throws InputError `RECORDING_TAP_NAME`.
  */
 export function tapsFromTensorNames(
-  subject: string,
   names: readonly string[],
   meaning: HiddenMeaning | undefined,
 ): ReadonlyMap<TapName, string> {
@@ -81,22 +76,9 @@ export function tapsFromTensorNames(
   for (const name of names) {
     if (!name.startsWith(TAP_PREFIX)) continue;
     const tap = name.slice(TAP_PREFIX.length);
-    if (!isTapName(tap)) throw unknownTap(subject, tap);
-    taps.set(tap, name);
+    if (isTapName(tap)) taps.set(tap, name);
   }
   return taps;
-}
-
-function unknownTap(subject: string, found: string): InputError {
-  const nearest = nearestTap(found);
-  return new InputError(`${subject}: a tensor is named as a tap that does not exist.`, {
-    code: 'RECORDING_TAP_NAME',
-    facts: { found: TAP_PREFIX + found, wanted: TAP_NAMES_TEXT },
-    hint:
-      nearest === undefined
-        ? 'leave the tensor out, or name it as the table of taps does.'
-        : `did you mean ${TAP_PREFIX}${nearest}?`,
-  });
 }
 
 /** Whether an array of this name, without a prompt's prefix, is part of a recording. */
@@ -107,4 +89,9 @@ export function isRecordedArray(name: string, logitsName: string): boolean {
     own === logitsName ||
     /(^|\.)(hidden\.\d+|tap\..+)$/.test(name)
   );
+}
+
+/** Names that are written as taps, but are none of any model. */
+export function unknownTaps(names: readonly string[]): string[] {
+  return names.filter((name) => name.startsWith(TAP_PREFIX) && !isTapName(name.slice(TAP_PREFIX.length)));
 }
