@@ -24,5 +24,6 @@ export {
   UnsupportedError,
   UsageError,
 } from './errors.ts';
-export { encodePrompt, type PromptEntry, readPrompts } from './text/prompts.ts';
+export { encodePrompt } from './text/encode-prompt.ts';
+export { type PromptEntry, readPrompts } from './text/prompts.ts';
 export { loadTokenizer, type Tokenizer } from './text/tokenizer.ts';

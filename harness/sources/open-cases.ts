@@ -10,8 +10,10 @@ import type { RecordedPrompt } from '../../src/device/capture/recording-format.t
 import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
 import { coreCounts } from '../../src/device/n150/chip.ts';
 import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
-import { encodePrompt, readPrompts, selectPrompts } from '../../src/text/prompts.ts';
-import { loadTokenizer, requireVocabulary, type Tokenizer } from '../../src/text/tokenizer.ts';
+import { encodePrompt } from '../../src/text/encode-prompt.ts';
+import { readPrompts } from '../../src/text/prompts.ts';
+import { selectPrompts } from '../../src/text/select-prompts.ts';
+import { loadTokenizer, type Tokenizer } from '../../src/text/tokenizer.ts';
 import type { RunCase } from '../run/run-validate.ts';
 import type { DeviceSpec, ReferenceSpec } from './device-spec.ts';
 import { type DeviceResources, openN150, rememberInWeightCache } from './open-n150.ts';
@@ -128,7 +130,6 @@ export interface Model {
 export function openModel(folder: string): Model {
   const checkpoint = openCheckpoint(folder);
   const tokenizer = existsSync(join(folder, 'tokenizer.json')) ? loadTokenizer(folder) : undefined;
-  if (tokenizer !== undefined) requireVocabulary(tokenizer, checkpoint.config.vocabSize, checkpoint.name);
   const chatEnd = tokenizer?.encode(CHAT_END) ?? [];
   const chatEndId = chatEnd.length === 1 ? chatEnd[0] : undefined;
   return { checkpoint, tokenizer, family: weightsFamily(checkpoint.name, checkpoint.config.eosTokenIds, chatEndId) };
@@ -140,14 +141,14 @@ function planPrompts(
   recording: Recording | undefined,
 ): PlannedPrompt[] {
   const { only } = options;
-  const chosen = <T extends { readonly name: string }>(all: readonly T[]): readonly T[] =>
-    only === undefined ? all : selectPrompts(all, only);
+  const chosen = <T extends { readonly name: string }>(file: string, prompts: readonly T[]): readonly T[] =>
+    only === undefined ? prompts : selectPrompts([{ caseName: checkpoint.name, file, prompts }], only)[0]!;
   if (options.prompts === undefined && recording !== undefined) {
-    return chosen(recording.prompts).map(recordedPlan);
+    return chosen(recording.name, recording.prompts).map(recordedPlan);
   }
   const file = options.prompts ?? options.defaultPrompts[family];
   const context = { tokenizer, vocabSize: checkpoint.config.vocabSize, path: file };
-  return chosen(readPrompts(file)).map((entry) => {
+  return chosen(file, readPrompts(file)).map((entry) => {
     const { name, promptIds, continuationIds } = encodePrompt(entry, context);
     return {
       name,

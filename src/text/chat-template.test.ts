@@ -20,7 +20,7 @@ interface GoldenChat {
   readonly greedy_text: string;
 }
 const chats = JSON.parse(readFileSync(join(FIXTURES, 'golden-hf/chat.json'), 'utf8')) as GoldenChat[];
-const context = { path: 'template', bosToken: '<s>', eosToken: '</s>' };
+const context = { path: 'template', specialTokens: { bos_token: '<s>', eos_token: '</s>' } };
 const question = [{ role: 'user', content: 'Why?' }];
 
 describe('renderChat', () => {
