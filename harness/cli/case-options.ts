@@ -14,6 +14,7 @@ export interface CaseCommandOptions {
   readonly deviceWeights?: string;
   readonly prompts?: string;
   readonly prompt?: string[];
+  readonly templateDate?: string;
   readonly maxNewTokens: number;
   readonly maxSeqLen: number;
   readonly device: string;
@@ -36,9 +37,10 @@ export function addCaseOptions(command: Command): Command {
     )
     .option(
       '--prompts <file>',
-      'JSON array of { name, text | messages | ids, continuation? } (default: instruct.json for checkpoints that end at <|im_end|> or are called instruct or chat, else general.json)',
+      'JSON array of { name, text | messages (+ tools, documents) | ids, continuation? } (default: instruct.json for checkpoints that end at <|im_end|> or are called instruct or chat, else general.json)',
     )
     .option('--prompt <name...>', 'run only these prompts of the file')
+    .option('--template-date <date>', 'YYYY-MM-DD that chat templates take for today, in every run that is compared')
     .option(
       '--max-new-tokens <n>',
       'most greedy tokens after a prompt; a given continuation is forced whole',
@@ -88,6 +90,7 @@ export function casesOf(
   onPacking?: CaseOptions['onPacking'],
 ): RunCase[] {
   const { weights, deviceWeights, prompts, prompt: only, given, threads, precision, memory, weightCache } = options;
+  const { templateDate } = options;
   const qwenDir = process.env['QWEN_DIR'];
   const device = parseDeviceSpec(options.device, process.env);
   const reference = parseReferenceSpec(options.reference);
@@ -97,6 +100,7 @@ export function casesOf(
     ...(deviceWeights === undefined ? {} : { deviceWeights }),
     ...(prompts === undefined ? {} : { prompts }),
     ...(only === undefined ? {} : { only }),
+    ...(templateDate === undefined ? {} : { templateDate }),
     ...(given === undefined ? {} : { given }),
     ...(threads === undefined ? {} : { threads }),
     ...(taps === undefined ? {} : { taps }),

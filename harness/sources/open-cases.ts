@@ -37,6 +37,8 @@ export interface CaseOptions extends DeviceResources {
   readonly prompts?: string;
   /** Prompt file of each family. */
   readonly defaultPrompts: Readonly<Record<WeightsFamily, string>>;
+  /** YYYY-MM-DD, what chat templates take for today; without it those that ask are refused. */
+  readonly templateDate?: string;
   /** Names of the prompts to run; all without it. */
   readonly only?: readonly string[];
   /** Prompts of a case by its name, in the place of any file. */
@@ -75,7 +77,7 @@ export function openCases(options: CaseOptions): RunCase[] {
   const names = caseNames(models.map(({ checkpoint, family }) => ({ family, model: checkpoint.name })));
   return models.map((model, i) => {
     const { checkpoint, tokenizer } = model;
-    const prompts = options.given?.(names[i]!) ?? planPrompts(model, options, recordings.planned);
+    const prompts = options.given?.(names[i]!) ?? planPrompts(model, names[i]!, options, recordings.planned);
     const { vocabSize, eosTokenIds } = checkpoint.config;
     const longest = longestSequence(checkpoint.config);
     requireRunnable(prompts, { model: checkpoint.name, vocabSize, longest }, options.limits);
@@ -137,17 +139,19 @@ export function openModel(folder: string): Model {
 
 function planPrompts(
   { checkpoint, tokenizer, family }: Model,
+  caseName: string,
   options: CaseOptions,
   recording: Recording | undefined,
 ): PlannedPrompt[] {
   const { only } = options;
   const chosen = <T extends { readonly name: string }>(file: string, prompts: readonly T[]): readonly T[] =>
-    only === undefined ? prompts : selectPrompts([{ caseName: checkpoint.name, file, prompts }], only)[0]!;
+    only === undefined ? prompts : selectPrompts([{ caseName, file, prompts }], only)[0]!;
   if (options.prompts === undefined && recording !== undefined) {
     return chosen(recording.name, recording.prompts).map(recordedPlan);
   }
   const file = options.prompts ?? options.defaultPrompts[family];
-  const context = { tokenizer, vocabSize: checkpoint.config.vocabSize, path: file };
+  const { templateDate } = options;
+  const context = { tokenizer, vocabSize: checkpoint.config.vocabSize, path: file, caseName, templateDate };
   return chosen(file, readPrompts(file)).map((entry) => {
     const { name, promptIds, continuationIds } = encodePrompt(entry, context);
     return {

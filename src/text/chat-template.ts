@@ -106,14 +106,15 @@ function seenByTemplate(message: ChatMessage): Readonly<Record<string, unknown>>
   return reasoning === undefined ? given : { thinking: reasoning, ...given, reasoning_content: reasoning };
 }
 
-/** The text of a template that goes through parts itself; undefined where there are none, or it prints less than all of them. */
+/** The text of a template that goes through parts itself; undefined where there are none, it prints less than all, or the list itself. */
 function takesParts(messages: readonly Readonly<Record<string, unknown>>[], run: () => string): string | undefined {
-  const parts = messages.flatMap(({ content }) => (Array.isArray(content) ? (content as ContentPart[]) : []));
-  if (parts.length === 0) return undefined;
+  const lists = messages.flatMap(({ content }) => (Array.isArray(content) ? [content as ContentPart[]] : []));
+  if (lists.length === 0) return undefined;
   try {
     const text = run();
-    const isListed = parts.some((part) => text.includes("'type': 'text'") && !part.text.includes("'type'"));
-    return !isListed && parts.every((part) => text.includes(part.text.trim())) ? text : undefined;
+    const isWhole = lists.flat().every((part) => text.includes(part.text.trim()));
+    const isListed = lists.some(([first]) => first !== undefined && text.includes(`[{'${Object.keys(first)[0]}': `));
+    return isWhole && !isListed ? text : undefined;
   } catch (cause) {
     if (cause instanceof QwenPccError) throw cause;
     return undefined;

@@ -200,7 +200,7 @@ function unusable(path: string, found: string, cause?: unknown): InputError {
   return new InputError(`${path}: the tokenizer cannot be loaded.`, {
     code: 'TOKENIZER_UNREADABLE',
     facts: { found },
-    hint: 'take tokenizer.json and tokenizer_config.json from the checkpoint, or give prompts as ids',
+    hint: 'take tokenizer.json and tokenizer_config.json from the checkpoint, or give prompts as ids and remove tokenizer.json from the folder',
     ...(cause === undefined ? {} : { cause }),
   });
 }
