@@ -30,5 +30,6 @@ export {
 } from './errors.ts';
 export { LOGITS_FORMATS, type LogitsFormat, parseLogitsFormat } from './numerics/logits-format.ts';
 export type { MatrixView } from './tensor/views.ts';
-export { encodePrompt, type PromptEntry, readPrompts } from './text/prompts.ts';
+export { encodePrompt } from './text/encode-prompt.ts';
+export { type PromptEntry, readPrompts } from './text/prompts.ts';
 export { loadTokenizer, type Tokenizer } from './text/tokenizer.ts';

@@ -115,8 +115,10 @@ class Run {
         variants.push({ name: variant.spec.name, source, judge: this.#judgeOf(one, reference, source) });
       }
       for (const unit of units) {
+        // Before: a mapped file that was cut ends the process without a word. After: rows of two models do not mix.
+        await one.requireUnchanged();
         await this.#runUnit(unit, one, reference, variants);
-        one.requireUnchanged();
+        await one.requireUnchanged();
       }
     } finally {
       for (const source of open.reverse()) await source.close();
@@ -138,7 +140,7 @@ class Run {
       golden: withoutThreads(reference.info),
       device: withoutThreads(device.info),
       vocabSize: Math.min(reference.vocabSize, device.vocabSize),
-      notes,
+      notes: [...notes, ...(reference.info.notes ?? []), ...(device.info.notes ?? [])],
     } as const;
     const known = this.#options.replay.cases.get(caseId(event));
     if (known === undefined) {

@@ -60,7 +60,7 @@ export function toyCaseOf(spec: CaseSpec, devices: ToyDevices): OpenableCase {
       notes: () => [],
       open: async () => devices[variant.name]!(),
     })),
-    requireUnchanged: () => undefined,
+    requireUnchanged: async () => undefined,
   };
 }
 

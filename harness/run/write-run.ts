@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { RunEvent } from '../record/events.ts';
 import { LOCAL_FILE, type LocalPaths } from '../record/local-paths.ts';
 import { LOG_FILE } from '../record/read-log.ts';
@@ -11,7 +12,6 @@ import { formatRunRecord, type RunRecord } from '../record/run-record.ts';
 import { concludeRun } from '../replay/conclude-run.ts';
 import { readForResume } from '../replay/read-run.ts';
 import { RunReplay } from '../replay/run-replay.ts';
-import type { TokenHighlights } from '../gate/token-highlights.ts';
 import { type PerformOptions, performRun } from './perform-run.ts';
 
 /** A log with the state of what it has. */
