@@ -111,6 +111,18 @@ describe('a source that keeps its contract', () => {
     }
   });
 
+  it('says which positions and formats a recording has, as the recording does', () => {
+    const recording = {
+      ...toy({ kind: 'capture' }),
+      positions: () => Int32Array.of(4, 7),
+      logitsFormatOf: () => 'BF16' as const,
+    };
+    expect(device(recording).positions?.('any')).toEqual(Int32Array.of(4, 7));
+    expect(device(recording).logitsFormatOf?.('any')).toBe('BF16');
+    expect(device(toy()).positions).toBeUndefined();
+    expect(device(toy()).logitsFormatOf).toBeUndefined();
+  });
+
   it('is closed once, however often that is asked for', async () => {
     const inner = toy();
     const source = device(inner);

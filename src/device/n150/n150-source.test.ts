@@ -112,6 +112,21 @@ describe('N150 source', () => {
     await source.close();
   });
 
+  it('hands out no row when it is aborted after the last layer, while the lm_head is multiplied', async () => {
+    const source = await createN150Source(checkpoint, parseDeviceOptions(''), engine);
+    const stop = new AbortController();
+    const { layers } = checkpoint.config;
+    const want = {
+      rows: 'all',
+      signal: stop.signal,
+      onLayer: (done: number) => void (done === layers && setImmediate(() => stop.abort())),
+    } as const;
+    let rows = 0;
+    await expect(source.feed(ids, want, () => void rows++)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(rows).toBe(0);
+    await source.close();
+  });
+
   it('gives the same bits and taps for a last row as among all rows', async () => {
     const taps: TapName[] = [
       'embed_tokens.out',
