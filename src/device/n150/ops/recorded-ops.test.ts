@@ -29,27 +29,31 @@ function agreementOf(name: string, actual: Float32Array, recorded: Float32Array)
 
 // The sharded kernel of 2024 reduces in another order than the recorded interleaved one, and with its data in SrcA.
 describe('RMSNorm of 2024', () => {
-  const WIDTH = 256;
-
   it.each([
-    { fidelity: 'HiFi2', tier: 'fast', equal: 0.7, pcc: 0.99998 },
-    { fidelity: 'HiFi4', tier: 'fast', equal: 0.9, pcc: 0.999998 },
-    { fidelity: 'HiFi2', tier: 'exact', equal: 0.7, pcc: 0.99998 },
-    { fidelity: 'HiFi4', tier: 'exact', equal: 0.8, pcc: 0.999998 },
-  ])('in tier $tier agrees with the interleaved kernel recorded in $fidelity in $equal of the bits', (setting) => {
-    const { fidelity, tier, equal, pcc } = setting;
-    const recording = readRecording(`rms-norm-bf16-${fidelity}-fp32acc1-l1acc1`);
-    const config = parseDeviceOptions(`tier=${tier},recipe=ttnn-0.81,rmsLayout=sharded,normFidelity=${fidelity}`);
-    const norm = createRmsNorm(WIDTH, layerNormSplit(WIDTH, config.gridRows), config, createVectorUnit(config));
-    const rows = recording('x');
-    const actual = new Float32Array(rows.length);
-    for (let start = 0; start < rows.length; start += WIDTH) {
-      norm(rows, start, recording('w'), actual.subarray(start, start + WIDTH));
-    }
-    const agreement = agreementOf(`RMSNorm sharded ${tier} ${fidelity}`, actual, recording('out'));
-    expect(agreement.equal).toBeGreaterThanOrEqual(equal);
-    expect(agreement.pcc).toBeGreaterThan(pcc);
-  });
+    { fidelity: 'HiFi2', tier: 'fast', width: 256, equal: 0.7, pcc: 0.99998 },
+    { fidelity: 'HiFi4', tier: 'fast', width: 256, equal: 0.9, pcc: 0.999998 },
+    { fidelity: 'HiFi2', tier: 'exact', width: 256, equal: 0.7, pcc: 0.99998 },
+    { fidelity: 'HiFi4', tier: 'exact', width: 256, equal: 0.8, pcc: 0.999998 },
+    { fidelity: 'HiFi2', tier: 'fast', width: 576, equal: 0.75, pcc: 0.99998 },
+    { fidelity: 'HiFi2', tier: 'exact', width: 576, equal: 0.85, pcc: 0.99998 },
+  ])(
+    'of $width features in tier $tier agrees with the interleaved kernel recorded in $fidelity in $equal of the bits',
+    (setting) => {
+      const { fidelity, tier, width, equal, pcc } = setting;
+      const name = `rms-norm-bf16-${fidelity}-fp32acc1-l1acc1`;
+      const recording = readRecording(width === 256 ? name : `${name}-${width}`);
+      const config = parseDeviceOptions(`tier=${tier},recipe=ttnn-0.81,rmsLayout=sharded,normFidelity=${fidelity}`);
+      const norm = createRmsNorm(width, layerNormSplit(width, config.gridRows), config, createVectorUnit(config));
+      const rows = recording('x');
+      const actual = new Float32Array(rows.length);
+      for (let start = 0; start < rows.length; start += width) {
+        norm(rows, start, recording('w'), actual.subarray(start, start + width));
+      }
+      const agreement = agreementOf(`RMSNorm sharded ${width} ${tier} ${fidelity}`, actual, recording('out'));
+      expect(agreement.equal).toBeGreaterThanOrEqual(equal);
+      expect(agreement.pcc).toBeGreaterThan(pcc);
+    },
+  );
 });
 
 describe('RoPE', () => {
@@ -68,6 +72,6 @@ describe('RoPE', () => {
     }
     const agreement = agreementOf('RoPE HiFi4', actual, recording('out'));
     expect(agreement.pcc).toBeGreaterThan(0.99999);
-    expect(agreement.equal).toBeGreaterThan(0.5);
+    expect(agreement.equal).toBeGreaterThan(0.65);
   });
 });
