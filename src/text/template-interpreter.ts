@@ -6,8 +6,16 @@ import {
   type TemplateScope,
   type TemplateValue,
 } from './jinja-runtime.ts';
-import { capitalize, fields, pythonJson, pythonText, splitAtBlanks, strip, titleWords } from './python-text.ts';
-import { isEqual, isMember, jsonLayout, listItems, loopVariable, made } from './template-values.ts';
+import { fields, pythonText } from './python-text.ts';
+import {
+  applyFilter,
+  callOnText,
+  FILTERS_WITH_ARGUMENTS,
+  NO_ARGUMENTS,
+  TEXT_METHODS,
+  type TemplateArguments,
+} from './template-filters.ts';
+import { isEqual, isMember, listItems, loopVariable, made } from './template-values.ts';
 
 /** Expressions and rounds; a chat of 10,000 messages takes about 300,000. */
 const STEPS_MAX = 1_000_000;
@@ -42,11 +50,6 @@ const DICT_METHODS = new Set([
   'update',
   'values',
 ]);
-const STRIP_SIDES: Readonly<Record<string, 'both' | 'left' | 'right'>> = {
-  strip: 'both',
-  lstrip: 'left',
-  rstrip: 'right',
-};
 
 class LoopControl extends Error {
   readonly kind: 'Break' | 'Continue';
@@ -228,9 +231,10 @@ class TemplateInterpreter extends Interpreter {
     if (callee.type !== 'MemberExpression' || callee.computed === true) return super.evaluate(node, environment);
     const object = this.evaluate(callee.object, environment);
     const name = callee.property!.value as string;
-    if (object.type === 'StringValue') {
-      const own = this.#callOnText(object.value as string, name, node.args ?? [], environment);
-      if (own !== undefined) return made(own);
+    if (object.type === 'StringValue' && TEXT_METHODS.has(name)) {
+      const args = this.#arguments(node.args ?? [], environment);
+      const own = callOnText(object.value as string, name, args);
+      if (own !== undefined) return own;
     }
     if (object.type === 'ObjectValue' && name === 'items') return this.#pairs(object, environment);
     if (object.type === 'ObjectValue' && DICT_METHODS.has(name) && fields(object).has(name)) {
@@ -253,30 +257,6 @@ class TemplateInterpreter extends Interpreter {
       return evaluated(this.evaluate({ type: 'TupleLiteral', value: pair }, environment));
     });
     return this.evaluate({ type: 'ArrayLiteral', value: pairs }, environment);
-  }
-
-  /** The methods of Python's str that are other in JavaScript; undefined for the rest. */
-  #callOnText(
-    text: string,
-    name: string,
-    args: readonly Node[],
-    environment: TemplateScope,
-  ): string | string[] | undefined {
-    const values = (): TemplateValue[] =>
-      args.map((argument) => {
-        if (argument.type === 'KeywordArgumentExpression')
-          throw new TypeError(`${name}(${argument.key!.value}=…) is not modelled here`);
-        return this.evaluate(argument, environment);
-      });
-    const sides = STRIP_SIDES[name];
-    if (sides !== undefined) return strip(text, values()[0]?.value as string | undefined, sides);
-    if (name === 'capitalize') return capitalize(text);
-    if (name === 'title') throw new TypeError('title() of a text is not modelled here; its filter is');
-    if (name !== 'split') return undefined;
-    const [separator, most] = values();
-    return separator === undefined || separator.type === 'NullValue'
-      ? splitAtBlanks(text, (most?.value ?? -1) as number)
-      : undefined;
   }
 
   #member(node: Node, environment: TemplateScope): TemplateValue {
@@ -305,62 +285,20 @@ class TemplateInterpreter extends Interpreter {
     const operand = this.evaluate(node.operand, environment);
     const filter = node.filter!;
     const name = (filter.type === 'CallExpression' ? filter.callee!.value : filter.value) as string;
-    const named = new Map<string, TemplateValue>();
+    if (name === 'items' && operand.type === 'ObjectValue') return this.#pairs(operand, environment);
+    const args = FILTERS_WITH_ARGUMENTS.has(name) ? this.#arguments(filter.args ?? [], environment) : NO_ARGUMENTS;
+    const own = applyFilter(name, operand, args);
+    return own ?? super.evaluate({ ...node, operand: evaluated(operand) }, environment);
+  }
+
+  #arguments(args: readonly Node[], environment: TemplateScope): TemplateArguments {
     const listed: TemplateValue[] = [];
-    const readArguments = (): void => {
-      for (const argument of filter.args ?? []) {
-        if (argument.type === 'KeywordArgumentExpression')
-          named.set(argument.key!.value, this.evaluate(argument.value as Node, environment));
-        else listed.push(this.evaluate(argument, environment));
-      }
-    };
-    const isText = operand.type === 'StringValue';
-    switch (name) {
-      case 'string':
-        return made(pythonText(operand));
-      case 'trim':
-        readArguments();
-        return made(strip(pythonText(operand), (listed[0] ?? named.get('chars'))?.value as string | undefined, 'both'));
-      case 'capitalize':
-        return made(capitalize(pythonText(operand)));
-      case 'title':
-        return made(titleWords(pythonText(operand)));
-      case 'length':
-      case 'count':
-        if (isText) return made([...(operand.value as string)].length);
-        if (operand.type === 'UndefinedValue') return made(0);
-        break;
-      case 'join': {
-        readArguments();
-        if (named.has('attribute') || listed.length > 1) break;
-        const separator = listed[0] ?? named.get('d');
-        return made(
-          listItems(operand)
-            .map(pythonText)
-            .join(separator === undefined ? '' : pythonText(separator)),
-        );
-      }
-      case 'default':
-        readArguments();
-        if (named.has('default_value')) throw new TypeError('default(default_value=…) is not modelled here');
-        break;
-      case 'list':
-        if (operand.type === 'UndefinedValue') return made([]);
-        break;
-      case 'items':
-        if (operand.type === 'ObjectValue') return this.#pairs(operand, environment);
-        break;
-      case 'dictsort':
-        throw new TypeError('dictsort is not modelled here');
-      case 'int':
-        if (operand.type === 'FloatValue') return made(Math.trunc(operand.value as number));
-        break;
-      case 'tojson':
-        readArguments();
-        if (listed.length > 0) throw new TypeError('tojson with arguments that have no name is not modelled here');
-        return made(pythonJson(operand, jsonLayout(named)));
+    const named = new Map<string, TemplateValue>();
+    for (const argument of args) {
+      if (argument.type !== 'KeywordArgumentExpression') listed.push(this.evaluate(argument, environment));
+      else named.set(argument.key!.value, this.evaluate(argument.value as Node, environment));
     }
-    return super.evaluate({ ...node, operand: evaluated(operand) }, environment);
+    return { listed, named };
   }
 
   #test(node: Node, environment: TemplateScope): TemplateValue {
