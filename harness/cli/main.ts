@@ -4,13 +4,7 @@ import { EXIT_CODES, QwenPccError } from '../../src/errors.ts';
 import { isAbort } from '../sequence/sides.ts';
 import { commandLineError } from './command-line-error.ts';
 import { errorText } from './error-text.ts';
-import { createProgram } from './program.ts';
-
-/** Where a command line's data and messages go. */
-export interface CommandStreams {
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
-}
+import { type CommandStreams, createProgram } from './program.ts';
 
 /**
  * @param args - without the names of Node and of the command.

@@ -5,11 +5,16 @@ import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
 import { getWeightsCommand } from './get-weights-command.ts';
 import { inspectCommand } from './inspect-command.ts';
-import type { CommandStreams } from './main.ts';
 import { packageVersion } from './package-root.ts';
 import { recordCommand } from './record-command.ts';
 import { synthesizeCommand } from './synthesize-command.ts';
 import { validateCommand } from './validate-command.ts';
+
+/** Where a command line's data and messages go. */
+export interface CommandStreams {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
 
 /** @param streams - where commander's own words go: help and versions. Its errors are thrown, not written. */
 export function createProgram({ stdout, stderr }: CommandStreams = process): Command {

@@ -1,6 +1,7 @@
 // Bytes that have to wait for their place in a file: they wait on disk.
 import { closeSync, openSync, readSync, rmSync } from 'node:fs';
-import { unwritable, writeFully } from '../../checkpoint/safetensors.ts';
+import { unwritable } from '../../checkpoint/safetensors.ts';
+import { writeFully } from '../../files/replace-file.ts';
 
 const COPY_BYTES = 1 << 20;
 
