@@ -1,5 +1,5 @@
 // Gates of the package's own checkpoints, by their names.
-import { packageFile } from '../cli/package-root.ts';
+import { packageFile } from '../sources/package-root.ts';
 import type { PlannedRun } from '../sources/plan-run.ts';
 import * as shipped from '../vitest/run-gate.ts';
 import type { GateRun } from '../vitest/to-pass-gate.ts';

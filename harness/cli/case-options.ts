@@ -6,10 +6,10 @@ import { defaultThreads } from '../../src/machine.ts';
 import type { LocalPaths } from '../record/local-paths.ts';
 import type { DecodingMode, JudgeSettings } from '../record/run-spec.ts';
 import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
+import { packageFile, recordedCheckpoint, tinyCheckpoints } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import type { PlanRequest } from '../sources/plan-run.ts';
 import { byteCount, listOf, oneOf, threadCount, wholeNumber } from './option-values.ts';
-import { packageFile, recordedCheckpoint, tinyCheckpoints } from './package-root.ts';
 
 /** As commander hands them over. */
 export interface CaseCommandOptions {

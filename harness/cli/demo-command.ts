@@ -10,12 +10,12 @@ import { batchFileText, batchText, demoHeader, iterationLines, performanceMetric
 import { type DemoPlan, type DemoPlanOptions, demoDevice, planDemo } from '../demo/plan-demo.ts';
 import { type DemoBatch, runDemo } from '../demo/run-demo.ts';
 import { createProgress } from '../report/progress.ts';
+import { packageFile } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import { addWeightOptions } from './case-options.ts';
 import { demoWeights } from './demo-weights.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
 import { oneOf, threadCount, wholeNumber } from './option-values.ts';
-import { packageFile } from './package-root.ts';
 
 const BATCH_COUNTS = ['1', '2', '3'] as const;
 

@@ -15,10 +15,10 @@ import { describeEnvironment } from '../run/environment.ts';
 import { ESTIMATED_POSITIONS, estimateRun, type RunEstimate } from '../run/estimate-run.ts';
 import { Models } from '../sources/models.ts';
 import { rememberInWeightCache } from '../sources/open-n150.ts';
+import { packageVersion } from '../sources/package-root.ts';
 import { MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import { chooseWeights } from './case-options.ts';
 import { byteCount, threadCount } from './option-values.ts';
-import { packageVersion } from './package-root.ts';
 
 interface DoctorOptions {
   readonly weights?: string[];

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
-import { packageFile, recordedCheckpoint } from './package-root.ts';
+import { packageFile, recordedCheckpoint } from '../sources/package-root.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-root-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

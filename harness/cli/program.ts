@@ -1,11 +1,11 @@
 // The command line's shape: one command per file, shared settings here.
 import { Command } from 'commander';
+import { packageVersion } from '../sources/package-root.ts';
 import { demoCommand } from './demo-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
 import { getWeightsCommand } from './get-weights-command.ts';
 import { inspectCommand } from './inspect-command.ts';
-import { packageVersion } from './package-root.ts';
 import { recordCommand } from './record-command.ts';
 import { synthesizeCommand } from './synthesize-command.ts';
 import { validateCommand } from './validate-command.ts';

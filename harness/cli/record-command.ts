@@ -13,11 +13,11 @@ import { createProgress } from '../report/progress.ts';
 import { recordPrompts } from '../run/record-prompts.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
+import { packageFile } from '../sources/package-root.ts';
 import { planRun } from '../sources/plan-run.ts';
 import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
 import { oneOf } from './option-values.ts';
-import { packageFile } from './package-root.ts';
 
 const RECORD_SOURCES = ['reference', 'n150'] as const;
 

@@ -20,11 +20,11 @@ import { shownCommand } from '../run/shown-command.ts';
 import { resumeRun, type StartedRun, startRun, type WrittenRun, writeRun } from '../run/write-run.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
+import { gitSha, packageVersion } from '../sources/package-root.ts';
 import { planRun } from '../sources/plan-run.ts';
 import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
 import { correlation, oneOf } from './option-values.ts';
-import { gitSha, packageVersion } from './package-root.ts';
 import { reportUnstarted } from './unstarted-run.ts';
 
 interface ValidateOptions extends CaseCommandOptions {

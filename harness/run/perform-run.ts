@@ -14,11 +14,12 @@ import {
   unitsOf,
 } from '../record/run-spec.ts';
 import { withoutThreads } from '../record/source-info.ts';
+import type { Stage } from '../record/stage.ts';
 import { sequenceId, type TokenRecord } from '../record/token-record.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { runFree } from '../sequence/free-running.ts';
 import { runLockstep } from '../sequence/lockstep.ts';
-import type { RowPair, SequenceOutcome, SequenceRequest, Stage } from '../sequence/sequence.ts';
+import type { RowPair, SequenceOutcome, SequenceRequest } from '../sequence/sequence.ts';
 import { blame, requireComparable } from '../sequence/sides.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { describeFailure } from './describe-failure.ts';

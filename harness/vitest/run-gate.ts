@@ -1,7 +1,6 @@
 // Runs one checkpoint for a gate, as `qwen-pcc validate` would, in a run folder of its own.
 import path from 'node:path';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
-import { gitSha, packageFile, packageVersion } from '../cli/package-root.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { SCHEMA_VERSION } from '../record/events.ts';
 import { RUN_REPORTS } from '../report/run-reports.ts';
@@ -11,6 +10,7 @@ import { startRun, writeRun } from '../run/write-run.ts';
 import { parseDeviceSpec } from '../sources/device-spec.ts';
 import { openCases } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
+import { gitSha, packageFile, packageVersion } from '../sources/package-root.ts';
 import { type PlannedRun, planRun } from '../sources/plan-run.ts';
 import type { GateRun } from './to-pass-gate.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { readSafetensorsHeader, readTensorInt32 } from '../../../src/checkpoint/safetensors.ts';
 import { openCheckpoint } from '../../../src/checkpoint/weights.ts';
 import { createKernelMatmulEngine } from '../../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
-import { packageFile } from '../../cli/package-root.ts';
+import { packageFile } from '../../sources/package-root.ts';
 import { judgeRealModel } from './judge.ts';
 import { describeKeys } from './key-experiment.ts';
 import { requireCheckpoint } from './make-checkpoint.ts';

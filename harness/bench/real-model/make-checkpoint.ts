@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../../../src/errors.ts';
-import { packageFile } from '../../cli/package-root.ts';
+import { packageFile } from '../../sources/package-root.ts';
 
 export const CODER_VARIABLE = 'QWEN_PCC_CODER_DIR';
 

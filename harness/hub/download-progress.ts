@@ -1,7 +1,7 @@
 // What stderr says while a checkpoint is downloaded: a bar on a terminal, a line per file elsewhere.
 import { SingleBar } from 'cli-progress';
-import type { DownloadEvent } from '../hub/download.ts';
-import { formatBytes } from './format.ts';
+import { formatBytes } from '../report/format.ts';
+import type { DownloadEvent } from './download.ts';
 
 export interface DownloadProgress {
   onEvent(event: DownloadEvent): void;

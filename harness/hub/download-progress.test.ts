@@ -1,7 +1,7 @@
 // Facts about what stderr says during a download.
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { DownloadEvent } from '../hub/download.ts';
+import type { DownloadEvent } from './download.ts';
 import { createDownloadProgress } from './download-progress.ts';
 
 const EVENTS: readonly DownloadEvent[] = [
