@@ -41,7 +41,7 @@ const IDS = '[T] integers: every token that was fed, from position 0';
 const LOGITS = '[R, V] floats, one row for each position';
 
 export function assemblePrompt(prompt: PromptToAssemble, options: AssembleOptions): Assembled {
-  const findings = new PromptFindings(prompt.name, options.isOneOfSeveral);
+  const findings = new PromptFindings(options.isOneOfSeveral ? prompt.name : undefined);
   requireName(prompt, findings);
   requirePresent(prompt, options, findings);
   const { arrays } = prompt;

@@ -1,10 +1,10 @@
 // The arrays of one recorded prompt, each read as what it should be; what it is instead is reported.
 import { isFloatDtype } from '../../tensor/dtypes.ts';
-import type { TapName } from '../logits-source.ts';
+import { nearestTap, TAP_NAMES_TEXT, type TapName } from '../taps.ts';
 import { type Arrangement, arrangeRows } from './arrange-rows.ts';
 import { readIntegerLists } from './integer-lists.ts';
 import type { PromptFindings } from './prompt-findings.ts';
-import { type HiddenMeaning, tapsFromTensorNames } from './recording-format.ts';
+import { type HiddenMeaning, TAP_PREFIX, tapsFromTensorNames, unknownTaps } from './recording-format.ts';
 import { bfloat16FromBits, describeArray, type StoredArray } from './stored-array.ts';
 
 /** Arrays of a prompt by their names; several pieces follow each other along the positions. */
@@ -94,7 +94,12 @@ export function arrangeTaps(
   findings: PromptFindings,
 ): ReadonlyMap<TapName, Arrangement> {
   const taps = new Map<TapName, Arrangement>();
-  for (const [tap, name] of tapsFromTensorNames(findings.subject, [...arrays.keys()], hidden)) {
+  for (const name of unknownTaps([...arrays.keys()])) {
+    const nearest = nearestTap(name.slice(TAP_PREFIX.length));
+    const wanted = nearest === undefined ? TAP_NAMES_TEXT : `a tap that exists; did you mean ${TAP_PREFIX}${nearest}?`;
+    findings.report('TAP_NAME', name, name, wanted);
+  }
+  for (const [tap, name] of tapsFromTensorNames([...arrays.keys()], hidden)) {
     const pieces = arrays.get(name)!;
     const { dtype } = pieces[0]!.data;
     const isFloat = isBits(dtype) || dtype === 'F64' || isFloatDtype(dtype);

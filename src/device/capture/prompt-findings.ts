@@ -5,23 +5,20 @@ import type { Problem } from './recording-problems.ts';
 export class PromptFindings {
   readonly problems: Problem[] = [];
   readonly notes: string[] = [];
-  /** Names the prompt in errors. */
-  readonly subject: string;
-  readonly #isOneOfSeveral: boolean;
+  readonly #prefix: string;
 
-  /** @param isOneOfSeveral - of its file: then it is named in every sentence. */
-  constructor(prompt: string, isOneOfSeveral: boolean) {
-    this.subject = `prompt "${printable(prompt)}"`;
-    this.#isOneOfSeveral = isOneOfSeveral;
+  /** @param prompt - named in every sentence; undefined where a file has one prompt alone. */
+  constructor(prompt: string | undefined) {
+    this.#prefix = prompt === undefined ? '' : `prompt "${printable(prompt)}"`;
   }
 
   /** @param repair - a line of Python. */
   report(code: string, where: string, found: string, wanted: string, repair?: string): void {
-    const place = this.#isOneOfSeveral ? `${this.subject}, ${where}` : where;
+    const place = this.#prefix === '' ? where : `${this.#prefix}, ${where}`;
     this.problems.push({ code, where: place, found, wanted, ...(repair === undefined ? {} : { repair }) });
   }
 
   note(note: string): void {
-    this.notes.push(this.#isOneOfSeveral ? `${this.subject}: ${note}` : note);
+    this.notes.push(this.#prefix === '' ? note : `${this.#prefix}: ${note}`);
   }
 }
