@@ -174,13 +174,14 @@ class Run {
     variants: readonly OpenVariant[],
   ): Promise<void> {
     const request = this.#requestOf(one.spec.name, prompt, one.spec.eosTokenIds);
-    const rows = variants.map(({ name, judge }) => {
+    const rows = variants.map(({ name, source, judge }) => {
       const key = { case: one.spec.name, variant: name, prompt: prompt.name, user: prompt.user };
       judge.startSequence({
         ...key,
         promptLength: prompt.promptIds.length,
         evidenceRows: this.#evidence.get(sequenceId(key)) ?? 0,
         knownIds: Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]),
+        logitsFormat: source.logitsFormatOf?.(prompt.name, prompt.user) ?? source.info.logitsFormat,
       });
       return new SequenceRows(key);
     });
