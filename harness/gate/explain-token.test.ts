@@ -111,6 +111,22 @@ describe('a bad number', () => {
     expect(explain('pcc', recordExample({}, { pcc: null }))).toBe('PCC does not exist (strict: undefined)');
   });
 
+  it.each([
+    { pcc: 0.9945678, says: 'PCC 0.994568 <' },
+    { pcc: 0.9876543, says: 'PCC 0.9877 <' },
+    { pcc: 0.99, says: 'PCC 0.99 <' },
+    { pcc: -0.1234567, says: 'PCC -0.1235 <' },
+    { pcc: Number.NaN, says: 'PCC NaN <' },
+  ])('of PCC $pcc is written as $says', ({ pcc, says }) => {
+    expect(explain('pcc', recordExample({}, { pcc }))).toContain(says);
+  });
+
+  it('above 1 is written in four digits', () => {
+    expect(explain('klNats', recordExample({}, { klNats: 1.2345678 }))).toBe('KL 1.235 nat > 1');
+    expect(explain('klNats', { ...recordExample(), distribution: null })).toBe('KL NaN nat > 1');
+    expect(explain('gainDeviation', { ...recordExample(), moments: null })).toMatch(/^gain NaN is further/);
+  });
+
   it('of a row that is another position’s says whose', () => {
     const record = recordExample({}, { pcc: 0.5 });
     const controls = { ...record.controls, pccPreviousGolden: 0.9995 };

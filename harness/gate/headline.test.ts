@@ -26,6 +26,25 @@ describe('the headline', () => {
     );
   });
 
+  it.each([
+    { pcc: 0.9, gain: 1, says: 'lowest PCC 0.9 (minimum' },
+    { pcc: 0.9123456, gain: 1, says: 'lowest PCC 0.91235 (minimum' },
+    { pcc: 0.8123456, gain: 1, says: 'lowest PCC 0.8123 (minimum' },
+    { pcc: 1, gain: 1, says: 'lowest PCC 1 (minimum' },
+    { pcc: 1, gain: 1.0234567, says: 'least headroom 22 % (rule gain: gainDeviation 0.02346 <= 0.03)' },
+    { pcc: 0.995, gain: 1.01, says: 'least headroom 50 % (rule pcc-median: pccMedian 0.99500 >= 0.99000)' },
+  ])('writes $says', ({ pcc, gain, says }) => {
+    const isLow = pcc < 0.99;
+    const given = records((position) => ({ pcc: isLow && position > 0 ? 1 : pcc, gain }));
+    expect(judge(given).headline).toContain(says);
+  });
+
+  it('of a run without any PCC rule says nothing of PCC', () => {
+    const others = shortRunRules.filter(({ origin }) => origin === 'hard');
+    const { headline } = evaluateGate({ rules: others, plan, records: records(() => ({})) });
+    expect(headline).toBe('12 of 12 tokens judged');
+  });
+
   it('of a failure has the worst place, the first place, and the other rules', () => {
     const { headline, firstFailure, worst } = judge(
       records((position) => (position === 4 ? { pcc: 0.7, rank: 30 } : position === 9 ? { pcc: 0.1054 } : {})),
