@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Precision } from '../../reference/onnx-reference.ts';
 import { defaultThreads } from '../../src/machine.ts';
+import { LOGITS_FORMATS, type LogitsFormat, parseLogitsFormat } from '../../src/numerics/logits-format.ts';
 import type { LocalPaths } from '../record/local-paths.ts';
 import type { DecodingMode, JudgeSettings } from '../record/run-spec.ts';
 import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
@@ -23,6 +24,7 @@ export interface CaseCommandOptions {
   readonly templateDate?: string;
   readonly reference: string;
   readonly precision: Precision;
+  readonly logitsFormat?: LogitsFormat;
   readonly threads?: number;
   readonly memory?: number;
   readonly weightCache?: string;
@@ -60,6 +62,12 @@ export function addCaseOptions(command: Command): Command {
       listOf,
     )
     .option('--reference <spec>', 'onnx or golden:FILE', 'onnx')
+    .addOption(
+      new Option(
+        '--logits-format <format>',
+        `what a recording's logits are rounded to: ${LOGITS_FORMATS.join(', ')} (default: as it says, else read off its values)`,
+      ).argParser((text) => parseLogitsFormat(text, '--logits-format')),
+    )
     .addOption(
       new Option('--precision <p>', 'of the ONNX reference: fp32, or bf16 as PyTorch computes')
         .argParser(oneOf('--precision', ['fp32', 'bf16']))
@@ -134,6 +142,7 @@ export function planRequest(
       devices,
       reference,
       precision: options.precision,
+      logitsFormat: options.logitsFormat,
       maxNewTokens: options.maxNewTokens,
       maxSeqLen: options.maxSeqLen,
       ...settings,

@@ -29,6 +29,15 @@ export function errorText(error: unknown, withStacks: boolean): string {
   return printable(`${lines.join('\n')}\n`, { keepsLines: true });
 }
 
+/** The same error for a program: an object with its code, exit code, message, facts and next step. */
+export function errorJson(error: unknown): string {
+  const { code, exitCode, facts, hint } = error instanceof QwenPccError ? error : INTERNAL;
+  const message = error instanceof Error ? error.message : String(error);
+  return `${JSON.stringify({ error: { code, exitCode, message, facts, hint: hint ?? null } }, null, 2)}\n`;
+}
+
+const INTERNAL = { code: 'INTERNAL', exitCode: EXIT_CODES.internal, facts: {}, hint: undefined };
+
 function causesOf(error: unknown): unknown[] {
   const causes: unknown[] = [];
   let cause = error instanceof Error ? error.cause : undefined;

@@ -188,7 +188,11 @@ function otherDevice(
   return choice.kind === 'n150'
     ? { spec: { ...variant, name, device: { kind: 'n150', knobs: knobSettings(choice.config) } }, paths: {} }
     : {
-        spec: { ...variant, name, device: { kind: 'capture', recording: path.basename(choice.file) } },
+        spec: {
+          ...variant,
+          name,
+          device: { kind: 'capture', recording: path.basename(choice.file), logitsFormat: null },
+        },
         paths: { recording: path.resolve(choice.file) },
       };
 }

@@ -3,8 +3,9 @@ import { CommanderError } from 'commander';
 import { EXIT_CODES, QwenPccError } from '../../src/errors.ts';
 import { isAbort } from '../sequence/sides.ts';
 import { commandLineError } from './command-line-error.ts';
-import { errorText } from './error-text.ts';
+import { errorJson, errorText } from './error-text.ts';
 import { type CommandStreams, createProgram } from './program.ts';
+import { reportUnstarted } from './unstarted-run.ts';
 
 /**
  * @param args - without the names of Node and of the command.
@@ -16,12 +17,15 @@ export async function main(args: readonly string[], streams: CommandStreams): Pr
     return Number(process.exitCode ?? EXIT_CODES.pass);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.pass;
+    reportUnstarted(args, error);
     const shown = error instanceof CommanderError ? commandLineError(error, args) : error;
     if (isAbort(shown)) {
       streams.stderr.write('stopped.\n');
       return EXIT_CODES.interrupted;
     }
     streams.stderr.write(errorText(shown, process.env['QWEN_PCC_STACK'] === '1'));
+    // A reader of JSON gets JSON; a command that has printed its own does not throw any more.
+    if (args.includes('--json')) streams.stdout.write(errorJson(shown));
     return shown instanceof QwenPccError ? shown.exitCode : EXIT_CODES.internal;
   }
 }

@@ -18,14 +18,16 @@ import { terminalSummary } from '../report/terminal.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { shownCommand } from '../run/shown-command.ts';
 import { resumeRun, type StartedRun, startRun, type WrittenRun, writeRun } from '../run/write-run.ts';
+import { isAbort } from '../sequence/sides.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { gitSha, packageVersion } from '../sources/package-root.ts';
 import { planRun } from '../sources/plan-run.ts';
 import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
+import { errorText } from './error-text.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
 import { correlation, oneOf } from './option-values.ts';
-import { reportUnstarted } from './unstarted-run.ts';
+import { needsNoReport } from './unstarted-run.ts';
 
 interface ValidateOptions extends CaseCommandOptions {
   readonly semantics: PccSemantics;
@@ -70,23 +72,34 @@ export function validateCommand(): Command {
 
 async function validate(options: ValidateOptions, command: Command): Promise<void> {
   const progress = createProgress(process.stderr);
+  // A run that is there keeps its reports.
+  let hasRun = options.resume !== undefined;
   const interrupt = onInterrupt('stopping after this token; what was judged is kept');
   try {
     const models = new Models();
     const { local, ...started } =
       options.resume === undefined ? await begin(options, models) : await goOn(options, command, models);
+    hasRun = true;
     const { run, replay, folder, failure } = await judge(started, local, models, progress, interrupt.signal);
     progress.close();
     const shown = { chalk: createChalk(process.env), folder };
     process.stdout.write(options.json === true ? formatRunRecord(run) : terminalSummary(run, replay.highlights, shown));
     process.exitCode = run.exitCode;
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) process.stderr.write(failureText(failure));
     // Prompts that could not be compared did not end the run, but their cause is said where errors are.
-    if (run.failure !== null) process.stderr.write(`${run.failure.code}: ${run.failure.message}\n`);
+    else if (run.failure !== null) process.stderr.write(`${run.failure.code}: ${run.failure.message}\n`);
+  } catch (error) {
+    if (hasRun) needsNoReport(error);
+    throw error;
   } finally {
     progress.close();
     interrupt.release();
   }
+}
+
+/** The reports have it too; here it comes with its causes. */
+function failureText(failure: unknown): string {
+  return isAbort(failure) ? 'stopped.\n' : errorText(failure, process.env['QWEN_PCC_STACK'] === '1');
 }
 
 interface LocatedRun extends StartedRun {
@@ -105,19 +118,14 @@ async function begin(options: ValidateOptions, models: Models): Promise<LocatedR
     command: shownCommand(args),
     part: null,
   } as const;
-  try {
-    const { request, notes } = planRequest(options, settingsOf(options));
-    requireModeOf(request);
-    const { spec, paths } = await planRun(request, models);
-    const local = localPaths(options, paths, args);
-    // What cannot be opened is refused before a folder is made.
-    openCases(spec, local, { models });
-    const run: Omit<RunEvent, 'runId'> = { ...header, notes, spec };
-    return { ...startRun(options.out, run, local), local };
-  } catch (error) {
-    reportUnstarted(options.out, header, error);
-    throw error;
-  }
+  const { request, notes } = planRequest(options, settingsOf(options));
+  requireModeOf(request);
+  const { spec, paths } = await planRun(request, models);
+  const local = localPaths(options, paths, args);
+  // What cannot be opened is refused before a folder is made.
+  openCases(spec, local, { models });
+  const run: Omit<RunEvent, 'runId'> = { ...header, notes, spec };
+  return { ...startRun(options.out, run, local), local };
 }
 
 /** The plan is in the log; options that were given all the same must ask for the same. */

@@ -54,7 +54,7 @@ export function findRunFolder(given: string | undefined, parent: string): string
 function readFailure(file: string): string {
   try {
     const { failure } = JSON.parse(readFileSync(file, 'utf8')) as { failure?: { message?: unknown } };
-    return String(failure?.message ?? file);
+    return String(failure?.message ?? file).split('\n')[0]!;
   } catch {
     return file;
   }

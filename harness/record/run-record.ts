@@ -14,7 +14,7 @@ import {
 } from './events.ts';
 import { RealNumberSchema } from './real-number.ts';
 import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
-import { DECODING_MODES, type DecodingMode, type DeviceSpec, ruleSchemaWith } from './run-spec.ts';
+import { DECODING_MODES, type DecodingMode, type DeviceSpec, DeviceSpecSchema, ruleSchemaWith } from './run-spec.ts';
 import { type RunUsage, RunUsageSchema } from './run-usage.ts';
 import { SourceInfoSchema } from './source-info.ts';
 import type { TokenSummary } from './summary.ts';
@@ -208,14 +208,6 @@ const PromptRecordSchema: z.ZodType<PromptRecord, unknown> = z.strictObject({
   ms: real,
   summary: TokenSummarySchema.nullable(),
 });
-
-const DeviceSpecSchema: z.ZodType<DeviceSpec, unknown> = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('n150'),
-    knobs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-  }),
-  z.strictObject({ kind: z.literal('capture'), recording: z.string() }),
-]);
 
 /** Field order here is the key order of run.json. */
 export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({

@@ -1,5 +1,6 @@
 // What a run is asked to do, as data: cases, variants, prompts as token ids, limits and rules; no path of any machine.
 import { z } from 'zod';
+import { LOGITS_FORMATS, type LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { RealNumberSchema } from './real-number.ts';
 import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
 import { AGGREGATE_METRICS, type GateRule, RULE_ORIGINS, RULE_PHASES, TOKEN_METRICS } from './rules.ts';
@@ -16,7 +17,12 @@ export type KnobSettings = Readonly<Record<string, string | number | boolean>>;
 /** What stands on the device side. Files go by their short name; where they are on this machine is in `local.json`. */
 export type DeviceSpec =
   | { readonly kind: 'n150'; readonly knobs: KnobSettings }
-  | { readonly kind: 'capture'; readonly recording: string };
+  | {
+      readonly kind: 'capture';
+      readonly recording: string;
+      /** What its logits are rounded to; null: as it says, else read off its values. */
+      readonly logitsFormat: LogitsFormat | null;
+    };
 
 export type ReferenceSpec =
   | { readonly kind: 'onnx'; readonly precision: (typeof PRECISIONS)[number] }
@@ -107,12 +113,16 @@ export function ruleSchemaWith<T>(more: z.ZodRawShape): z.ZodType<T, unknown> {
 
 export const GateRuleSchema: z.ZodType<GateRule, unknown> = ruleSchemaWith<GateRule>({});
 
-const DeviceSpecSchema = z.discriminatedUnion('kind', [
+export const DeviceSpecSchema: z.ZodType<DeviceSpec, unknown> = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('n150'),
     knobs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   }),
-  z.strictObject({ kind: z.literal('capture'), recording: z.string().min(1) }),
+  z.strictObject({
+    kind: z.literal('capture'),
+    recording: z.string().min(1),
+    logitsFormat: z.enum(LOGITS_FORMATS).nullable(),
+  }),
 ]);
 
 const ReferenceSpecSchema = z.discriminatedUnion('kind', [

@@ -27,7 +27,11 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     usage: end?.usage ?? null,
     command: run.command,
     exitCode: ending?.exitCode ?? EXIT_CODE_OF_VERDICT[verdict.status],
-    verdict: ending === undefined ? answer : { ...answer, status: ending.status, headline: ending.headline },
+    verdict: {
+      ...answer,
+      status: ending?.status ?? answer.status,
+      headline: [ending?.headline ?? answer.headline, ...warningsOf(replay)].join('; '),
+    },
     failure: ending?.failure ?? null,
     notes: run.notes,
     coverage: { ...coverage, skipped: skippedTokens(replay) },
@@ -62,6 +66,27 @@ function plannedSequences(replay: RunReplay): PlannedSequence[] {
       };
     }),
   );
+}
+
+/** What a reader of the verdict has to know with it. */
+function warningsOf(replay: RunReplay): string[] {
+  const equal = replay.run.spec.cases.flatMap((one) =>
+    one.variants
+      .filter(({ name }) => isEqualThroughout(replay, one.name, name))
+      .map(({ name }) => `${one.name}, ${name}`),
+  );
+  return [
+    ...replay.run.notes,
+    ...equal.map(
+      (place) => `WARNING: every logit of ${place} equals the reference's to the bit: are these the device's own rows?`,
+    ),
+  ];
+}
+
+/** No device that rounds anywhere gives the bits of a float32 reference, token after token. */
+function isEqualThroughout(replay: RunReplay, caseName: string, variant: string): boolean {
+  const { n, maxAbs } = replay.gate.summarizeVariant(caseName, variant).all;
+  return n > 0 && maxAbs === 0;
 }
 
 interface Ending {

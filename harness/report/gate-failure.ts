@@ -5,7 +5,6 @@ import { promptLabel, type TokenRecord } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
 import { countOf, formatPcc, formatPosition, formatSmall, formatValue, quoteText } from './format.ts';
 import { inspectCommandOf } from './inspect-hint.ts';
-import { describeMisfit } from './worst-tokens.ts';
 
 /** @param folder - path of the run folder as the reader can type it. */
 export function gateFailureText(run: RunRecord, highlights: TokenHighlights, folder: string): string {
@@ -43,8 +42,6 @@ function describeWorst(record: TokenRecord): string[] {
     `${isPassing(record) ? 'lowest' : 'worst'} at ${formatPosition(record.position, record.step)}, token ${record.inputToken.golden} ${quoteText(record.text)}: PCC ${formatPcc(record.pcc)}`,
   ];
   if (record.reason !== null) lines.push(record.reason);
-  const misfit = describeMisfit(record);
-  if (misfit !== undefined) lines.push(misfit);
   if (moments !== null) {
     const entry = choice?.top.find(({ id }) => id === moments.maxAbsIndex);
     const both =

@@ -6,7 +6,6 @@ import type { Pair, TopToken } from '../record/row-metrics.ts';
 import { promptLabel, type TokenRecord } from '../record/token-record.ts';
 import { formatPcc, formatPosition, formatShare, formatSmall, formatValue, quoteText } from './format.ts';
 import { plainTable } from './plain-table.ts';
-import { describeMisfit } from './worst-tokens.ts';
 
 /**
  * A tap below this PCC is where a fault begins.
@@ -95,9 +94,8 @@ function metricLines(record: TokenRecord, chalk: ChalkInstance): string[] {
   }
   if (controls.pccPreviousGolden !== null)
     facts.push(['PCC with the row before', formatPcc(controls.pccPreviousGolden)]);
-  const reasons = [record.reason, describeMisfit(record)].filter((reason) => reason !== null && reason !== undefined);
   return [
-    `verdict  ${status}${reasons.length === 0 ? '' : `: ${reasons.join('; ')}`}`,
+    `verdict  ${status}${record.reason === null ? '' : `: ${record.reason}`}`,
     '',
     plainTable(['metric', ''], facts, 2, chalk),
   ];

@@ -43,7 +43,7 @@ export function toyCase(name: string, devices: ToyDevices = { toy: noisyToy }): 
     variants: Object.keys(devices).map((variant) => ({
       name: variant,
       model: 'toy',
-      device: { kind: 'capture', recording: variant },
+      device: { kind: 'capture', recording: variant, logitsFormat: null },
     })),
   };
   return toyCaseOf(spec, devices);

@@ -130,8 +130,13 @@ function openVariant(
   const place = paths.variants[spec.name];
   if (spec.device.kind === 'capture') {
     const file = required(place?.recording, spec.device.recording);
+    const format = spec.device.logitsFormat === null ? {} : { logitsFormat: spec.device.logitsFormat };
     const open = async (): Promise<LogitsSource> =>
-      checkedSource(await createCaptureSource(openRecording(file), { checkpoint }), 'device', checkpoint.config);
+      checkedSource(
+        await createCaptureSource(openRecording(file), { checkpoint, ...format }),
+        'device',
+        checkpoint.config,
+      );
     return { openable: { spec, notes: () => notesOf(model, checkpoint), open }, checkpoint: undefined };
   }
   const config = configFromKnobs(spec.device.knobs);

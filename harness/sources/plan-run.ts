@@ -6,6 +6,7 @@ import type { RecordedPrompt } from '../../src/device/capture/recorded-prompt.ts
 import { openRecording, type Recording, sameRecording } from '../../src/device/capture/recording.ts';
 import { coreCounts } from '../../src/device/n150/chip.ts';
 import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { type EncodedPrompt, encodePrompt } from '../../src/text/encode-prompt.ts';
 import { type PromptEntry, readPrompts } from '../../src/text/prompts.ts';
 import { type CasePrompts, selectPrompts } from '../../src/text/select-prompts.ts';
@@ -33,6 +34,8 @@ export interface PlanRequest {
   readonly devices: readonly DeviceChoice[];
   readonly reference: ReferenceChoice;
   readonly precision: Precision;
+  /** Of recorded device logits, in the place of what they say themselves. */
+  readonly logitsFormat?: LogitsFormat | undefined;
   readonly mode: DecodingMode;
   readonly judge: JudgeSettings;
   readonly maxNewTokens?: number | undefined;
@@ -218,7 +221,11 @@ function recordedPositions({ inputIds, positions }: RecordedPrompt): number[] | 
   return positions.length === inputIds.length ? null : [...positions];
 }
 
-function planVariants({ devices, deviceWeights }: PlanRequest, { checkpoint }: Model, models: Models): VariantSpec[] {
+function planVariants(
+  { devices, deviceWeights, logitsFormat }: PlanRequest,
+  { checkpoint }: Model,
+  models: Models,
+): VariantSpec[] {
   const other = deviceWeights === undefined ? undefined : models.checkpoint(deviceWeights);
   const used = new Set<string>();
   return devices.map((device): VariantSpec => {
@@ -235,7 +242,11 @@ function planVariants({ devices, deviceWeights }: PlanRequest, { checkpoint }: M
     used.add(name);
     return device.kind === 'n150'
       ? { name, model: (other ?? checkpoint).name, device: { kind: 'n150', knobs: knobSettings(device.config) } }
-      : { name, model: checkpoint.name, device: { kind: 'capture', recording: path.basename(device.file) } };
+      : {
+          name,
+          model: checkpoint.name,
+          device: { kind: 'capture', recording: path.basename(device.file), logitsFormat: logitsFormat ?? null },
+        };
   });
 }
 
