@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Precision } from '../../reference/onnx-reference.ts';
+import { UsageError } from '../../src/errors.ts';
 import { defaultThreads } from '../../src/machine.ts';
 import { LOGITS_FORMATS, type LogitsFormat, parseLogitsFormat } from '../../src/numerics/logits-format.ts';
 import type { LocalPaths } from '../record/local-paths.ts';
@@ -127,6 +128,7 @@ export function planRequest(
 ): { request: PlanRequest; notes: readonly string[] } {
   const devices = (options.device ?? ['n150']).map((text) => parseDeviceSpec(text, process.env));
   const reference = parseReferenceSpec(options.reference);
+  requireMode(settings, devices, reference);
   const capture = devices.find((device) => device.kind === 'capture');
   const recording = capture?.file ?? (reference.kind === 'golden' ? reference.file : undefined);
   const { folders, notes } = chooseWeights(options.weights, recording);
@@ -148,6 +150,30 @@ export function planRequest(
       ...settings,
     },
   };
+}
+
+/** What can follow its own choice. */
+function requireMode(
+  { mode }: PlanSettings,
+  devices: PlanRequest['devices'],
+  reference: PlanRequest['reference'],
+): void {
+  if (mode !== 'freeRunning') return;
+  if (reference.kind === 'golden' || devices.some(({ kind }) => kind === 'capture')) {
+    throw new UsageError('a recording cannot run free: it has rows only for the tokens that were recorded.', {
+      code: 'FREE_RECORDING',
+      hint: 'leave --mode out, or compare live sources.',
+    });
+  }
+  if (devices.length > 1) {
+    throw new UsageError(
+      'several devices cannot run free beside one reference: their texts part at different places.',
+      {
+        code: 'FREE_VARIANTS',
+        hint: 'give one --device a run.',
+      },
+    );
+  }
 }
 
 /** What a run may use of this machine; it decides about no number. */

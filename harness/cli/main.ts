@@ -17,8 +17,8 @@ export async function main(args: readonly string[], streams: CommandStreams): Pr
     return Number(process.exitCode ?? EXIT_CODES.pass);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.pass;
-    reportUnstarted(args, error);
     const shown = error instanceof CommanderError ? commandLineError(error, args) : error;
+    reportUnstarted(args, shown);
     if (isAbort(shown)) {
       streams.stderr.write('stopped.\n');
       return EXIT_CODES.interrupted;

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
-import { InputError, UsageError } from '../../src/errors.ts';
+import { InputError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { type RunEvent, SCHEMA_VERSION } from '../record/events.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
@@ -119,7 +119,6 @@ async function begin(options: ValidateOptions, models: Models): Promise<LocatedR
     part: null,
   } as const;
   const { request, notes } = planRequest(options, settingsOf(options));
-  requireModeOf(request);
   const { spec, paths } = await planRun(request, models);
   const local = localPaths(options, paths, args);
   // What cannot be opened is refused before a folder is made.
@@ -179,25 +178,6 @@ function settingsOf({ threshold, semantics, mode }: ValidateOptions): Parameters
     mode: mode === 'free' ? 'freeRunning' : 'teacherForced',
     judge: { semantics, pccMinimum: threshold, rules: defaultRules({ pccMinimum: threshold }) },
   };
-}
-
-function requireModeOf({ mode, devices, reference }: ReturnType<typeof planRequest>['request']): void {
-  if (mode !== 'freeRunning') return;
-  if (reference.kind === 'golden' || devices.some(({ kind }) => kind === 'capture')) {
-    throw new UsageError('a recording cannot run free: it has rows only for the tokens that were recorded.', {
-      code: 'FREE_RECORDING',
-      hint: 'leave --mode out, or compare live sources.',
-    });
-  }
-  if (devices.length > 1) {
-    throw new UsageError(
-      'several devices cannot run free beside one reference: their texts part at different places.',
-      {
-        code: 'FREE_VARIANTS',
-        hint: 'give one --device a run.',
-      },
-    );
-  }
 }
 
 async function judge(

@@ -19,7 +19,7 @@ export function logLineJsonSchema(): Record<string, unknown> {
 }
 
 function describe(schema: z.ZodType, title: string): Record<string, unknown> {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', reused: 'ref' });
   return { $schema, title, version: SCHEMA_VERSION, ...rest };
 }
 

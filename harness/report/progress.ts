@@ -1,4 +1,4 @@
-// A progress bar on stderr while a run goes on; silent when stderr is not a terminal.
+// What a run shows on stderr while it goes on: a bar in a terminal, a line for each prompt in a log.
 import { SingleBar } from 'cli-progress';
 import type { Stage } from '../record/stage.ts';
 
@@ -17,16 +17,56 @@ export interface RunProgress {
   close(): void;
 }
 
-/** @param stream - where to draw: a terminal, or nothing is drawn. */
+/** @param stream - where to draw: a terminal gets a bar, anything else lines. */
 export function createProgress(stream: NodeJS.WriteStream): RunProgress {
-  if (!stream.isTTY)
-    return {
-      start: () => undefined,
-      packing: () => undefined,
-      stage: () => undefined,
-      advance: () => undefined,
-      close: () => undefined,
-    };
+  return stream.isTTY ? createBar(stream) : createLines((line) => stream.write(`${line}\n`));
+}
+
+/** A log must not look dead: in long prompts a line now and then. */
+const LINE_EVERY_MS = 30_000;
+
+/** One line when a prompt begins, and one now and then within it. */
+export function createLines(write: (line: string) => void, now: () => number = () => performance.now()): RunProgress {
+  let total = 0;
+  let done = 0;
+  let prompt = '';
+  let writtenAt = now();
+  const say = (line: string): void => {
+    writtenAt = now();
+    write(line);
+  };
+  const sayNowAndThen = (line: () => string): void => {
+    if (now() - writtenAt >= LINE_EVERY_MS) say(line());
+  };
+  const begin = (caseName: string, promptName: string): void => {
+    const next = `${caseName} · ${promptName}`;
+    if (next === prompt) return;
+    prompt = next;
+    say(`${prompt} · ${done} of at most ${total} tokens done`);
+  };
+  return {
+    start(tokens) {
+      total = tokens;
+      say(`at most ${tokens} tokens`);
+    },
+    packing(ready, all) {
+      sayNowAndThen(() => `packing weights, ${ready} of ${all}`);
+    },
+    stage(caseName, promptName, { side, firstPosition, lastPosition, layers }) {
+      begin(caseName, promptName);
+      const layer = layers === undefined ? '' : `, layer ${layers.done} of ${layers.total}`;
+      sayNowAndThen(() => `${prompt} · ${side}, positions ${firstPosition} … ${lastPosition}${layer}`);
+    },
+    advance(caseName, promptName, tokens) {
+      begin(caseName, promptName);
+      done = tokens;
+      sayNowAndThen(() => `${prompt} · ${done} of at most ${total} tokens done`);
+    },
+    close() {},
+  };
+}
+
+function createBar(stream: NodeJS.WriteStream): RunProgress {
   const bar = new SingleBar({
     stream,
     format: '{bar} {value}/{total} tokens  {eta_formatted} left  {where}',
@@ -39,7 +79,7 @@ export function createProgress(stream: NodeJS.WriteStream): RunProgress {
   let drawnAt = Number.NEGATIVE_INFINITY;
   return {
     start(tokens) {
-      bar.start(tokens, 0, { where: '' });
+      bar.start(tokens, 0, { where: 'opening' });
     },
     packing(ready, total) {
       bar.update({ where: ready < total ? `packing weights, ${ready} of ${total}` : '' });
