@@ -1,11 +1,38 @@
-// vitest projects: unit tests beside their files, property laws and kernel twins, and the accuracy gates.
-import { configDefaults, defineConfig } from 'vitest/config';
+// vitest projects, told apart by the names of files: unit tests beside their sources, laws and kernel twins, systems, accuracy gates.
+import { configDefaults, defineConfig, type TestProjectInlineConfiguration, type ViteUserConfig } from 'vitest/config';
+import { leavesNoFiles } from './harness/build/leaves-no-files.ts';
+import { selectsSomething } from './harness/build/selects-something.ts';
 
-/** Gates run whole models: minutes on a shared 2-core machine, never a measure of speed. */
-const GATE_TIMEOUT_MS = 300_000;
+/** Gates and systems run whole models: minutes on a shared 2-core machine, never a measure of speed. */
+const LONG_TIMEOUT_MS = 300_000;
 const UNIT_TIMEOUT_MS = 120_000;
 
-export default defineConfig({
+const NO_TESTS = [...configDefaults.exclude, '**/dist/**', 'fixtures/example-project/**'];
+
+interface Kind {
+  readonly timeoutMs: number;
+  readonly exclude?: readonly string[];
+  /** One file at a time, for those that take all cores by themselves. */
+  readonly isAlone?: boolean;
+}
+
+function project(name: string, pattern: string, { timeoutMs, exclude = [], isAlone = false }: Kind): Project {
+  return {
+    extends: true,
+    test: {
+      name,
+      include: [`{src,reference,harness,fixtures}/**/${pattern}.test.ts`],
+      exclude: [...NO_TESTS, ...exclude],
+      fileParallelism: !isAlone,
+      testTimeout: timeoutMs,
+      hookTimeout: timeoutMs,
+    },
+  };
+}
+type Project = TestProjectInlineConfiguration;
+
+const config: ViteUserConfig = defineConfig({
+  plugins: [selectsSomething(), leavesNoFiles()],
   test: {
     pool: 'forks',
     maxWorkers: 2,
@@ -13,43 +40,18 @@ export default defineConfig({
     // The counts that .ci/run closes with come from this file.
     reporters: process.env['CI'] ? ['default', ['json', { outputFile: 'reports/ci/vitest.json' }]] : ['default'],
     projects: [
-      {
-        extends: true,
-        test: {
-          name: 'unit',
-          include: ['{src,reference,harness,fixtures}/**/*.test.ts'],
-          exclude: [
-            ...configDefaults.exclude,
-            '**/dist/**',
-            '**/*.property.test.ts',
-            '**/*.twin.test.ts',
-            '**/*.gate.test.ts',
-          ],
-          testTimeout: UNIT_TIMEOUT_MS,
-          hookTimeout: UNIT_TIMEOUT_MS,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'property',
-          include: ['{src,reference,harness}/**/*.{property,twin}.test.ts'],
-          exclude: [...configDefaults.exclude, '**/dist/**'],
-          testTimeout: UNIT_TIMEOUT_MS,
-          hookTimeout: UNIT_TIMEOUT_MS,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'gates',
-          include: ['harness/calibration/**/*.gate.test.ts'],
-          exclude: [...configDefaults.exclude, '**/dist/**'],
-          fileParallelism: false,
-          testTimeout: GATE_TIMEOUT_MS,
-          hookTimeout: GATE_TIMEOUT_MS,
-        },
-      },
+      // Under half a minute in all, on two quiet cores: for every save.
+      project('unit', '*', {
+        timeoutMs: UNIT_TIMEOUT_MS,
+        exclude: ['**/*.{property,twin,system,gate}.test.ts'],
+      }),
+      // Laws over generated inputs, and kernels against the plain code that defines them.
+      project('twins', '*.{property,twin}', { timeoutMs: UNIT_TIMEOUT_MS }),
+      // The command as a process, the package as others install it, long sequences, whole models against golden rows.
+      project('system', '*.system', { timeoutMs: LONG_TIMEOUT_MS }),
+      project('gates', '*.gate', { timeoutMs: LONG_TIMEOUT_MS, isAlone: true }),
     ],
   },
 });
+
+export default config;

@@ -1,4 +1,4 @@
-// The import law of ARCHITECTURE.md: src <- reference <- harness, no cycles, and a golden side without our arithmetic.
+// The import law of ARCHITECTURE.md: src <- reference <- harness, rooms by a table, no cycles, a golden side without our arithmetic.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,8 +13,76 @@ const REFERENCE_MAY_IMPORT = [
   /^src\/text\//,
   /^src\/tensor\//,
   /^src\/errors\.ts$/,
-  /^src\/device\/logits-source\.ts$/,
+  /^src\/machine\.ts$/,
+  /^src\/device\/(logits-source|taps)\.ts$/,
 ];
+
+/** Single files of src that any room may use, such as errors. */
+const COMMON_GROUND = /^src\/(?!index\.ts)[^/]+\.ts$/;
+
+const SRC_ROOMS = ['src/files', 'src/checkpoint', 'src/text', 'src/tensor', 'src/numerics', 'src/device'] as const;
+const DEVICES = ['src/device/wormhole', 'src/device/n150', 'src/device/capture'] as const;
+const JUDGING = ['harness/record', 'harness/metrics', 'harness/gate', 'harness/replay'] as const;
+const RUNNING = [
+  'harness/sequence',
+  'harness/sources',
+  'harness/run',
+  'harness/report',
+  'harness/demo',
+  'harness/faults',
+] as const;
+/**
+ * What each room may import besides itself and the common ground. A room is a folder of harness or src, of src/device too; a file beside
+ * such folders counts to the folder above (`src/device` is the contract: sources, taps). Tests and their fixtures look into any room.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  'src/tensor': [],
+  'src/numerics': [],
+  'src/text': [],
+  'src/files': [],
+  'src/checkpoint': ['src/tensor', 'src/files', 'src/text'],
+  'src/device': ['src/checkpoint', 'src/numerics'],
+  'src/device/wormhole': ['src/tensor', 'src/numerics'],
+  'src/device/n150': ['src/checkpoint', 'src/tensor', 'src/numerics', 'src/device', 'src/device/wormhole'],
+  'src/device/capture': ['src/files', 'src/checkpoint', 'src/tensor', 'src/text', 'src/numerics', 'src/device'],
+  src: [...SRC_ROOMS, ...DEVICES],
+  reference: ['src/checkpoint', 'src/text', 'src/tensor', 'src/device'],
+
+  'harness/record': ['src/device', 'src/numerics', 'src/files'],
+  'harness/metrics': ['harness/record', 'src/numerics'],
+  'harness/gate': ['harness/record', 'harness/metrics'],
+  'harness/replay': ['harness/record', 'harness/metrics', 'harness/gate'],
+  'harness/sequence': ['harness/record', 'src/device'],
+  'harness/sources': ['harness/record', 'reference', ...SRC_ROOMS, ...DEVICES],
+  'harness/faults': ['harness/sources', 'src/checkpoint', 'src/device'],
+  'harness/run': [...JUDGING, 'harness/sequence', 'harness/sources', 'reference', ...SRC_ROOMS, ...DEVICES],
+  'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
+  'harness/hub': ['harness/report', 'src/files', 'src/checkpoint'],
+  'harness/synthesize': ['src/files', 'src/checkpoint', 'src/tensor', 'src/numerics'],
+  'harness/demo': [
+    'harness/record',
+    'harness/sequence',
+    'harness/sources',
+    'harness/report',
+    ...SRC_ROOMS,
+    'src/device/n150',
+  ],
+  'harness/vitest': [...JUDGING, ...RUNNING, ...SRC_ROOMS],
+  'harness/build': [],
+  'harness/calibration': ['harness/vitest', ...JUDGING, ...RUNNING, ...SRC_ROOMS],
+  'harness/bench': [...JUDGING, ...RUNNING, 'reference', ...SRC_ROOMS, ...DEVICES],
+  'harness/cli': [...JUDGING, ...RUNNING, 'harness/hub', 'harness/synthesize', 'reference', ...SRC_ROOMS, ...DEVICES],
+  harness: ['harness/vitest', ...JUDGING, ...RUNNING, 'harness/hub', 'reference', 'src'],
+};
+
+/** Imports against the table, by name: the list may shrink only. */
+const EXCEPTIONS: readonly string[] = [];
+
+function roomOf(file: string): string {
+  const [layer, ...folders] = file.split('/').slice(0, -1);
+  const depth = layer === 'src' && folders[0] === 'device' ? 2 : layer === 'reference' ? 0 : 1;
+  return [layer, ...folders.slice(0, depth)].join('/');
+}
 
 /** AssemblyScript has its own compiler and its own imports. */
 const NOT_TYPESCRIPT = /^src\/device\/wormhole\/kernels\/assembly\//;
@@ -48,6 +116,17 @@ function importsOf(file: string): Import[] {
     };
   });
 }
+
+const isTestSupport = (file: string): boolean => isTest(file) || file.endsWith('.fixture.ts');
+
+/** Imports of shipped code across rooms. */
+const crossings = imports.filter(
+  ({ from, to, isRelative }) =>
+    isRelative && !isTestSupport(from) && !COMMON_GROUND.test(to) && roomOf(from) !== roomOf(to),
+);
+const againstTable = crossings
+  .filter(({ from, to }) => !MAY_IMPORT[roomOf(from)]?.includes(roomOf(to)))
+  .map(({ from, to }) => `${from} imports ${to}`);
 
 function breaches(isBreach: (one: Import) => boolean): string[] {
   return imports.filter(isBreach).map(({ from, to }) => `${from} imports ${to}`);
@@ -89,10 +168,44 @@ describe('imports', () => {
     expect(breaches(({ from, to, isRelative }) => isRelative && !isTest(from) && isTest(to))).toEqual([]);
   });
 
+  it('between rooms are those of the table', () => {
+    expect(crossings.length).toBeGreaterThan(100);
+    expect(againstTable.filter((breach) => !EXCEPTIONS.includes(breach))).toEqual([]);
+  });
+
+  it('that are excepted from the table by name exist', () => {
+    expect(EXCEPTIONS.filter((exception) => !againstTable.includes(exception))).toEqual([]);
+  });
+
+  it('of every room with code are in the table', () => {
+    const rooms = new Set(files.filter((file) => !isTestSupport(file)).map(roomOf));
+    expect([...rooms].filter((room) => MAY_IMPORT[room] === undefined)).toEqual([]);
+  });
+
+  it('of the chip know no board that carries it, tests included', () => {
+    const isChip = (file: string): boolean => roomOf(file) === 'src/device/wormhole';
+    expect(files.filter(isChip).length).toBeGreaterThan(50);
+    expect(breaches(({ from, to }) => isChip(from) && to.startsWith('src/device/') && !isChip(to))).toEqual([]);
+  });
+
   it('form no cycle', () => {
     const next = new Map<string, string[]>();
     for (const { from, to, isRelative } of imports) if (isRelative) next.set(from, [...(next.get(from) ?? []), to]);
     expect(findCycle(next)).toBeUndefined();
+  });
+});
+
+describe('roomOf', () => {
+  it.each([
+    ['src/errors.ts', 'src'],
+    ['src/text/prompts.ts', 'src/text'],
+    ['src/device/taps.ts', 'src/device'],
+    ['src/device/n150/ops/eltwise.ts', 'src/device/n150'],
+    ['reference/graph/session.ts', 'reference'],
+    ['harness/index.ts', 'harness'],
+    ['harness/bench/full-size/layers.ts', 'harness/bench'],
+  ])('puts %s into %s', (file, room) => {
+    expect(roomOf(file)).toBe(room);
   });
 });
 

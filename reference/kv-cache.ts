@@ -1,6 +1,7 @@
 // Keys and values of the positions fed so far, as the tensors that one pass of the body hands to the next.
-import { Tensor } from 'onnxruntime-node';
+
 import type { ModelConfig } from '../src/checkpoint/config.ts';
+import { Tensor } from './graph/onnx-runtime.ts';
 import { BODY_IO } from './graph/qwen2-graph.ts';
 
 type CacheConfig = Pick<ModelConfig, 'layers' | 'keyValueHeads' | 'headDim'>;

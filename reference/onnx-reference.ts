@@ -1,17 +1,18 @@
 // The reference: a Qwen2 checkpoint run by ONNX Runtime on the CPU, behind the contract that every logits source keeps.
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
-import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { longestSequence } from '../src/checkpoint/config.ts';
 import { requireFiniteWeights } from '../src/checkpoint/not-finite.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
-import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
+import { allTaps, tapWidth } from '../src/device/taps.ts';
+import { InputError, nearestName, ReferenceFaultError, UsageError } from '../src/errors.ts';
+import { defaultThreads, MAXIMUM_THREADS } from '../src/machine.ts';
 import { BF16_OPERATORS } from './graph/bf16-operators.ts';
 import { externalDataFolder, type WeightMemory, weightMemory } from './graph/checkpoint-weights.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
+import { type InferenceSession, Tensor } from './graph/onnx-runtime.ts';
 import type { Operators } from './graph/operators.ts';
-import { BODY_IO, bodyTaps, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
+import { BODY_IO, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
 import { openSession, runSession, type SessionSettings } from './graph/session.ts';
 import { KvCache } from './kv-cache.ts';
 import { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './rotary.ts';
@@ -19,9 +20,17 @@ import { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './rotar
 /** `fp32` is the golden; `bf16` rounds after each operation as PyTorch does in bfloat16. */
 export type Precision = 'fp32' | 'bf16';
 
+/** What activations, KV cache and logits are then called. */
+const DTYPE_OF: Readonly<Record<Precision, 'F32' | 'BF16'>> = { fp32: 'F32', bf16: 'BF16' };
+
 export interface ReferenceOptions {
   readonly precision: Precision;
-  /** @default 2, or 1 on a machine with one core. */
+  /**
+   * Their number decides how the runtime cuts the products of mapped weights, and so the last bits of the logits (2e-6 of their range
+   * between 1 and 4 threads, 4 layers of Qwen2-0.5B); one number gives the same bits each time.
+   *
+   * @default `defaultThreads()`
+   */
   readonly threads?: number;
   /** Most positions of one pass; long contexts make it smaller. @default 512 */
   readonly chunk?: number;
@@ -43,8 +52,9 @@ const LOGITS_BYTES_MAX = 32 * 2 ** 20;
  */
 const SLICE_BYTES: Readonly<Record<WeightMemory, number>> = { mapped: 8 * 2 ** 20, resident: 64 * 2 ** 20 };
 const DEFAULT_CHUNK = 512;
-const DEFAULT_THREADS = 2;
 const FLOAT32_BYTES = 4;
+/** More names than these say less than their number. */
+const SHOWN_TAPS = 20;
 const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS, bf16: BF16_OPERATORS };
 
 /**
@@ -54,8 +64,8 @@ const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS
  */
 export async function createReference(checkpoint: Checkpoint, options: ReferenceOptions): Promise<Reference> {
   const { precision, taps = [] } = options;
-  requireTaps(taps, bodyTaps(checkpoint.config), 'The model has no such tap.', 'layers are counted from 0');
-  const threads = requireCount('threads', options.threads ?? Math.min(DEFAULT_THREADS, availableParallelism()));
+  requireTaps(taps, allTaps(checkpoint.config.layers), 'The model has no such tap.', 'layers are counted from 0');
+  const threads = requireCount('threads', options.threads ?? defaultThreads(), MAXIMUM_THREADS);
   const chunk = requireCount('chunk', options.chunk ?? DEFAULT_CHUNK);
   const weights = options.weights ?? weightMemory(checkpoint);
   const graph: GraphSettings = { operators: OPERATORS[precision], weights, sliceBytes: SLICE_BYTES[weights] };
@@ -69,12 +79,14 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
     await body.release();
     throw error;
   }
+  const dtype = DTYPE_OF[precision];
   const info: SourceInfo = {
     kind: 'reference',
     label: `ONNX Runtime reference, ${precision}`,
     model: checkpoint.name,
     weightsSha256,
-    dtypes: { weights: storedDtypes(checkpoint), activations: precision, kvCache: precision, logits: precision },
+    dtypes: { weights: storedDtypes(checkpoint), activations: dtype, kvCache: dtype, logits: dtype },
+    logitsFormat: dtype,
     settings: { onnxruntime: runtimeVersion(), precision, threads, chunk, weightMemory: weights },
   };
   return new Reference(checkpoint, { info, body, head, chunk, taps });
@@ -92,11 +104,12 @@ interface ReferenceParts {
 export class Reference implements LogitsSource {
   readonly info: SourceInfo;
   readonly vocabSize: number;
+  readonly taps: readonly TapName[];
   readonly #checkpoint: Checkpoint;
   readonly #body: InferenceSession;
   readonly #head: InferenceSession;
   readonly #chunk: number;
-  readonly #taps: readonly TapName[];
+
   readonly #frequencies: RotaryFrequencies;
   readonly #cache: KvCache;
   #isClosed = false;
@@ -109,7 +122,7 @@ export class Reference implements LogitsSource {
     this.#body = body;
     this.#head = head;
     this.#chunk = chunk;
-    this.#taps = taps;
+    this.taps = taps;
     this.#frequencies = rotaryFrequencies(checkpoint.config);
     this.#cache = new KvCache(checkpoint.config);
   }
@@ -123,7 +136,7 @@ export class Reference implements LogitsSource {
     this.#requireFits(tokenIds);
     requireTaps(
       want.taps ?? [],
-      this.#taps,
+      this.taps,
       'The reference was created without this tap.',
       'name it in `taps` of createReference',
     );
@@ -216,13 +229,12 @@ export class Reference implements LogitsSource {
     want: FeedRequest,
     onRow: RowSink,
   ): Promise<void> {
-    const { hiddenSize } = this.#checkpoint.config;
+    const { config } = this.#checkpoint;
+    const { hiddenSize } = config;
     const V = this.vocabSize;
     const hidden = float32Of(outputs, BODY_IO.hidden);
-    const tapRows = (want.taps ?? []).map((name) => [name, float32Of(outputs, name)] as const);
+    const tapRows = (want.taps ?? []).map((name) => [name, float32Of(outputs, name), tapWidth(name, config)] as const);
     const rowsAtOnce = Math.max(1, Math.floor(LOGITS_BYTES_MAX / (V * FLOAT32_BYTES)));
-    const rowOf = (values: Float32Array, row: number): Float32Array =>
-      values.subarray(row * hiddenSize, (row + 1) * hiddenSize);
     for (let first = firstRow; first < tokenIds.length; first += rowsAtOnce) {
       const rows = Math.min(rowsAtOnce, tokenIds.length - first);
       const part = hidden.subarray(first * hiddenSize, (first + rows) * hiddenSize);
@@ -235,7 +247,9 @@ export class Reference implements LogitsSource {
           position: firstPosition + row,
           tokenId: tokenIds[row]!,
           logits: logits.subarray(i * V, (i + 1) * V),
-          taps: new Map(tapRows.map(([name, values]) => [name, rowOf(values, row)])),
+          taps: new Map(
+            tapRows.map(([name, values, width]) => [name, values.subarray(row * width, (row + 1) * width)]),
+          ),
         });
       }
     }
@@ -287,15 +301,22 @@ function float32Of(outputs: InferenceSession.ReturnType, name: string): Float32A
 function requireTaps(asked: readonly TapName[], known: readonly TapName[], subject: string, hint: string): void {
   const absent = asked.filter((name) => !known.includes(name));
   if (absent.length === 0) return;
-  const facts = { found: absent.join(', '), wanted: known.join(', ') || 'none' };
-  throw new UsageError(subject, { code: 'REFERENCE_TAP', facts, hint });
+  const nearest = nearestName(absent[0]!, known);
+  throw new UsageError(subject, {
+    code: 'REFERENCE_TAP',
+    facts: {
+      found: absent.join(', '),
+      wanted: known.length > SHOWN_TAPS ? `one of ${known.length}` : known.join(', ') || 'none',
+    },
+    hint: nearest === undefined ? hint : `did you mean ${nearest}?`,
+  });
 }
 
-function requireCount(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1) return value;
+function requireCount(name: string, value: number, most = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
   throw new UsageError(`The reference's ${name} must be a whole number.`, {
     code: 'REFERENCE_OPTION',
-    facts: { found: value, wanted: '>= 1' },
+    facts: { found: value, wanted: `1 to ${most}` },
   });
 }
 

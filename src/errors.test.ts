@@ -53,4 +53,8 @@ describe('listNames', () => {
     expect(listNames(Array.from({ length: 12 }, (_, i) => `${i}`))).toBe('0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more');
     expect(listNames(Array.from({ length: 11 }, (_, i) => `${i}`))).not.toContain('more');
   });
+
+  it('cuts a name that is longer than any real one', () => {
+    expect(listNames(['x'.repeat(1_000_000)])).toBe(`${'x'.repeat(99)}…`);
+  });
 });

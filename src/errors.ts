@@ -100,10 +100,15 @@ function shortened(text: string): string {
   return `${printable(text.slice(0, VALUE_CHARACTERS_SHOWN))}… (${text.length} characters)`;
 }
 
+const NAME_CHARACTERS_SHOWN = 100;
+
 /** Names for a message: the first ten, and how many more there are. */
 export function listNames(names: readonly string[], shown: number = FACTS_SHOWN): string {
-  if (names.length <= shown + 1) return names.join(', ');
-  return `${names.slice(0, shown).join(', ')} and ${names.length - shown} more`;
+  const all = names.length <= shown + 1;
+  const short = (all ? names : names.slice(0, shown)).map((name) =>
+    name.length <= NAME_CHARACTERS_SHOWN ? name : `${name.slice(0, NAME_CHARACTERS_SHOWN - 1)}…`,
+  );
+  return short.join(', ') + (all ? '' : ` and ${names.length - shown} more`);
 }
 
 /** The candidate nearest to `text` by edit distance, if near enough to be a likely typo; for "did you mean". */

@@ -1,8 +1,9 @@
 // Benchmark of attention: the kernel against the plain TypeScript twin, by position, at Qwen2-7B's shape.
 
-import type { LayerAttention } from '../../src/device/n150/attention-engine.ts';
+import { attentionKnobs } from '../../src/device/n150/attention-knobs.ts';
 import { createPlainAttention } from '../../src/device/n150/ops/plain-attention.ts';
 import { RECIPES } from '../../src/device/n150/recipes.ts';
+import type { LayerAttention } from '../../src/device/wormhole/attention-engine.ts';
 import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
 import { type Benchmark, type BenchResult, ratios, timeInTurns } from './benchmark.ts';
 import { bf16Values } from './random-values.ts';
@@ -18,7 +19,7 @@ export const benchmark: Benchmark = {
   name: 'attention',
   description: `28 heads on 4 of 128, demo-2024 in tier fast, ${THREADS} threads; one row, and the share of a row in ${BATCH}`,
   async run() {
-    const config = RECIPES['demo-2024'];
+    const knobs = attentionKnobs(SHAPE, RECIPES['demo-2024']);
     const width = SHAPE.queryHeads * SHAPE.headDim;
     const keyValueWidth = SHAPE.keyValueHeads * SHAPE.headDim;
     const last = POSITIONS[POSITIONS.length - 1]!;
@@ -26,8 +27,8 @@ export const benchmark: Benchmark = {
     const keys = bf16Values((last + 1) * keyValueWidth, 2);
     const values = bf16Values((last + 1) * keyValueWidth, 3);
     const engine = await createKernelMatmulEngine({ threads: THREADS });
-    const kernel = engine.openAttention(SHAPE, config) ?? createPlainAttention(SHAPE, config);
-    const twin = createPlainAttention(SHAPE, config);
+    const kernel = engine.openAttention(SHAPE, knobs) ?? createPlainAttention(SHAPE, knobs);
+    const twin = createPlainAttention(SHAPE, knobs);
     for (const attention of [kernel, twin]) {
       for (let position = 0; position <= last; position++) {
         attention.write(position, keys, position * keyValueWidth, values, position * keyValueWidth);

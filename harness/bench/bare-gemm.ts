@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Tensor } from 'onnxruntime-node';
 import { GraphBuilder } from '../../reference/graph/graph-builder.ts';
+import { Tensor } from '../../reference/graph/onnx-runtime.ts';
 import { openSession } from '../../reference/graph/session.ts';
 import { uniformValues } from './random-values.ts';
 

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../cli/qwen-pcc.js', import.meta.url));
 const POLL_MS = 20;
 const KIBIBYTES_PER_GIB = 2 ** 20;
 

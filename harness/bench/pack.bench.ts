@@ -56,12 +56,12 @@ async function measureCache(folder: string): Promise<{ readonly weights: number;
   await checkpoint.sha256();
   const units = weightUnits(checkpoint, DEFAULT_N150_CONFIG);
   const make = async (): Promise<void> => {
-    const cacheFolder = mkdtempSync(join(tmpdir(), 'qwen-pcc-cache-'));
+    const parent = mkdtempSync(join(tmpdir(), 'qwen-pcc-cache-'));
     try {
-      const cache = await openWeightCache(cacheFolder, checkpoint);
-      await cache.prepare(units);
+      const cache = await openWeightCache(join(parent, 'cache'), checkpoint, units);
+      await cache.prepare();
     } finally {
-      rmSync(cacheFolder, { recursive: true });
+      rmSync(parent, { recursive: true });
     }
   };
   const times = await timeInTurns({ make }, ROUNDS);

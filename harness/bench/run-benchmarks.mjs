@@ -4,7 +4,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 
 const folder = new URL('../../dist/harness/bench/', import.meta.url);
 if (!existsSync(folder)) {
-  console.error('The benchmarks are not built.\n  found   no dist/harness/bench\n  hint: npm run build');
+  console.error('The benchmarks are not built.\n  found   no dist/harness/bench\n  hint: npm run bench');
   process.exit(2);
 }
 const { keepsTarget, spreadOf } = await import(new URL('benchmark.js', folder).href);

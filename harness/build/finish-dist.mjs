@@ -7,4 +7,4 @@ mkdirSync(new URL(`dist/${kernels}`, root), { recursive: true });
 for (const file of ['kernels.wasm', 'kernel-worker.mjs']) {
   copyFileSync(new URL(kernels + file, root), new URL(`dist/${kernels}${file}`, root));
 }
-chmodSync(new URL('dist/harness/cli/main.js', root), 0o755);
+chmodSync(new URL('dist/harness/cli/qwen-pcc.js', root), 0o755);

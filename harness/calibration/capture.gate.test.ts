@@ -11,7 +11,7 @@ import {
 } from '../../src/checkpoint/safetensors.ts';
 import { EXIT_CODES } from '../../src/errors.ts';
 import { fixturePath, runGate } from './gate-run.ts';
-import './to-pass-gate.ts';
+import '../vitest/to-pass-gate.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-capture-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -94,7 +94,11 @@ describe('a recording that is not of the plan', () => {
       what: 'one row dropped',
       file: () => writeRecording('row', inputIds, withoutOne(count(TOKENS), 1), withoutOne(logits, VOCAB)),
     },
-    { what: 'positions shifted by one', file: () => writeRecording('shifted', inputIds, count(TOKENS, 1), logits) },
+    {
+      what: 'positions shifted by one, so that the last has no token',
+      file: () => writeRecording('shifted', inputIds, count(TOKENS, 1), logits),
+      exitCode: EXIT_CODES.usage,
+    },
     {
       what: 'tokens shifted by one',
       file: () =>
@@ -115,7 +119,7 @@ describe('a recording that is not of the plan', () => {
           logits,
         ),
     },
-  ])('is invalid: $what', async ({ file }) => {
+  ])('is invalid: $what', async ({ file, exitCode = EXIT_CODES.comparisonInvalid }) => {
     const outcome = await runGate({
       ...base,
       prompts: promptsFile(),
@@ -123,7 +127,15 @@ describe('a recording that is not of the plan', () => {
       device: `capture:${file()}`,
     }).catch((error: unknown) => error);
     const refused = outcome instanceof Error ? outcome : (outcome as Awaited<ReturnType<typeof runGate>>).run;
-    expect(refused).toMatchObject({ exitCode: EXIT_CODES.comparisonInvalid });
+    expect(refused).toMatchObject({ exitCode });
+  });
+
+  it('is judged where it has rows when the plan is its own', async () => {
+    const rows = TOKENS - dropped;
+    const file = writeRecording('decode-only', inputIds, count(rows, dropped), logits.subarray(dropped * VOCAB));
+    const gate = await runGate({ ...base, device: `capture:${file}` });
+    expect(gate.run.coverage).toMatchObject({ tokensPlanned: rows, tokensJudged: rows });
+    expect(gate).toPassGate();
   });
 
   it('is not refused for nothing: the same tokens are judged', async () => {

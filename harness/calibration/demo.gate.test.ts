@@ -48,8 +48,10 @@ describe('demo on the N150 device model', () => {
   it.each([
     { name: 'general_weights-1_batch', checkpoint: 'tiny-qwen2', batches: 1 },
     { name: 'general_weights-2_batch', checkpoint: 'tiny-qwen2', batches: 2 },
+    { name: 'general_weights-3_batch', checkpoint: 'tiny-qwen2', batches: 3 },
     { name: 'instruct_weights-1_batch', checkpoint: 'tiny-qwen2-instruct', batches: 1 },
     { name: 'instruct_weights-2_batch', checkpoint: 'tiny-qwen2-instruct', batches: 2 },
+    { name: 'instruct_weights-3_batch', checkpoint: 'tiny-qwen2-instruct', batches: 3 },
   ])('$name', async ({ name, checkpoint, batches: count }) => {
     const { plan, batches, settings } = await runCase({ checkpoint, request: { batches: count } });
     expect(`${plan.family}_weights-${batches.length}_batch`).toBe(name);

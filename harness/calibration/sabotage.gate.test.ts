@@ -10,7 +10,7 @@ import { FirstTokenTwice, oneRowLate, SabotagedRows } from '../faults/sabotaged-
 import { readTokens } from '../record/read-tokens.fixture.ts';
 import { EVIDENCE_ROWS_MAX } from '../run/evidence-file.ts';
 import { fixturePath, type GateCase, runGate } from './gate-run.ts';
-import './to-pass-gate.ts';
+import '../vitest/to-pass-gate.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-sabotage-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

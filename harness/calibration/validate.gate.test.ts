@@ -1,7 +1,7 @@
 // The accuracy gates: the N150 device model on both tiny checkpoints, named as the original demo's tests.
 import { describe, expect, it } from 'vitest';
 import { runGate } from './gate-run.ts';
-import './to-pass-gate.ts';
+import '../vitest/to-pass-gate.ts';
 
 describe('N150 device model', () => {
   it.each([

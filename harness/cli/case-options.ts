@@ -2,13 +2,14 @@
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Precision } from '../../reference/onnx-reference.ts';
+import { defaultThreads } from '../../src/machine.ts';
 import type { LocalPaths } from '../record/local-paths.ts';
 import type { DecodingMode, JudgeSettings } from '../record/run-spec.ts';
 import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
+import { packageFile, recordedCheckpoint, tinyCheckpoints } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import type { PlanRequest } from '../sources/plan-run.ts';
-import { byteCount, listOf, oneOf, wholeNumber } from './option-values.ts';
-import { packageFile, recordedCheckpoint, tinyCheckpoints } from './package-root.ts';
+import { byteCount, listOf, oneOf, threadCount, wholeNumber } from './option-values.ts';
 
 /** As commander hands them over. */
 export interface CaseCommandOptions {
@@ -19,6 +20,7 @@ export interface CaseCommandOptions {
   readonly maxNewTokens?: number;
   readonly maxSeqLen?: number;
   readonly device?: string[];
+  readonly templateDate?: string;
   readonly reference: string;
   readonly precision: Precision;
   readonly threads?: number;
@@ -38,9 +40,10 @@ export function addCaseOptions(command: Command): Command {
     )
     .option(
       '--prompts <file>',
-      'JSON array of { name, text | messages | ids, continuation? } (default: instruct.json for checkpoints that end at <|im_end|> or are called instruct or chat, else general.json)',
+      'JSON array of { name, text | messages (+ tools, documents) | ids, continuation? } (default: instruct.json for checkpoints that end at <|im_end|> or are called instruct or chat, else general.json)',
     )
     .option('--prompt <name...>', 'run only these prompts, in the cases that have them')
+    .option('--template-date <date>', 'YYYY-MM-DD that chat templates take for today, in every run that is compared')
     .option(
       '--max-new-tokens <n>',
       `most greedy tokens after a prompt (default: ${MAX_NEW_TOKENS_DEFAULT}); a given continuation is forced whole`,
@@ -62,7 +65,7 @@ export function addCaseOptions(command: Command): Command {
         .argParser(oneOf('--precision', ['fp32', 'bf16']))
         .default('fp32'),
     )
-    .option('--threads <n>', 'threads of each side (default: all)', wholeNumber('--threads', 1));
+    .option('--threads <n>', 'threads of each side (default: all)', threadCount('--threads'));
   return addWeightOptions(cases);
 }
 
@@ -126,6 +129,7 @@ export function planRequest(
       deviceWeights: options.deviceWeights,
       prompts: options.prompts,
       only: options.prompt,
+      templateDate: options.templateDate,
       defaultPrompts: defaultPrompts(),
       devices,
       reference,
@@ -148,7 +152,8 @@ export function localPaths(
     currentFolder: process.cwd(),
     arguments: args,
     cases,
-    threads,
+    // Said even where nobody did: the reference's last bits follow it, and a resumed run shall have the same.
+    threads: threads ?? defaultThreads(),
     memoryBytes: memory,
     weightCache: weightCache === undefined ? undefined : path.resolve(weightCache),
     qwenDir: qwenDir ? path.resolve(qwenDir) : undefined,

@@ -60,7 +60,11 @@ describe('wrong use ends with 2 and says what would be right', () => {
       args: () => ['validate', '--threshold', '79'],
       says: /a number from -1 to 1; got "79"/,
     },
-    { what: 'a missing folder', args: () => ['validate', '--weights', 'nowhere'], says: /nowhere\/config\.json/ },
+    {
+      what: 'a missing folder',
+      args: () => ['validate', '--weights', 'nowhere'],
+      says: /nowhere: there is no such folder/,
+    },
     {
       what: 'an unknown prompt',
       args: () => ['validate', '--prompt', 'senate-and-hose', '--weights', 'fixtures/tiny-qwen2'],

@@ -10,12 +10,12 @@ import { batchFileText, batchText, demoHeader, iterationLines, performanceMetric
 import { type DemoPlan, type DemoPlanOptions, demoDevice, planDemo } from '../demo/plan-demo.ts';
 import { type DemoBatch, runDemo } from '../demo/run-demo.ts';
 import { createProgress } from '../report/progress.ts';
+import { packageFile } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import { addWeightOptions } from './case-options.ts';
 import { demoWeights } from './demo-weights.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
-import { oneOf, wholeNumber } from './option-values.ts';
-import { packageFile } from './package-root.ts';
+import { oneOf, threadCount, wholeNumber } from './option-values.ts';
 
 const BATCH_COUNTS = ['1', '2', '3'] as const;
 
@@ -62,7 +62,7 @@ export function demoCommand(): Command {
     .option('--out <file>', 'write prompts and outputs to this file too')
     .option('--force', 'replace the file if it exists')
     .option('--device <spec>', 'n150 or n150:KNOB=VALUE,… (knobs below; demoRotOffByOne is true here)', 'n150')
-    .option('--threads <n>', 'threads of the kernels (default: all)', wholeNumber('--threads', 1));
+    .option('--threads <n>', 'threads of the kernels (default: all)', threadCount('--threads'));
   return addWeightOptions(command)
     .addHelpText(
       'after',

@@ -1,8 +1,8 @@
 // Which checkpoint the demo runs: --weights, $QWEN_DIR, or a tiny one of the package.
 import { existsSync } from 'node:fs';
 import { nearestName, UsageError } from '../../src/errors.ts';
+import { packageFile } from '../sources/package-root.ts';
 import { WEIGHTS_FAMILIES, type WeightsFamily } from '../sources/plan.ts';
-import { packageFile } from './package-root.ts';
 
 export interface DemoWeights {
   readonly folder: string;

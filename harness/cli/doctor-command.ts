@@ -1,6 +1,5 @@
 // qwen-pcc doctor: what this machine and checkpoint can run, and whether vectors are reproduced bit for bit.
 import { existsSync, statfsSync } from 'node:fs';
-import { availableParallelism, freemem } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
 import { type CoreCounts, coreCounts, gridText } from '../../src/device/n150/chip.ts';
@@ -9,16 +8,17 @@ import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
 import { checkVectors, type VectorReport } from '../../src/device/n150/vector-check/check-vectors.ts';
 import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
 import { EXIT_CODES } from '../../src/errors.ts';
+import { availableMemory, defaultThreads } from '../../src/machine.ts';
 import { formatBytes, formatDuration } from '../report/format.ts';
 import { createChalk, plainTable } from '../report/plain-table.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { ESTIMATED_POSITIONS, estimateRun, type RunEstimate } from '../run/estimate-run.ts';
 import { Models } from '../sources/models.ts';
+import { rememberInWeightCache } from '../sources/open-n150.ts';
+import { packageVersion } from '../sources/package-root.ts';
 import { MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
-import { weightCacheFolder } from '../sources/weight-cache-folder.ts';
 import { chooseWeights } from './case-options.ts';
-import { byteCount, wholeNumber } from './option-values.ts';
-import { packageVersion } from './package-root.ts';
+import { byteCount, threadCount } from './option-values.ts';
 
 interface DoctorOptions {
   readonly weights?: string[];
@@ -41,7 +41,7 @@ export function doctorCommand(): Command {
     )
     .option('--vectors <dir>', 'check every vector file of this folder; exit code 1 on any mismatch')
     .option('--out <dir>', 'where run folders would go', 'reports')
-    .option('--threads <n>', 'threads of the kernels (default: all)', wholeNumber('--threads', 1))
+    .option('--threads <n>', 'threads of the kernels (default: all)', threadCount('--threads'))
     .option(
       '--memory <size>',
       'as for validate: packed weights that may stay in memory (default: 70 % of the free memory)',
@@ -57,9 +57,10 @@ async function doctor(options: DoctorOptions): Promise<void> {
   const { gridRows = DEFAULT_N150_CONFIG.gridRows } = readDeviceEnvironment(process.env);
   if (options.vectors !== undefined) return doctorVectors(options.vectors, options);
   const machine = describeMachine(options.out);
-  const checkpoints = chooseWeights(options.weights, undefined).folders.map((folder) =>
-    describeCheckpoint(folder, gridRows, options),
-  );
+  const checkpoints: CheckpointFacts[] = [];
+  for (const folder of chooseWeights(options.weights, undefined).folders) {
+    checkpoints.push(await describeCheckpoint(folder, gridRows, options));
+  }
   if (options.json === true) {
     process.stdout.write(
       `${JSON.stringify({ version: packageVersion(), ...machine, grid: gridText(gridRows), checkpoints }, null, 2)}\n`,
@@ -67,12 +68,16 @@ async function doctor(options: DoctorOptions): Promise<void> {
     return;
   }
   const { environment } = machine;
+  const threads = options.threads ?? defaultThreads();
   const chalk = createChalk(process.env);
   const facts: [string, string][] = [
     ['qwen-pcc', packageVersion()],
     ['node', environment.node],
     ['system', environment.os],
-    ['processor', `${environment.cpu}, ${environment.threads} threads`],
+    [
+      'processor',
+      `${environment.cpu}, ${environment.threads} threads${threads === environment.threads ? '' : `, ${threads} used`}`,
+    ],
     ['memory', `${formatBytes(machine.freeMemoryBytes)} free of ${formatBytes(environment.memoryBytes)}`],
     ['disk', `${formatBytes(machine.freeDiskBytes)} free for ${options.out}`],
     ['N150 grid', gridText(gridRows)],
@@ -111,7 +116,6 @@ function estimateTable(
   const rows = checkpoints.map(({ name, estimate }) => {
     const { seconds, memoryBytes, readBytes, writeBytes } = estimate;
     const memory = memoryBytes.reference + memoryBytes.device;
-    const fits = memory < machine.freeMemoryBytes && writeBytes < machine.freeDiskBytes;
     return [
       name,
       `≥ ${formatDuration(seconds.reference * 1000)}`,
@@ -120,7 +124,7 @@ function estimateTable(
       formatBytes(memory),
       formatBytes(readBytes),
       writeBytes === 0 ? 'none' : formatBytes(writeBytes),
-      fits ? chalk.green('fits') : chalk.red('too large'),
+      verdictOfEstimate(estimate, machine, chalk),
     ];
   });
   const header = [
@@ -136,6 +140,18 @@ function estimateTable(
   return plainTable(header, rows, 1, chalk);
 }
 
+/** What validate would say of it, or whether memory and disk suffice. */
+function verdictOfEstimate(
+  { device, memoryBytes, writeBytes }: RunEstimate,
+  machine: Machine,
+  chalk: ReturnType<typeof createChalk>,
+): string {
+  if (device.needsWeightCache) return chalk.red('needs --weight-cache');
+  const fits =
+    memoryBytes.reference + memoryBytes.device < machine.freeMemoryBytes && writeBytes < machine.freeDiskBytes;
+  return fits ? chalk.green('fits') : chalk.red('too large');
+}
+
 interface Machine {
   readonly environment: ReturnType<typeof describeEnvironment>;
   readonly freeMemoryBytes: number;
@@ -146,7 +162,11 @@ function describeMachine(out: string): Machine {
   let folder = path.resolve(out);
   while (!existsSync(folder)) folder = path.dirname(folder);
   const disk = statfsSync(folder);
-  return { environment: describeEnvironment(), freeMemoryBytes: freemem(), freeDiskBytes: disk.bavail * disk.bsize };
+  return {
+    environment: describeEnvironment(),
+    freeMemoryBytes: availableMemory(),
+    freeDiskBytes: disk.bavail * disk.bsize,
+  };
 }
 
 interface CheckpointFacts {
@@ -165,16 +185,13 @@ interface CheckpointFacts {
 }
 
 /** @throws InputError, UnsupportedError of the checkpoint or its tokenizer. */
-function describeCheckpoint(
+async function describeCheckpoint(
   folder: string,
   gridRows: number,
   { memory, weightCache, threads }: DoctorOptions,
-): CheckpointFacts {
+): Promise<CheckpointFacts> {
   const { checkpoint, family } = new Models().open(folder);
-  const cacheFolder = weightCacheFolder({
-    checkpointFolder: checkpoint.folder,
-    format: DEFAULT_N150_CONFIG.weightFormat,
-    isInstruct: family === 'instruct',
+  const cacheFolder = rememberInWeightCache(checkpoint, family === 'instruct', DEFAULT_N150_CONFIG, {
     weightCache,
     qwenDir: process.env['QWEN_DIR'],
   });
@@ -186,14 +203,14 @@ function describeCheckpoint(
     hiddenSize,
     vocabSize,
     weightBytes: tensors.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
-    estimate: estimateRun(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
+    estimate: await estimateRun(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
     keyValueBytes: 2 * 2 * 4 * layers * keyValueHeads * headDim * MAX_SEQ_LEN_DEFAULT,
     cores: coreCounts(checkpoint.config, gridRows),
   };
 }
 
 async function doctorVectors(folder: string, options: DoctorOptions): Promise<void> {
-  const engine = await createKernelMatmulEngine({ threads: options.threads ?? availableParallelism() });
+  const engine = await createKernelMatmulEngine({ threads: options.threads ?? defaultThreads() });
   let report: VectorReport;
   try {
     report = checkVectors(folder, engine);
@@ -206,12 +223,12 @@ async function doctorVectors(folder: string, options: DoctorOptions): Promise<vo
     return;
   }
   const chalk = createChalk(process.env);
-  const rows = report.files.map(({ name, state, comparison, message }) => [
+  const rows = report.files.map(({ name, state, subject, comparison, message }) => [
     name,
     comparison === undefined ? '' : String(comparison.cases),
     comparison === undefined ? '' : String(comparison.mismatches),
     verdictOf(state, comparison?.mismatches ?? 0, chalk),
-    comparison?.firstMismatch ?? message ?? '',
+    comparison?.firstMismatch ?? message ?? (subject === 'outside the graph' ? subject : ''),
   ]);
   process.stdout.write(`${plainTable(['vectors', 'cases', 'mismatches', 'verdict', 'note'], rows, 5, chalk)}\n\n`);
   const checked = report.files.filter(({ state }) => state === 'checked').length;

@@ -1,7 +1,7 @@
 // qwen-pcc get-weights: Qwen2-7B or another checkpoint from a model hub into a folder.
 import { Command, Option } from 'commander';
 import { downloadCheckpoint, GENERAL_REPO, INSTRUCT_REPO } from '../hub/download.ts';
-import { createDownloadProgress } from '../report/download-progress.ts';
+import { createDownloadProgress } from '../hub/download-progress.ts';
 import { formatBytes } from '../report/format.ts';
 import { onInterrupt } from './interrupt.ts';
 

@@ -1,16 +1,16 @@
-// Facts about get-weights as a user meets it: the built command against a hub on 127.0.0.1.
+// Facts about get-weights as a user meets it: the command line against a hub on 127.0.0.1.
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../../src/errors.ts';
 import { FAKE_COMMIT, FAKE_REPO, type FakeHub, startFakeHub } from '../hub/fake-hub.fixture.ts';
-import { type Finished, MAIN, spawnCommand } from './spawned-command.fixture.ts';
+import { callCommand } from './in-process.fixture.ts';
+import type { Finished } from './spawned-command.fixture.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-get-weights-'));
 let hub: FakeHub;
 beforeAll(async () => {
-  if (!existsSync(MAIN)) throw new Error('dist is missing: run `npm run build` before these tests');
   hub = await startFakeHub({ 'config.json': Buffer.from('{}'), 'model.safetensors': Buffer.alloc(70_000, 3) });
 });
 afterAll(async () => {
@@ -20,7 +20,7 @@ afterAll(async () => {
 
 function getWeights(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Finished> {
   const hubEnvironment = { HF_TOKEN: 'hf_secret', HF_ENDPOINT: hub.endpoint, ...environment };
-  return spawnCommand(['get-weights', ...args], hubEnvironment).finished;
+  return callCommand(['get-weights', ...args], { environment: hubEnvironment });
 }
 
 describe('get-weights', () => {
@@ -29,14 +29,14 @@ describe('get-weights', () => {
   it('downloads from HF_ENDPOINT with HF_TOKEN, result on stdout and progress on stderr', async () => {
     const { code, stdout, stderr } = await getWeights(['--weights_path', folder]);
     expect(stderr.split('\n')).toEqual([
-      `commit ${FAKE_COMMIT}: 2 files, 0.1 MiB`,
-      'config.json: 0.0 MiB',
+      `commit ${FAKE_COMMIT}: 2 files, 68.4 KiB`,
+      'config.json: 2 B',
       'config.json: received and checked',
-      'model.safetensors: 0.1 MiB',
+      'model.safetensors: 68.4 KiB',
       'model.safetensors: received and checked',
       '',
     ]);
-    expect(stdout).toBe(`${folder}: ${FAKE_REPO} at ${FAKE_COMMIT}, 2 files received, 0 there already, 0.1 MiB\n`);
+    expect(stdout).toBe(`${folder}: ${FAKE_REPO} at ${FAKE_COMMIT}, 2 files received, 0 there already, 68.4 KiB\n`);
     expect(code).toBe(EXIT_CODES.pass);
     expect(readdirSync(folder)).toEqual(['config.json', 'model.safetensors']);
     expect(hub.seen.every(({ authorization }) => authorization === 'Bearer hf_secret')).toBe(true);

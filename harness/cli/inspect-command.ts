@@ -2,6 +2,8 @@
 import path from 'node:path';
 import { Command } from 'commander';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
+import { requireTapName, type TapName, tapsHelp } from '../../src/device/taps.ts';
+import type { InspectedToken } from '../record/inspected-token.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import { findRunFolder } from '../record/read-log.ts';
 import type { RunSpec, VariantSpec } from '../record/run-spec.ts';
@@ -13,11 +15,10 @@ import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { inspectCommandOf } from '../report/inspect-hint.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { tokenDetail } from '../report/token-detail.ts';
-import { type InspectedToken, inspectToken } from '../run/inspect-token.ts';
+import { inspectToken } from '../run/inspect-token.ts';
 import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-spec.ts';
-import { openCases } from '../sources/open-cases.ts';
+import { openCases, tapsOf } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
-import { allTaps } from '../sources/taps.ts';
 import { wholeNumber } from './option-values.ts';
 import { type TokenChoice, TokenPicker } from './token-picker.ts';
 
@@ -27,6 +28,7 @@ interface InspectOptions extends TokenChoice {
   readonly deviceWeights?: string;
   readonly device?: string;
   readonly stored?: boolean;
+  readonly taps?: string[];
   readonly json?: boolean;
 }
 
@@ -50,12 +52,16 @@ export function inspectCommand(): Command {
       '--device <spec>',
       'another device than the run had, e.g. with one knob changed, or a recording that was moved',
     )
+    .option(
+      '--taps <name...>',
+      'taps to compare, or "all" (default: embedding, attention, MLP and output of each layer, final norm)',
+    )
     .option('--stored', 'show what the run has stored, run nothing again')
     .option('--out <dir>', 'where run folders are', 'reports')
     .option('--json', 'print the token record and the taps as JSON')
     .addHelpText(
       'after',
-      () => `\n${deviceEnvironmentHelp()}\n  Without --device, the grid is the one that the run had.`,
+      () => `\n${deviceEnvironmentHelp()}\n  Without --device, the grid is the one that the run had.\n\n${tapsHelp()}`,
     )
     .action(inspect);
 }
@@ -86,12 +92,19 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
   );
 }
 
+/** @throws UsageError for a name that is no tap of any model. */
+function tapsAsked({ taps }: InspectOptions): readonly TapName[] | 'all' | 'residual' {
+  if (taps === undefined) return 'residual';
+  return taps.length === 1 && taps[0] === 'all' ? 'all' : taps.map(requireTapName);
+}
+
 /** Options that the command has to have again, in the words of the user. */
-function moved({ weights, deviceWeights, device }: InspectOptions): string {
+function moved({ weights, deviceWeights, device, taps }: InspectOptions): string {
   const words: string[] = [];
   if (weights !== undefined) words.push('--weights', weights);
   if (deviceWeights !== undefined) words.push('--device-weights', deviceWeights);
   if (device !== undefined) words.push('--device', device);
+  if (taps !== undefined) words.push('--taps', ...taps);
   return words
     .map((word) => ` ${/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`)
     .join('');
@@ -133,7 +146,9 @@ function openForInspection(
   const other = options.device === undefined ? undefined : otherDevice(options.device, variant);
   const shown: RunSpec = { ...spec, cases: [{ ...one, variants: [other?.spec ?? variant] }] };
   const paths = other === undefined ? local : withVariant(local, record.case, other.spec.name, other.paths);
-  const [opened] = openCases(shown, paths, { taps: 'all' });
+  const [opened] = openCases(shown, paths, {
+    taps: one.reference.kind === 'onnx' && variant.device.kind === 'n150' ? tapsAsked(options) : 'all',
+  });
   return { one: opened!, variant: opened!.variants[0]!, texts: opened!.texts, isOtherDevice: other !== undefined };
 }
 
@@ -196,7 +211,7 @@ async function runAgain(
   replay: RunReplay,
   record: TokenRecord,
   tokenIds: Int32Array,
-  { deviceWeights }: InspectOptions,
+  options: InspectOptions,
 ): Promise<InspectedToken> {
   const recorded = replay.cases.get(caseId(record));
   const isLive = one.spec.reference.kind === 'onnx' && variant.spec.device.kind === 'n150';
@@ -205,12 +220,12 @@ async function runAgain(
     openDevice: variant.open,
     expected: {
       golden: recorded?.golden.weightsSha256,
-      actual: isOtherDevice || deviceWeights !== undefined ? undefined : recorded?.device.weightsSha256,
+      actual: isOtherDevice || options.deviceWeights !== undefined ? undefined : recorded?.device.weightsSha256,
     },
     prompt: record.prompt,
     user: record.user,
     tokenIds,
     promptLength: record.step === null ? tokenIds.length : record.position - record.step,
-    taps: isLive ? allTaps(one.layers) : 'recorded',
+    taps: isLive ? tapsOf(one.layers, tapsAsked(options)) : 'recorded',
   });
 }

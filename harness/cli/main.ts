@@ -1,33 +1,27 @@
-#!/usr/bin/env node
-// The command qwen-pcc: parses, calls one command, turns errors into exit codes.
+// Runs one command line: parses, calls one command, turns errors into a text and an exit code.
 import { CommanderError } from 'commander';
 import { EXIT_CODES, QwenPccError } from '../../src/errors.ts';
 import { isAbort } from '../sequence/sides.ts';
-import { createProgram } from './program.ts';
+import { commandLineError } from './command-line-error.ts';
+import { errorText } from './error-text.ts';
+import { type CommandStreams, createProgram } from './program.ts';
 
-/** A reader that closes the pipe early (`| head`) has what it wanted. */
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT_CODES.pass);
-  throw error;
-});
-
-try {
-  await createProgram().parseAsync(process.argv);
-} catch (error) {
-  process.exitCode = report(error);
-}
-
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.pass : EXIT_CODES.usage;
-  if (error instanceof QwenPccError) {
-    console.error(`${error.name} ${error.code}: ${error.message}`);
-    return error.exitCode;
+/**
+ * @param args - without the names of Node and of the command.
+ * @returns the exit code.
+ */
+export async function main(args: readonly string[], streams: CommandStreams): Promise<number> {
+  try {
+    await createProgram(streams).parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? EXIT_CODES.pass);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.pass;
+    const shown = error instanceof CommanderError ? commandLineError(error, args) : error;
+    if (isAbort(shown)) {
+      streams.stderr.write('stopped.\n');
+      return EXIT_CODES.interrupted;
+    }
+    streams.stderr.write(errorText(shown, process.env['QWEN_PCC_STACK'] === '1'));
+    return shown instanceof QwenPccError ? shown.exitCode : EXIT_CODES.internal;
   }
-  if (isAbort(error)) {
-    console.error('stopped.');
-    return EXIT_CODES.interrupted;
-  }
-  console.error(error);
-  console.error('InternalError: this is a fault of qwen-pcc; report it with the lines above.');
-  return EXIT_CODES.internal;
 }

@@ -1,5 +1,6 @@
 // Reads the values of options; what cannot be read is a usage error with the nearest value that can.
 import { nearestName, UsageError } from '../../src/errors.ts';
+import { defaultThreads, MAXIMUM_THREADS } from '../../src/machine.ts';
 
 /** @returns a reader of one word out of a closed set. */
 export function oneOf<T extends string>(option: string, values: readonly T[]): (text: string) => T {
@@ -21,6 +22,18 @@ export function wholeNumber(option: string, least: number): (text: string) => nu
     throw new UsageError(`${option} must be a whole number from ${least} on; got "${text}".`, {
       code: 'OPTION_VALUE',
       hint: `for example ${option} ${Math.max(least, 8)}.`,
+    });
+  };
+}
+
+/** @returns a reader of a number of threads, of the range that both sides have. */
+export function threadCount(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= 1 && value <= MAXIMUM_THREADS) return value;
+    throw new UsageError(`${option} must be a whole number from 1 to ${MAXIMUM_THREADS}; got "${text}".`, {
+      code: 'OPTION_VALUE',
+      hint: `for example ${option} ${defaultThreads()}; without it as many are used as this machine can run at once.`,
     });
   };
 }

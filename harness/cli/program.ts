@@ -1,16 +1,23 @@
 // The command line's shape: one command per file, shared settings here.
 import { Command } from 'commander';
+import { packageVersion } from '../sources/package-root.ts';
 import { demoCommand } from './demo-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
 import { getWeightsCommand } from './get-weights-command.ts';
 import { inspectCommand } from './inspect-command.ts';
-import { packageVersion } from './package-root.ts';
 import { recordCommand } from './record-command.ts';
 import { synthesizeCommand } from './synthesize-command.ts';
 import { validateCommand } from './validate-command.ts';
 
-export function createProgram(): Command {
+/** Where a command line's data and messages go. */
+export interface CommandStreams {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
+
+/** @param streams - where commander's own words go: help and versions. Its errors are thrown, not written. */
+export function createProgram({ stdout, stderr }: CommandStreams = process): Command {
   const program = new Command('qwen-pcc')
     .description('Tells whether an N150 still computes Qwen2 correctly, token by token, and if not, where and why.')
     .version(packageVersion())
@@ -32,7 +39,14 @@ export function createProgram(): Command {
   }
   // Subcommands do not inherit these; an exit inside commander would skip our exit codes.
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().showSuggestionAfterError().showHelpAfterError(`(run with --help to see every option)`);
+    command
+      .exitOverride()
+      .showSuggestionAfterError()
+      .configureOutput({
+        writeOut: (text) => stdout.write(text),
+        writeErr: (text) => stderr.write(text),
+        outputError: () => undefined,
+      });
   }
   return program;
 }

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
+import { describeKnobs } from '../../src/device/n150/device-options.ts';
+import { allTaps, tapsHelp } from '../../src/device/taps.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM } from '../gate/thresholds.ts';
 import { tokensPlannedMax } from '../record/run-spec.ts';
@@ -11,12 +13,11 @@ import { createProgress } from '../report/progress.ts';
 import { recordPrompts } from '../run/record-prompts.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
+import { packageFile } from '../sources/package-root.ts';
 import { planRun } from '../sources/plan-run.ts';
-import { allTaps } from '../sources/taps.ts';
 import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
 import { oneOf } from './option-values.ts';
-import { packageFile } from './package-root.ts';
 
 const RECORD_SOURCES = ['reference', 'n150'] as const;
 
@@ -28,7 +29,7 @@ interface RecordOptions extends CaseCommandOptions {
 }
 
 export function recordCommand(): Command {
-  return addCaseOptions(
+  const command = addCaseOptions(
     new Command('record').description(
       'write the rows of one side to a safetensors file: input_ids, positions and logits of each prompt',
     ),
@@ -41,11 +42,48 @@ export function recordCommand(): Command {
     .requiredOption('--out <file>', 'the file to write')
     .option('--taps <name...>', 'taps to record too, e.g. layers.0.out norm.out')
     .option('--force', 'replace the file if it exists')
-    .addHelpText('after', () => `\n${deviceEnvironmentHelp()}`)
+    .addHelpText(
+      'after',
+      () =>
+        `\n${FORM_HELP}\n\nKnobs of the N150 model:\n${describeKnobs()}\n\n${deviceEnvironmentHelp()}\n\n${tapsHelp()}`,
+    )
     .action(record);
+  for (const option of command.options) option.description = OWN_HELP[option.long ?? ''] ?? option.description;
+  return command;
+}
+
+/** Options that mean less here than for validate. */
+const OWN_HELP: Readonly<Record<string, string>> = {
+  '--weights': "the checkpoint folder, one (default: $QWEN_DIR if set, else the package's tiny-qwen2)",
+  '--device': 'n150 or n150:KNOB=VALUE,… (knobs below), whose rows --source n150 records (default: n150)',
+  '--reference': 'onnx, whose rows --source reference records',
+};
+
+const FORM_HELP = `What the file holds, and what --device capture:FILE and --reference golden:FILE read:
+  input_ids  [T]     integers: every token that was fed, from position 0
+  positions  [R]     the positions that have a row; may be left out when every token has one
+  logits     [R, V]  float32, bfloat16, float16 or float64: row r was computed after input_ids[0 … positions[r]]
+  tap.NAME   [R, H]  with --taps
+Several prompts have the prefix prompt.NAME. in front of each. From NumPy:
+  numpy.savez("recording.npz", input_ids=input_ids, logits=logits)
+docs/recordings.md has batches, padding, tiles, a file a step, PyTorch, and all metadata.`;
+
+/** @throws UsageError for a recording in the place of what is to be recorded. */
+function requireNoRecording({ device = [], reference }: Pick<RecordOptions, 'device' | 'reference'>): void {
+  for (const [option, text] of [
+    ...device.map((one) => ['--device', one] as const),
+    ['--reference', reference] as const,
+  ]) {
+    if (!/^(capture|golden)(:|$)/.test(text)) continue;
+    throw new UsageError(`record runs a side, and ${option} ${text} is a recording already.`, {
+      code: 'RECORD_RECORDING',
+      hint: `leave ${option} out, or copy the file.`,
+    });
+  }
 }
 
 async function record(options: RecordOptions): Promise<void> {
+  requireNoRecording(options);
   if (existsSync(options.out) && options.force !== true) {
     throw new UsageError(`${options.out} exists.`, {
       code: 'FILE_EXISTS',
@@ -85,6 +123,7 @@ async function record(options: RecordOptions): Promise<void> {
       prompts,
       limits,
       eosTokenIds,
+      tokenizerSha256: runCase.spec.tokenizerSha256,
       signal: interrupt.signal,
       onToken: (prompt: string) => progress.advance(info.model, prompt, ++done),
       ...(options.taps === undefined ? {} : { taps: options.taps }),
@@ -101,14 +140,14 @@ async function record(options: RecordOptions): Promise<void> {
   }
 }
 
-/** The device leaves out a tap that it does not know, so names are checked here. */
+/** Before a side is opened, which takes its time. */
 function requireKnownTaps(taps: readonly TapName[], known: readonly TapName[]): void {
   for (const tap of taps) {
     if (known.includes(tap)) continue;
     const nearest = nearestName(tap, known);
     throw new UsageError(`the checkpoint has no tap "${tap}".`, {
       code: 'TAP_UNKNOWN',
-      facts: { wanted: known.join(', ') },
+      facts: { wanted: `one of ${known.length} taps; \`qwen-pcc record --help\` lists them` },
       ...(nearest === undefined ? {} : { hint: `did you mean ${nearest}?` }),
     });
   }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 /** The package's root. */
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
-export const MAIN: string = fileURLToPath(new URL('../../dist/harness/cli/main.js', import.meta.url));
+export const MAIN: string = fileURLToPath(new URL('../../dist/harness/cli/qwen-pcc.js', import.meta.url));
 
 export interface Finished {
   readonly code: number | null;

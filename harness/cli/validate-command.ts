@@ -13,17 +13,18 @@ import { firstDifference, type RunSpec, tokensPlannedMax } from '../record/run-s
 import type { RunReplay } from '../replay/run-replay.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { createProgress, type RunProgress } from '../report/progress.ts';
+import { RUN_REPORTS } from '../report/run-reports.ts';
 import { terminalSummary } from '../report/terminal.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { shownCommand } from '../run/shown-command.ts';
 import { resumeRun, type StartedRun, startRun, type WrittenRun, writeRun } from '../run/write-run.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
+import { gitSha, packageVersion } from '../sources/package-root.ts';
 import { planRun } from '../sources/plan-run.ts';
 import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
 import { correlation, oneOf } from './option-values.ts';
-import { gitSha, packageVersion } from './package-root.ts';
 import { reportUnstarted } from './unstarted-run.ts';
 
 interface ValidateOptions extends CaseCommandOptions {
@@ -209,6 +210,7 @@ async function judge(
   try {
     return await writeRun(started, {
       cases: openCases(spec, local, { models, onPacking: packingUntil(signal, progress) }),
+      reports: RUN_REPORTS,
       signal,
       onToken: ({ case: name, prompt }) => progress.advance(name, prompt, ++judged),
       onStage: (name, prompt, stage) => progress.stage(name, prompt, stage),

@@ -1,7 +1,8 @@
 // The file of --out: refused before the run where it could not be written after it, never half written.
-import { accessSync, constants, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import path from 'node:path';
 import { InputError, UsageError } from '../../src/errors.ts';
+import { replaceFile } from '../../src/files/replace-file.ts';
 
 /** @throws UsageError `FILE_EXISTS` unless forced, InputError `FILE_WRITE` where the folder takes no files. */
 export function requireWritable(file: string, isForced: boolean): void {
@@ -14,18 +15,9 @@ export function requireWritable(file: string, isForced: boolean): void {
   guardWrite(file, () => accessSync(path.dirname(file), constants.W_OK));
 }
 
-/** Writes or replaces the file, under another name first. @throws InputError `FILE_WRITE` if the disk refuses. */
+/** Writes or replaces the file. @throws InputError `FILE_WRITE` if the disk refuses. */
 export function writeOutput(file: string, text: string): void {
-  const temporary = `${file}.partial`;
-  guardWrite(file, () => {
-    try {
-      writeFileSync(temporary, text);
-      renameSync(temporary, file);
-    } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
-    }
-  });
+  guardWrite(file, () => replaceFile(file, text));
 }
 
 function guardWrite(file: string, write: () => void): void {

@@ -2,7 +2,7 @@
 // Source: n150-numerics F.1.
 import { z } from 'zod';
 import { InputError } from '../../src/errors.ts';
-import { readPromptJson } from '../../src/text/prompts.ts';
+import { readPromptJson } from '../../src/text/prompt-json.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
 import type { WeightsFamily } from '../sources/plan.ts';
 
@@ -39,5 +39,6 @@ export function encodeDemoPrompt(prompt: string, family: WeightsFamily, tokenize
     { role: 'system', content: SYSTEM_MESSAGE },
     { role: 'user', content: prompt },
   ];
-  return Int32Array.from(tokenizer.encode(family === 'instruct' ? tokenizer.renderChat(messages) : prompt));
+  if (family === 'general') return Int32Array.from(tokenizer.encodeWithSpecialTokens(prompt));
+  return Int32Array.from(tokenizer.encode(tokenizer.renderChat(messages)));
 }

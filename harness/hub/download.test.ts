@@ -7,19 +7,22 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT_CODES, InputError, UsageError } from '../../src/errors.ts';
 import { type DownloadEvent, type DownloadOptions, type DownloadResult, downloadCheckpoint } from './download.ts';
-import { dropAfter, FAKE_COMMIT, FAKE_REPO, type FakeHub, sendContent, startFakeHub } from './fake-hub.fixture.ts';
+import { FAKE_COMMIT, FAKE_REPO, type FakeHub, sendContent, sendPart, startFakeHub } from './fake-hub.fixture.ts';
 
 const TOKEN = 'hf_secret';
+/** A loaded machine may take longer to answer and cause retries more; nothing here counts them. */
+const STALL_MS = 500;
 const WEIGHTS = 'model-00001-of-00001.safetensors';
 const CONTENT: Readonly<Record<string, Buffer>> = {
   'config.json': Buffer.from('{"model_type":"qwen2"}'),
@@ -42,7 +45,10 @@ let hub: FakeHub;
 let folder: string;
 let events: DownloadEvent[];
 let folders = 0;
+/** A connection that breaks as soon as a file has grown to a size. */
+let drop: { readonly name: string; readonly bytes: number; readonly response: ServerResponse } | undefined;
 beforeEach(async () => {
+  drop = undefined;
   hub = await startFakeHub({ ...CONTENT, ...OTHERS });
   folder = path.join(scratch, `weights-${folders++}`);
   events = [];
@@ -56,9 +62,24 @@ const download = (options: Partial<DownloadOptions> = {}): Promise<DownloadResul
     folder,
     endpoint: hub.endpoint,
     retryWaitMs: 1,
-    onEvent: (event) => events.push(event),
+    onEvent: (event) => {
+      events.push(event);
+      if (drop !== undefined && partBytes(drop.name) >= drop.bytes) drop.response.destroy();
+    },
     ...options,
   });
+
+/** Sends some bytes of a file and drops the connection when they are on the client's disk: no sooner, whatever the load. */
+function dropAfter(bytes: number, name: string, content: Buffer, range: string | undefined, response: ServerResponse) {
+  const first = range === undefined ? 0 : Number(/^bytes=(\d+)-$/.exec(range)![1]);
+  drop = { name, bytes: first + bytes, response };
+  sendPart(bytes, content, range, response);
+}
+
+function partBytes(name: string): number {
+  const part = readdirSync(folder).find((file) => file.startsWith(`${name}.`) && file.endsWith('.part'));
+  return part === undefined ? 0 : statSync(path.join(folder, part)).size;
+}
 
 async function failure(options: Partial<DownloadOptions> = {}): Promise<InputError> {
   const error: unknown = await download(options).then(
@@ -72,6 +93,7 @@ async function failure(options: Partial<DownloadOptions> = {}): Promise<InputErr
 const onDisk = (name: string): Buffer => readFileSync(path.join(folder, name));
 const fileRequests = (): FakeHub['seen'] => hub.seen.filter(({ path: asked }) => asked.includes('/resolve/'));
 const weightRequests = (): FakeHub['seen'] => fileRequests().filter(({ path: asked }) => asked.endsWith(WEIGHTS));
+const retryReasons = (): string[] => events.flatMap((event) => (event.kind === 'retrying' ? [event.reason] : []));
 const isWeights = (asked: string): boolean => asked.endsWith(`/resolve/${FAKE_COMMIT}/${WEIGHTS}`);
 const partName = (): string => {
   const { lfs } = hub.tree.find((entry) => entry['path'] === WEIGHTS) as { lfs: { oid: string } };
@@ -123,7 +145,7 @@ describe('a dropped connection', () => {
     let drops = 0;
     hub.fault = ({ path: asked, range }, response, content) => {
       if (!isWeights(asked) || drops++ >= 2) return false;
-      dropAfter(100_000, content!, range, response);
+      dropAfter(100_000, WEIGHTS, content!, range, response);
       return true;
     };
     await download();
@@ -135,7 +157,7 @@ describe('a dropped connection', () => {
   it('that stays dropped ends after five retries, keeps the part and is resumed by the next call', async () => {
     hub.fault = ({ path: asked, range }, response, content) => {
       if (!isWeights(asked)) return false;
-      if (range === undefined) dropAfter(50_000, content!, range, response);
+      if (range === undefined) dropAfter(50_000, WEIGHTS, content!, range, response);
       else response.destroy();
       return true;
     };
@@ -160,12 +182,48 @@ describe('a dropped connection', () => {
     hub = await startFakeHub({ 'config.json': Buffer.from('{}'), 'model.safetensors': large });
     hub.fault = ({ path: asked, range }, response, content) => {
       if (!asked.endsWith('/model.safetensors')) return false;
-      dropAfter(1.2 * 2 ** 20, content!, range, response);
+      dropAfter(1_200_000, 'model.safetensors', content!, range, response);
       return true;
     };
     await download();
     expect(onDisk('model.safetensors').equals(large)).toBe(true);
     expect(events.filter(({ kind }) => kind === 'retrying').length).toBeGreaterThan(5);
+  });
+
+  it('that falls silent in the middle of a file counts as dropped', async () => {
+    let silent = 0;
+    hub.fault = ({ path: asked, range }, response, content) => {
+      if (!isWeights(asked) || silent++ > 0) return false;
+      sendPart(100_000, content!, range, response);
+      return true;
+    };
+    await download({ stallMs: STALL_MS });
+    expect(onDisk(WEIGHTS).equals(WEIGHT_BYTES)).toBe(true);
+    expect(weightRequests()[1]?.range).toBe('bytes=100000-');
+    expect(retryReasons()).toContainEqual(expect.stringMatching(/nothing came from .* for 0\.5 s/));
+  });
+
+  it.each([
+    { what: 'a file', isSilent: isWeights },
+    { what: 'the list of files', isSilent: (asked: string) => asked.includes('/tree/') },
+    { what: 'the revision', isSilent: (asked: string) => asked.includes('/revision/') },
+  ])('that never answers for $what counts as dropped', async ({ isSilent }) => {
+    let silent = 0;
+    hub.fault = ({ path: asked }) => isSilent(asked) && silent++ === 0;
+    await download({ stallMs: STALL_MS });
+    expect(onDisk(WEIGHTS).equals(WEIGHT_BYTES)).toBe(true);
+    expect(retryReasons()).toContainEqual(expect.stringMatching(/nothing came from .* for 0\.5 s/));
+  });
+
+  it('that falls silent in the middle of a list counts as dropped', async () => {
+    let silent = 0;
+    hub.fault = ({ path: asked }, response) => {
+      if (!asked.includes('/tree/') || silent++ > 0) return false;
+      response.writeHead(200, { 'content-type': 'application/json' }).write('[{"type":"file",');
+      return true;
+    };
+    await download({ stallMs: STALL_MS });
+    expect(onDisk(WEIGHTS).equals(WEIGHT_BYTES)).toBe(true);
   });
 
   it('waits twice as long before each retry', async () => {

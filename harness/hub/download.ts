@@ -1,8 +1,9 @@
 // Downloads a checkpoint from a model hub into a folder: what is there and right stays, what is half there goes on.
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
+import { readdir, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { InputError, UsageError } from '../../src/errors.ts';
+import { makeFolder } from '../../src/files/make-folder.ts';
 import { downloadFile, partPath, sizeOf } from './download-file.ts';
 import { digestOf } from './file-digest.ts';
 import { createHubClient, type HubOptions } from './hub-client.ts';
@@ -75,7 +76,7 @@ export async function downloadCheckpoint(options: DownloadOptions): Promise<Down
   const missing = files.filter(({ name }) => !present.includes(name));
   if (missing.length > 0) {
     await wrapFileErrors(folder, async () => {
-      await mkdir(folder, { recursive: true });
+      makeFolder(folder);
       await removeOldParts(folder, missing);
       await requireRoom(folder, missing);
     });

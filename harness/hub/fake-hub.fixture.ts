@@ -79,15 +79,14 @@ export function sendContent(content: Buffer, range: string | undefined, response
     .end(content.subarray(first));
 }
 
-/** Promises a range of a file, sends only some bytes of it and drops the connection. */
-export function dropAfter(bytes: number, content: Buffer, range: string | undefined, response: ServerResponse): void {
+/** Promises a range of a file, sends only some bytes of it and falls silent; the connection stays open. */
+export function sendPart(bytes: number, content: Buffer, range: string | undefined, response: ServerResponse): void {
   const first = range === undefined ? 0 : Number(/^bytes=(\d+)-$/.exec(range)![1]);
   response.writeHead(range === undefined ? 200 : 206, {
     'content-length': content.length - first,
     ...(range !== undefined && { 'content-range': `bytes ${first}-${content.length - 1}/${content.length}` }),
   });
-  // The wait lets the client read before the connection is gone.
-  response.write(content.subarray(first, first + bytes), () => setTimeout(() => response.destroy(), 20));
+  response.write(content.subarray(first, first + bytes));
 }
 
 function seenOf({ url = '', headers }: IncomingMessage): Seen {

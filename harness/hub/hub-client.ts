@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InputError, UsageError } from '../../src/errors.ts';
 import { PassingFault, reasonOf } from './hub-errors.ts';
+import { watchBody, watchStalls } from './stall.ts';
 
 export const HUB_ENDPOINT = 'https://huggingface.co';
 
@@ -10,6 +11,8 @@ const REDIRECT_STATUSES: readonly number[] = [301, 302, 303, 307, 308];
 const RETRY_WAIT_MS = 1000;
 /** Waits of 1, 2, 4, 8 and 16 s: half a minute without a hub ends the command. */
 const RETRIES_MAX = 5;
+/** Longer than any hub or proxy takes between two pieces of a file, shorter than a person's patience. */
+const STALL_MS = 60_000;
 
 export interface HubOptions {
   /** Base address, e.g. of a mirror (default: `HUB_ENDPOINT`). */
@@ -20,6 +23,8 @@ export interface HubOptions {
   readonly signal?: AbortSignal;
   /** Wait before the first retry in milliseconds, doubled each time (default 1000). */
   readonly retryWaitMs?: number;
+  /** A hub that sends nothing for so long, in milliseconds, counts as a dropped connection (default 60,000). */
+  readonly stallMs?: number;
 }
 
 /** Told before each wait. */
@@ -57,10 +62,14 @@ export function createHubClient(options: HubOptions): HubClient {
     const headers = new Headers(init.headers);
     if (token !== undefined && url.origin === origin) headers.set('authorization', `Bearer ${token}`);
     else headers.delete('authorization');
+    const stalls = watchStalls(url.host, options.stallMs ?? STALL_MS);
+    const ends = signal === undefined ? stalls.signal : AbortSignal.any([signal, stalls.signal]);
     try {
-      return await send(url, { ...init, headers, redirect: 'manual', signal: signal ?? null });
+      const request = send(url, { ...init, headers, redirect: 'manual', signal: ends });
+      return watchBody(await stalls.within(request), stalls);
     } catch (error) {
       signal?.throwIfAborted();
+      if (error instanceof PassingFault) throw error;
       throw new PassingFault(`${url.host}: ${reasonOf(error)}`, { cause: error });
     }
   };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { classifyFlip } from './flips.ts';
-import { type LogitsFormat, ulpAtEntry, ulpAtMagnitude } from './logits-format.ts';
+import { ulpAtEntry, ulpAtMagnitude } from './logits-format.ts';
 
 describe('ulpAtMagnitude', () => {
   it.each([

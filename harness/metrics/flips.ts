@@ -1,7 +1,7 @@
 // Flips: the device's best token is not the reference's. How much does the arithmetic's own coarseness explain?
 
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import type { FlipClass } from '../record/row-metrics.ts';
-import type { LogitsFormat } from './logits-format.ts';
 import { ulpAtEntry } from './logits-format.ts';
 
 /** A flip within this many ULP of the device's logits format, by golden's margin, is a near tie. */

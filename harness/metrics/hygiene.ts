@@ -1,7 +1,8 @@
 // What must be known about two logits rows before any statistic may absorb them: non-finite, masked, zero, constant.
 
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import type { ConstantBlock, RowHygiene } from '../record/row-metrics.ts';
-import { type LogitsFormat, ulpAtMagnitude } from './logits-format.ts';
+import { ulpAtMagnitude } from './logits-format.ts';
 import { BLOCK_SIZE, blockEnd, countBlocks, type RowScan } from './row-scan.ts';
 
 /** A golden block must vary by more than this many device ULP before a constant device block is suspicious. */

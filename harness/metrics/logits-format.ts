@@ -1,8 +1,6 @@
-// The number formats that a device hands logits out in, and the size of their last place.
+// The size of the last place of the number formats that a device hands logits out in.
 // Source: BFP8_B: 16 values share an exponent E, step 2^(E - 127 - 6); BFP4_B: step 2^(E - 127 - 2).
-
-export const LOGITS_FORMATS = ['BFP8_B', 'BFP4_B', 'BF16', 'F16', 'F32'] as const;
-export type LogitsFormat = (typeof LOGITS_FORMATS)[number];
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 
 /** Entries of a row that share one exponent: one row of a 16 x 16 face. 1: every value has its own. */
 export const SHARED_EXPONENT_SIZE: Readonly<Record<LogitsFormat, number>> = {
@@ -24,10 +22,6 @@ const LOWEST_EXPONENT: Readonly<Record<LogitsFormat, number>> = {
   F16: -14,
   F32: -126,
 };
-
-export function isLogitsFormat(name: string): name is LogitsFormat {
-  return (LOGITS_FORMATS as readonly string[]).includes(name);
-}
 
 /**
  * One unit in the last place of `format` for a value of this magnitude (for block formats: of the block's largest).

@@ -1,11 +1,11 @@
 // Compares the two logits rows of a token: every metric in a few passes over reused memory.
 import { ComparisonInvalidError } from '../../src/errors.ts';
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import type { Pair, PccSemantics, RowChoice, RowControls, RowMetrics, TextToken } from '../record/row-metrics.ts';
 import { measureDivergences, softmax } from './distribution.ts';
 import { exponential } from './exp-log.ts';
 import { classifyFlip } from './flips.ts';
 import { countForbidden, inspectRows } from './hygiene.ts';
-import type { LogitsFormat } from './logits-format.ts';
 import { type ControlRows, type MomentsAndCorrelation, measureMoments } from './moments.ts';
 import { correlate } from './pcc.ts';
 import { judgePcc, judgeStrict } from './pcc-semantics.ts';

@@ -14,6 +14,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { ComparisonInvalidError } from '../../src/errors.ts';
+import { makeFolder } from '../../src/files/make-folder.ts';
+import { replaceFile } from '../../src/files/replace-file.ts';
 import { formatEvent, type LogEvent, type RunEvent } from './events.ts';
 import { guardWrite, systemCode, writeError } from './file-errors.ts';
 import { LOCAL_FILE, type LocalPaths } from './local-paths.ts';
@@ -113,19 +115,12 @@ export class RunLog {
     return this.#pending.length > 0;
   }
 
-  /** Writes a whole file: under another name first, so that nobody reads half of it. */
+  /** Writes a whole file, or leaves the one that is there. */
   writeFile(name: string, content: string | Uint8Array): void {
     const target = path.join(this.folder, name);
     guardWrite(target, () => {
-      mkdirSync(path.dirname(target), { recursive: true });
-      const temporary = `${target}.partial`;
-      try {
-        writeFileSync(temporary, content);
-        renameSync(temporary, target);
-      } catch (error) {
-        rmSync(temporary, { force: true });
-        throw error;
-      }
+      makeFolder(path.dirname(target));
+      replaceFile(target, content);
     });
   }
 
@@ -134,7 +129,7 @@ export class RunLog {
     const target = path.join(this.folder, name);
     if (existsSync(target)) return;
     guardWrite(target, () => {
-      mkdirSync(path.dirname(target), { recursive: true });
+      makeFolder(path.dirname(target));
       write(target);
     });
   }
@@ -173,7 +168,7 @@ function appendLine(fd: number, line: string, file: string): void {
 function makeRunFolder(parent: string, startedAt: string): string {
   const stamp = startedAt.replace(/\.\d+Z$/, 'Z').replaceAll(':', '-');
   return guardWrite(parent, () => {
-    mkdirSync(parent, { recursive: true });
+    makeFolder(parent);
     for (let i = 1; ; i++) {
       const candidate = path.join(parent, i === 1 ? stamp : `${stamp}-${i}`);
       try {

@@ -1,6 +1,6 @@
 // A progress bar on stderr while a run goes on; silent when stderr is not a terminal.
 import { SingleBar } from 'cli-progress';
-import type { Stage } from '../sequence/sequence.ts';
+import type { Stage } from '../record/stage.ts';
 
 const REDRAW_MS = 100;
 

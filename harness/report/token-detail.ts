@@ -1,9 +1,9 @@
 // One token of a run in the terminal: context, metrics, both top-10 lists, worst vocabulary entries and taps.
 import type { ChalkInstance } from 'chalk';
 import { isPassing } from '../gate/token-highlights.ts';
+import type { InspectedToken, TapComparison } from '../record/inspected-token.ts';
 import type { Pair, TopToken } from '../record/row-metrics.ts';
 import { promptLabel, type TokenRecord } from '../record/token-record.ts';
-import type { InspectedToken, TapComparison } from '../run/inspect-token.ts';
 import { formatPcc, formatPosition, formatShare, formatSmall, formatValue, quoteText } from './format.ts';
 import { plainTable } from './plain-table.ts';
 import { describeMisfit } from './worst-tokens.ts';

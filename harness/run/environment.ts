@@ -1,7 +1,8 @@
 // What a run record says about the machine: enough to explain speed and versions, nothing that names it.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
+import { cpus, release, totalmem, type } from 'node:os';
+import { defaultThreads } from '../../src/machine.ts';
 import type { MachineInfo } from '../record/events.ts';
 
 const PACKAGES = ['onnxruntime-node', '@stdlib/stats', 'ndarray', '@huggingface/tokenizers', '@huggingface/jinja'];
@@ -10,7 +11,7 @@ export function describeEnvironment(): MachineInfo {
   return {
     os: `${type()} ${release()}`,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    threads: availableParallelism(),
+    threads: defaultThreads(),
     memoryBytes: totalmem(),
     node: process.version,
     packages: Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),

@@ -8,27 +8,27 @@ import { openCheckpoint } from '../../src/checkpoint/weights.ts';
 import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
 import { openWeightCache } from '../../src/device/n150/weight-cache/weight-cache.ts';
 import { weightUnits } from '../../src/device/n150/weight-cache/weight-units.ts';
-import { estimateRun } from './estimate-run.ts';
+import { estimateRun, type RunEstimate } from './estimate-run.ts';
 
 const checkpoint = openCheckpoint(fileURLToPath(new URL('../../fixtures/tiny-qwen2', import.meta.url)));
 
 it('counts packed weights, what is cached of them, and threads', async () => {
   const parent = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-plan-'));
   const cacheFolder = path.join(parent, 'cache');
-  const plan = (memoryBytes?: number, threads = 2): ReturnType<typeof estimateRun> =>
+  const plan = (memoryBytes?: number, threads = 2): Promise<RunEstimate> =>
     estimateRun(checkpoint, { memoryBytes, cacheFolder, threads });
-  const before = plan();
+  const before = await plan();
   const { packedBytes } = before.device;
   expect(before.device).toMatchObject({ mode: 'resident', cachedBytes: 0, memoryBytes: packedBytes });
   expect(before.writeBytes).toBe(packedBytes);
   expect(before.seconds.packing).toBeGreaterThan(0);
-  const alone = plan(undefined, 1).seconds;
+  const { seconds: alone } = await plan(undefined, 1);
   expect(alone.reference).toBe(2 * before.seconds.reference);
   expect(alone.device).toBe(2 * before.seconds.device);
 
-  const cache = await openWeightCache(cacheFolder, checkpoint);
-  await cache.prepare(weightUnits(checkpoint, DEFAULT_N150_CONFIG));
-  const after = plan(packedBytes - 1);
+  const cache = await openWeightCache(cacheFolder, checkpoint, weightUnits(checkpoint, DEFAULT_N150_CONFIG));
+  await cache.prepare();
+  const after = await plan(packedBytes - 1);
   expect(after.device.mode).toBe('streamed');
   expect(after.device.memoryBytes).toBeLessThan(packedBytes);
   expect(after.memoryBytes.device).toBeLessThan(before.memoryBytes.device);
@@ -36,5 +36,14 @@ it('counts packed weights, what is cached of them, and threads', async () => {
   expect(after.device.cachedBytes).toBe(packedBytes + 31 * 4096);
   expect(after).toMatchObject({ writeBytes: 0, seconds: { packing: 0 } });
   expect(after.readBytes).toBeLessThan(before.readBytes);
+  expect(after.device.needsWeightCache).toBe(false);
   rmSync(parent, { recursive: true });
+});
+
+it('says when a run would be refused for want of a weight cache', async () => {
+  const plan = (memoryBytes: number, cacheFolder: string | undefined): Promise<RunEstimate> =>
+    estimateRun(checkpoint, { memoryBytes, cacheFolder, threads: 1 });
+  expect((await plan(1, undefined)).device).toMatchObject({ mode: 'streamed', needsWeightCache: true });
+  expect((await plan(1, '/nowhere/cache')).device).toMatchObject({ mode: 'streamed', needsWeightCache: false });
+  expect((await plan(2 ** 30, undefined)).device).toMatchObject({ mode: 'resident', needsWeightCache: false });
 });

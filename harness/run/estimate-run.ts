@@ -1,12 +1,11 @@
 // What a run of a checkpoint will need of this machine: told by doctor before it, beside what a run states after it.
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import { float32Bytes, weightMemory } from '../../reference/graph/checkpoint-weights.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
 import { planWeights, type WeightPlan } from '../../src/device/n150/weight-cache/memory-plan.ts';
+import { cachedBytes as bytesInCache } from '../../src/device/n150/weight-cache/weight-cache.ts';
 import { weightUnits } from '../../src/device/n150/weight-cache/weight-units.ts';
+import { defaultThreads } from '../../src/machine.ts';
 import { CHUNK_POSITIONS } from '../sequence/sequence.ts';
 
 /** The run that the estimate is for: the original demo's prompt of 128 tokens and 120 forced ones. */
@@ -29,6 +28,8 @@ export interface RunEstimate {
   readonly device: WeightPlan & {
     /** Of the weight cache, as it lies on disk now; 0 without one. */
     readonly cachedBytes: number;
+    /** Whether a run is refused because weights must be streamed and there is no cache to stream from. */
+    readonly needsWeightCache: boolean;
   };
   /** Of computing alone, for ESTIMATED_POSITIONS in forced tokens: a disk that is slower than this makes it longer. */
   readonly seconds: { readonly reference: number; readonly device: number; readonly packing: number };
@@ -42,21 +43,22 @@ export interface RunEstimate {
 
 export interface EstimateOptions {
   readonly memoryBytes: number | undefined;
+  /** As `weightCacheFolder` has it. */
   readonly cacheFolder: string | undefined;
   readonly threads: number | undefined;
 }
 
-export function estimateRun(checkpoint: Checkpoint, options: EstimateOptions): RunEstimate {
-  const { cacheFolder, threads = availableParallelism() } = options;
+export async function estimateRun(checkpoint: Checkpoint, options: EstimateOptions): Promise<RunEstimate> {
+  const { cacheFolder, threads = defaultThreads() } = options;
   const units = weightUnits(checkpoint, DEFAULT_N150_CONFIG);
   const plan = planWeights(units, options.memoryBytes);
   const weights = units.flat().reduce((sum, { k, n }) => sum + k * n, 0);
   const flops = 2 * weights * ESTIMATED_POSITIONS;
-  const cachedBytes = cacheFolder === undefined ? 0 : folderBytes(cacheFolder);
+  const cachedBytes = cacheFolder === undefined ? 0 : await bytesInCache(cacheFolder, checkpoint, units);
   const uncached = Math.max(0, 1 - cachedBytes / plan.packedBytes);
   const checkpointBytes = [...checkpoint.tensors.values()].reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
   return {
-    device: { ...plan, cachedBytes },
+    device: { ...plan, cachedBytes, needsWeightCache: plan.mode === 'streamed' && cacheFolder === undefined },
     seconds: {
       reference: flops / (REFERENCE_FLOPS_PER_THREAD * threads),
       device: flops / (FAST_TIER_FLOPS_PER_THREAD * threads),
@@ -88,11 +90,4 @@ function activationBytes({ config }: Checkpoint): number {
 /** Keys and values of one side, float32. */
 function keyValueBytes({ config }: Checkpoint): number {
   return 2 * FLOAT32_BYTES * config.layers * config.keyValueHeads * config.headDim * ESTIMATED_POSITIONS;
-}
-
-function folderBytes(folder: string): number {
-  if (!existsSync(folder)) return 0;
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.bin'))
-    .reduce((sum, name) => sum + (statSync(path.join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
 }

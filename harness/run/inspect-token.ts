@@ -2,26 +2,10 @@
 import type { LogitsRow, LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import { ComparisonInvalidError } from '../../src/errors.ts';
 import { compareTap } from '../metrics/pcc.ts';
+import type { InspectedToken, TapComparison } from '../record/inspected-token.ts';
 import type { Pair } from '../record/row-metrics.ts';
 import { CHUNK_POSITIONS } from '../sequence/sequence.ts';
 import { blame, requireContext, requireRows } from '../sequence/sides.ts';
-
-export interface TapComparison {
-  readonly tap: TapName;
-  /** null: one side is constant or not finite, or has no such tap (a skipped layer). */
-  readonly pcc: number | null;
-  /** |actual - golden| / |golden|, Euclidean; null where that is no number or a side has no such tap. */
-  readonly relL2: number | null;
-}
-
-export interface InspectedToken {
-  /** Labels of the two sides that ran. */
-  readonly sides: Pair<string>;
-  /** [V] float32 copies, V of the smaller vocabulary. */
-  readonly logits: Pair<Float32Array>;
-  /** In the order asked for. */
-  readonly taps: readonly TapComparison[];
-}
 
 export interface InspectRequest {
   readonly openReference: () => Promise<LogitsSource>;

@@ -14,11 +14,12 @@ import {
   unitsOf,
 } from '../record/run-spec.ts';
 import { withoutThreads } from '../record/source-info.ts';
+import type { Stage } from '../record/stage.ts';
 import { sequenceId, type TokenRecord } from '../record/token-record.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { runFree } from '../sequence/free-running.ts';
 import { runLockstep } from '../sequence/lockstep.ts';
-import type { RowPair, SequenceOutcome, SequenceRequest, Stage } from '../sequence/sequence.ts';
+import type { RowPair, SequenceOutcome, SequenceRequest } from '../sequence/sequence.ts';
 import { blame, requireComparable } from '../sequence/sides.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { describeFailure } from './describe-failure.ts';
@@ -115,8 +116,10 @@ class Run {
         variants.push({ name: variant.spec.name, source, judge: this.#judgeOf(one, reference, source) });
       }
       for (const unit of units) {
+        // Before: a mapped file that was cut ends the process without a word. After: rows of two models do not mix.
+        await one.requireUnchanged();
         await this.#runUnit(unit, one, reference, variants);
-        one.requireUnchanged();
+        await one.requireUnchanged();
       }
     } finally {
       for (const source of open.reverse()) await source.close();
@@ -138,7 +141,7 @@ class Run {
       golden: withoutThreads(reference.info),
       device: withoutThreads(device.info),
       vocabSize: Math.min(reference.vocabSize, device.vocabSize),
-      notes,
+      notes: [...notes, ...(reference.info.notes ?? []), ...(device.info.notes ?? [])],
     } as const;
     const known = this.#options.replay.cases.get(caseId(event));
     if (known === undefined) {
@@ -171,13 +174,14 @@ class Run {
     variants: readonly OpenVariant[],
   ): Promise<void> {
     const request = this.#requestOf(one.spec.name, prompt, one.spec.eosTokenIds);
-    const rows = variants.map(({ name, judge }) => {
+    const rows = variants.map(({ name, source, judge }) => {
       const key = { case: one.spec.name, variant: name, prompt: prompt.name, user: prompt.user };
       judge.startSequence({
         ...key,
         promptLength: prompt.promptIds.length,
         evidenceRows: this.#evidence.get(sequenceId(key)) ?? 0,
         knownIds: Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]),
+        logitsFormat: source.logitsFormatOf?.(prompt.name, prompt.user) ?? source.info.logitsFormat,
       });
       return new SequenceRows(key);
     });

@@ -10,6 +10,8 @@ export interface RecordRequest {
   readonly limits: SequenceLimits;
   /** A greedy token among these ends a text and is not fed. */
   readonly eosTokenIds: readonly number[];
+  /** sha256 of the tokenizer that the ids are of, `none` for prompts of ids. */
+  readonly tokenizerSha256?: string;
   readonly taps?: readonly TapName[];
   readonly signal?: AbortSignal;
   readonly onToken?: (prompt: string) => void;
@@ -22,7 +24,8 @@ export interface RecordRequest {
  * @returns tokens recorded.
  */
 export async function recordPrompts(source: LogitsSource, request: RecordRequest, file: string): Promise<number> {
-  const writer = createRecordingWriter(file, source.info);
+  const { tokenizerSha256 = 'none' } = request;
+  const writer = createRecordingWriter(file, source.info, tokenizerSha256 === 'none' ? {} : { tokenizerSha256 });
   let tokens = 0;
   try {
     for (const prompt of request.prompts) {

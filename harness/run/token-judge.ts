@@ -1,8 +1,8 @@
 // From a pair of rows to a token record: measured, judged, and kept as evidence if it failed.
 import type { SourceInfo } from '../../src/device/logits-source.ts';
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { judgeToken } from '../gate/judge-token.ts';
 import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
-import { isLogitsFormat, type LogitsFormat } from '../metrics/logits-format.ts';
 import { RowComparer } from '../metrics/row-comparer.ts';
 import { ContextChain } from '../record/context-hash.ts';
 import type { RowMetrics } from '../record/row-metrics.ts';
@@ -28,13 +28,16 @@ export interface JudgedSequence extends SequenceKey {
   readonly evidenceRows: number;
   /** Tokens that need no choice, for positions without a row. */
   readonly knownIds: Int32Array;
+  /** Of the device's rows, where it differs from prompt to prompt; `device.logitsFormat` if absent. */
+  readonly logitsFormat?: LogitsFormat;
 }
 
 /** Judges the rows of one variant, prompt after prompt; no prompt's records depend on another's. */
 export class TokenJudge {
   readonly #options: TokenJudgeOptions;
-  readonly #comparer: RowComparer;
-  readonly #logitsFormat: LogitsFormat;
+  /** One for each format: near is what is near in it. */
+  readonly #comparers: Map<LogitsFormat, RowComparer> = new Map();
+  #comparer: RowComparer;
   #sequence: JudgedSequence | undefined;
   #chain = new ContextChain();
   #fed = 0;
@@ -42,16 +45,17 @@ export class TokenJudge {
 
   constructor(options: TokenJudgeOptions) {
     this.#options = options;
-    const { vocabSize, settings, device } = options;
-    const format = device.dtypes['logits'] ?? 'F32';
-    this.#logitsFormat = isLogitsFormat(format) ? format : 'F32';
-    this.#comparer = new RowComparer({
-      vocabSize,
-      logitsFormat: this.#logitsFormat,
-      tieUlps: DEFAULT_TIE_ULPS,
-      semantics: settings.semantics,
-      pccMinimum: settings.pccMinimum,
-    });
+    this.#comparer = this.#comparerFor(options.device.logitsFormat);
+  }
+
+  #comparerFor(logitsFormat: LogitsFormat): RowComparer {
+    const { vocabSize, settings } = this.#options;
+    const { semantics, pccMinimum } = settings;
+    const comparer =
+      this.#comparers.get(logitsFormat) ??
+      new RowComparer({ vocabSize, logitsFormat, tieUlps: DEFAULT_TIE_ULPS, semantics, pccMinimum });
+    this.#comparers.set(logitsFormat, comparer);
+    return comparer;
   }
 
   startSequence(sequence: JudgedSequence): void {
@@ -59,6 +63,7 @@ export class TokenJudge {
     this.#chain = new ContextChain();
     this.#fed = 0;
     this.#evidenceLeft = sequence.evidenceRows;
+    this.#comparer = this.#comparerFor(sequence.logitsFormat ?? this.#options.device.logitsFormat);
     this.#comparer.startPrompt();
   }
 
@@ -91,7 +96,7 @@ export class TokenJudge {
       contextHash,
       ...metrics,
     };
-    const judgement = judgeToken(settings.rules, facts, { logitsFormat: this.#logitsFormat, textOf });
+    const judgement = judgeToken(settings.rules, facts, { logitsFormat: this.#comparer.options.logitsFormat, textOf });
     const key = { case: caseName, variant, prompt, user, position };
     return {
       ...key,

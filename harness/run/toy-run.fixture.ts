@@ -7,6 +7,7 @@ import { type RunEvent, SCHEMA_VERSION } from '../record/events.ts';
 import type { LocalPaths } from '../record/local-paths.ts';
 import { LOG_FILE } from '../record/read-log.ts';
 import type { CaseSpec, RunSpec } from '../record/run-spec.ts';
+import { RUN_REPORTS } from '../report/run-reports.ts';
 import { ToySource } from '../sequence/toy-source.fixture.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import type { PerformOptions } from './perform-run.ts';
@@ -59,7 +60,7 @@ export function toyCaseOf(spec: CaseSpec, devices: ToyDevices): OpenableCase {
       notes: () => [],
       open: async () => devices[variant.name]!(),
     })),
-    requireUnchanged: () => undefined,
+    requireUnchanged: async () => undefined,
   };
 }
 
@@ -102,7 +103,7 @@ export type ToyOptions = Partial<Omit<PerformOptions, 'log' | 'replay' | 'cases'
 /** A run in a folder of its own under `parent`. */
 export function runToy(parent: string, cases: readonly OpenableCase[], options: ToyOptions = {}): Promise<WrittenRun> {
   const { mode, part, spec = toySpec(cases, mode), ...rest } = options;
-  return writeRun(startRun(parent, toyHeader(spec, part ?? null), TOY_LOCAL), { cases, ...rest });
+  return writeRun(startRun(parent, toyHeader(spec, part ?? null), TOY_LOCAL), { cases, reports: RUN_REPORTS, ...rest });
 }
 
 export async function resumeToy(
@@ -110,7 +111,7 @@ export async function resumeToy(
   cases: readonly OpenableCase[],
   options: Omit<ToyOptions, 'mode' | 'part' | 'spec'> = {},
 ): Promise<WrittenRun> {
-  return writeRun(resumeRun(folder), { cases, ...options });
+  return writeRun(resumeRun(folder), { cases, reports: RUN_REPORTS, ...options });
 }
 
 /** Lines of a run's log, without their ends. */

@@ -180,8 +180,8 @@ describe('writeRun', () => {
     let looks = 0;
     const changing = {
       ...toyCase('a'),
-      requireUnchanged: () => {
-        if (++looks === 2)
+      requireUnchanged: async () => {
+        if (++looks === 3)
           throw new ComparisonInvalidError('model.safetensors has changed.', { code: 'CHECKPOINT_CHANGED' });
       },
     };

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { RunEvent } from '../record/events.ts';
 import { LOCAL_FILE, type LocalPaths } from '../record/local-paths.ts';
 import { LOG_FILE } from '../record/read-log.ts';
@@ -11,14 +12,20 @@ import { formatRunRecord, type RunRecord } from '../record/run-record.ts';
 import { concludeRun } from '../replay/conclude-run.ts';
 import { readForResume } from '../replay/read-run.ts';
 import { RunReplay } from '../replay/run-replay.ts';
-import { junitXml } from '../report/junit.ts';
-import { summaryMarkdown } from '../report/markdown.ts';
 import { type PerformOptions, performRun } from './perform-run.ts';
 
 /** A log with the state of what it has. */
 export interface StartedRun {
   readonly log: RunLog;
   readonly replay: RunReplay;
+}
+
+/** Texts of files, by their names. */
+export type RunReports = Readonly<Record<string, (run: RunRecord, highlights: TokenHighlights) => string>>;
+
+export interface WriteOptions extends Omit<PerformOptions, 'log' | 'replay'> {
+  /** Written beside run.json; none if absent. */
+  readonly reports?: RunReports;
 }
 
 export interface WrittenRun {
@@ -55,23 +62,19 @@ export function resumeRun(folder: string, check: (replay: RunReplay) => void = (
 /**
  * @throws InputError if the log or the reports cannot be written; what is in the log is kept even then.
  */
-export async function writeRun(
-  { log, replay }: StartedRun,
-  options: Omit<PerformOptions, 'log' | 'replay'>,
-): Promise<WrittenRun> {
+export async function writeRun({ log, replay }: StartedRun, options: WriteOptions): Promise<WrittenRun> {
   try {
     const failure = replay.end === null ? await performRun({ ...options, log, replay }) : undefined;
-    return { folder: log.folder, run: writeReports(log, replay), replay, failure };
+    return { folder: log.folder, run: writeReports(log, replay, options.reports ?? {}), replay, failure };
   } finally {
     log.close();
   }
 }
 
-/** Every reading of the log that a run leaves in its folder. */
-export function writeReports(log: RunLog, replay: RunReplay): RunRecord {
+/** Every reading of the log that a run leaves in its folder, run.json last: it lists the others. */
+export function writeReports(log: RunLog, replay: RunReplay, reports: RunReports): RunRecord {
   const draft = concludeRun(replay);
-  log.writeFile('junit.xml', junitXml(draft, replay.highlights));
-  log.writeFile('summary.md', summaryMarkdown(draft, replay.highlights));
+  for (const [file, write] of Object.entries(reports)) log.writeFile(file, write(draft, replay.highlights));
   const run = { ...draft, artifacts: listArtifacts(log.folder) };
   log.writeFile(RUN_FILE, formatRunRecord(run));
   return run;

@@ -1,6 +1,7 @@
 // A token sequence as both sides are fed it: what is asked, what is handed out, which tokens need no choice.
 import type { FeedRequest, LogitsRow, TapName } from '../../src/device/logits-source.ts';
 import { InternalError } from '../../src/errors.ts';
+import type { Stage } from '../record/stage.ts';
 
 /**
  * Positions whose golden rows wait for the device: 256 rows of 152,064 float32 are 156 MB. Each side that streams its weights
@@ -33,15 +34,6 @@ export interface SequenceRequest {
   readonly signal?: AbortSignal;
   /** Told when a side begins a chunk, and by a device that knows them after each of its layers. */
   readonly onStage?: (stage: Stage) => void;
-}
-
-/** What a run is at between two tokens. */
-export interface Stage {
-  readonly side: 'reference' | 'device';
-  readonly firstPosition: number;
-  readonly lastPosition: number;
-  /** Layers done of this chunk. */
-  readonly layers?: { readonly done: number; readonly total: number };
 }
 
 /** Golden and actual logits of one position, same context on both sides; valid until the sink's promise settles. */

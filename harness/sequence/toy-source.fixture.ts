@@ -19,42 +19,51 @@ export type RowChange = (row: { position: number; tokenId: number; logits: Float
 export class ToySource implements LogitsSource {
   readonly info: SourceInfo;
   readonly vocabSize: number;
+  readonly taps: readonly TapName[] = ['norm.out'];
   /** Lengths of all feeds so far, for assertions on chunking. */
   readonly feeds: number[] = [];
-  private readonly context: number[] = [];
-  private readonly change: RowChange;
+  readonly #context: number[] = [];
+  readonly #change: RowChange;
 
   constructor(vocabSize: number, change: RowChange = (row) => row) {
     this.vocabSize = vocabSize;
-    this.change = change;
-    this.info = { kind: 'process', label: 'toy source', model: 'toy', weightsSha256: '0', dtypes: {}, settings: {} };
+    this.#change = change;
+    this.info = {
+      kind: 'process',
+      label: 'toy source',
+      model: 'toy',
+      weightsSha256: '0',
+      dtypes: {},
+      logitsFormat: 'F32',
+      settings: {},
+    };
   }
 
   get length(): number {
-    return this.context.length;
+    return this.#context.length;
   }
 
   async feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
     this.feeds.push(tokenIds.length);
     for (const [i, tokenId] of tokenIds.entries()) {
-      const position = this.context.length;
-      this.context.push(tokenId);
+      const position = this.#context.length;
+      this.#context.push(tokenId);
       if (want.rows === 'none' || (want.rows === 'last' && i < tokenIds.length - 1)) continue;
-      const row = this.change({ position, tokenId, logits: this.row() });
+      const row = this.#change({ position, tokenId, logits: this.#row() });
       const taps = new Map<TapName, Float32Array>((want.taps ?? []).map((name) => [name, Float32Array.of(position)]));
       await onRow({ ...row, taps } satisfies LogitsRow);
     }
   }
 
   async truncate(length: number): Promise<void> {
-    this.context.length = Math.min(length, this.context.length);
+    this.#context.length = Math.min(length, this.#context.length);
   }
 
   async close(): Promise<void> {}
 
-  private row(): Float32Array {
+  #row(): Float32Array {
     let state = 0x811c_9dc5;
-    for (const id of this.context) state = Math.imul(state ^ id, 0x0100_0193);
+    for (const id of this.#context) state = Math.imul(state ^ id, 0x0100_0193);
     const logits = new Float32Array(this.vocabSize);
     for (let i = 0; i < this.vocabSize; i++) {
       state = Math.imul(state ^ (state >>> 15) ^ i, 0x2c1b_3c6d) + 0x9e37_79b9;

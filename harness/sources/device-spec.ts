@@ -18,7 +18,10 @@ export type ReferenceChoice = { readonly kind: 'onnx' } | { readonly kind: 'gold
  * @param environment - `process.env`, which the N150 model's grid may come from; nothing is read from it for recordings.
  * @throws UsageError for an unknown device, knob or value; UsageError, InputError as `readDeviceEnvironment`.
  */
-export function parseDeviceSpec(text: string, environment: NodeJS.ProcessEnv = {}): DeviceChoice {
+export function parseDeviceSpec(
+  text: string,
+  environment: Readonly<Record<string, string | undefined>> = {},
+): DeviceChoice {
   const { kind, rest } = split(text);
   if (kind === 'n150') {
     return { kind, config: parseDeviceOptions(rest, readDeviceEnvironment(environment).gridRows) };

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/errors.ts';
-import { packageFile } from '../cli/package-root.ts';
 import { parseDeviceSpec, parseReferenceSpec } from './device-spec.ts';
 import { openCases } from './open-cases.ts';
 import type { OpenableCase } from './openable-case.ts';
+import { packageFile } from './package-root.ts';
 import { planRun } from './plan-run.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-ids-only-'));

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
-import { loadTokenizer, requireVocabulary, type Tokenizer } from '../../src/text/tokenizer.ts';
+import { loadTokenizer, type Tokenizer } from '../../src/text/tokenizer.ts';
 import { type WeightsFamily, weightsFamily } from './plan.ts';
 
 export interface Model {
@@ -42,7 +42,6 @@ export class Models {
 /** @throws InputError, UnsupportedError of the checkpoint or its tokenizer. */
 export function openModel(checkpoint: Checkpoint, folder: string): Model {
   const tokenizer = existsSync(path.join(folder, 'tokenizer.json')) ? loadTokenizer(folder) : undefined;
-  if (tokenizer !== undefined) requireVocabulary(tokenizer, checkpoint.config.vocabSize, checkpoint.name);
   const chatEnd = tokenizer?.encode(CHAT_END) ?? [];
   const chatEndId = chatEnd.length === 1 ? chatEnd[0] : undefined;
   return { checkpoint, tokenizer, family: weightsFamily(checkpoint.name, checkpoint.config.eosTokenIds, chatEndId) };

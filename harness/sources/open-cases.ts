@@ -1,22 +1,25 @@
 // From a run's spec and the places of its files to cases that can run: each source is opened when its turn comes.
 import { createReference } from '../../reference/onnx-reference.ts';
+import { configDifferences } from '../../src/checkpoint/config-differences.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
-import { openRecording } from '../../src/device/capture/recording.ts';
-import type { LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
+import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
+import { checkedSource } from '../../src/device/checked-source.ts';
+import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
+import { allTaps, residualTaps } from '../../src/device/taps.ts';
 import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
+import { vocabularyNote } from '../../src/text/encode-prompt.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
 import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { configFromKnobs } from './device-spec.ts';
 import { type Model, Models } from './models.ts';
-import { type DeviceResources, openN150, rememberInWeightCache } from './open-n150.ts';
+import { type DeviceResources, openN150, planN150 } from './open-n150.ts';
 import type { OpenableCase, OpenableVariant } from './openable-case.ts';
-import { allTaps } from './taps.ts';
 
 export interface OpenOptions {
   /** Taps that the reference prepares for; none without it. */
-  readonly taps?: readonly TapName[] | 'all';
+  readonly taps?: readonly TapName[] | 'all' | 'residual';
   readonly onPacking?: PackingProgress;
   /** What was opened for planning. */
   readonly models?: Models;
@@ -60,8 +63,8 @@ function openCase(spec: CaseSpec, local: LocalPaths, models: Models, options: Op
     layers: checkpoint.config.layers,
     openReference: () => openReference(checkpoint, spec, paths, local, options),
     variants: variants.map(({ openable }) => openable),
-    requireUnchanged: () => {
-      for (const one of new Set(checkpoints)) requireUnchanged(one);
+    requireUnchanged: async () => {
+      for (const one of new Set(checkpoints)) await one.requireUnchanged();
     },
   };
 }
@@ -70,8 +73,6 @@ function openCase(spec: CaseSpec, local: LocalPaths, models: Models, options: Op
 function idText(tokenId: number): string {
   return `<id ${tokenId}>`;
 }
-
-function requireUnchanged(_checkpoint: Checkpoint): void {}
 
 async function openReference(
   checkpoint: Checkpoint,
@@ -82,23 +83,25 @@ async function openReference(
 ): Promise<LogitsSource> {
   if (spec.reference.kind === 'golden') {
     const golden = openRecording(required(paths.golden, spec.reference.recording));
-    await requireGoldenOf(checkpoint, golden.name, golden.metadata);
-    return createCaptureSource(golden, { kind: 'golden-file' });
+    await requireGoldenOf(checkpoint, golden);
+    const source = await createCaptureSource(golden, { kind: 'golden-file', checkpoint });
+    return checkedSource(source, 'reference', checkpoint.config);
   }
-  return createReference(checkpoint, {
+  const reference = await createReference(checkpoint, {
     precision: spec.reference.precision,
     ...(threads === undefined ? {} : { threads }),
-    ...(taps === undefined ? {} : { taps: taps === 'all' ? allTaps(checkpoint.config.layers) : taps }),
+    ...(taps === undefined ? {} : { taps: tapsOf(checkpoint.config.layers, taps) }),
   });
+  return checkedSource(reference, 'reference', checkpoint.config);
+}
+
+export function tapsOf(layers: number, taps: NonNullable<OpenOptions['taps']>): readonly TapName[] {
+  if (taps === 'all') return allTaps(layers);
+  return taps === 'residual' ? residualTaps(layers) : taps;
 }
 
 /** A golden file that says what it was recorded from must be of this checkpoint. */
-async function requireGoldenOf(
-  checkpoint: Checkpoint,
-  name: string,
-  { source }: Readonly<Record<string, string>>,
-): Promise<void> {
-  const recorded = source === undefined ? undefined : (JSON.parse(source) as Partial<SourceInfo>).weightsSha256;
+async function requireGoldenOf(checkpoint: Checkpoint, { name, weightsSha256: recorded }: Recording): Promise<void> {
   const wanted = recorded === undefined ? undefined : await checkpoint.sha256();
   if (recorded === wanted) return;
   throw new ComparisonInvalidError(`${name} was recorded from other weights than ${checkpoint.name}.`, {
@@ -119,15 +122,17 @@ function openVariant(
   { variants }: CaseSpec,
   paths: CasePaths,
   local: LocalPaths,
-  { checkpoint, family }: Model,
+  model: Model,
   models: Models,
   { onPacking }: OpenOptions,
 ): OpenedVariant {
+  const { checkpoint, family } = model;
   const place = paths.variants[spec.name];
   if (spec.device.kind === 'capture') {
     const file = required(place?.recording, spec.device.recording);
-    const open = async (): Promise<LogitsSource> => createCaptureSource(openRecording(file));
-    return { openable: { spec, notes: () => [], open }, checkpoint: undefined };
+    const open = async (): Promise<LogitsSource> =>
+      checkedSource(await createCaptureSource(openRecording(file), { checkpoint }), 'device', checkpoint.config);
+    return { openable: { spec, notes: () => notesOf(model, checkpoint), open }, checkpoint: undefined };
   }
   const config = configFromKnobs(spec.device.knobs);
   const own = place?.weights === undefined ? checkpoint : models.checkpoint(place.weights);
@@ -141,18 +146,25 @@ function openVariant(
     ...(local.qwenDir === undefined ? {} : { qwenDir: local.qwenDir }),
     ...(onPacking === undefined ? {} : { onPacking }),
   };
-  rememberInWeightCache(own, isInstruct, config, resources);
+  planN150(own, isInstruct, config, resources);
   const open = (): Promise<LogitsSource> => openN150(own, isInstruct, config, resources);
-  return { openable: { spec, notes: () => notesOf(checkpoint, own), open }, checkpoint: own };
+  return { openable: { spec, notes: () => notesOf(model, own), open }, checkpoint: own };
 }
 
-/** What a report must say of a device that has a checkpoint of its own. */
-function notesOf(reference: Checkpoint, device: Checkpoint): string[] {
-  if (reference === device) return [];
+/** What a report must say of the checkpoints of a variant. */
+function notesOf({ checkpoint: reference, tokenizer }: Model, device: Checkpoint): string[] {
+  const vocabulary = tokenizer === undefined ? undefined : vocabularyNote(tokenizer, reference.config.vocabSize);
+  const notes = [...reference.notes, ...(vocabulary === undefined ? [] : [vocabulary])];
+  if (reference === device) return notes;
+  const differences = configDifferences(reference.config, device.config).map(
+    ({ key, reference: ours, variant }) => `${key} ${ours} (reference) and ${variant} (device)`,
+  );
   const [ours, theirs] = [reference.config.vocabSize, device.config.vocabSize];
-  if (ours === theirs) return [];
   return [
-    `the checkpoints have ${ours} (reference) and ${theirs} (device) vocabulary entries; the first ${Math.min(ours, theirs)} are compared`,
+    ...notes,
+    ...device.notes.map((note) => `device: ${note}`),
+    ...(differences.length === 0 ? [] : [`the configs differ: ${differences.join(', ')}`]),
+    ...(ours === theirs ? [] : [`of the vocabularies, the first ${Math.min(ours, theirs)} entries are compared`]),
   ];
 }
 

@@ -1,17 +1,20 @@
 // The N150 model of a checkpoint with its kernels and weight cache, as every command opens it.
-import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
+import { checkedSource } from '../../src/device/checked-source.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
+import { coreCounts } from '../../src/device/n150/chip.ts';
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
-import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
+import { type PackingProgress, requireWeightPlan } from '../../src/device/n150/device-weights.ts';
 import { createN150Source } from '../../src/device/n150/n150-source.ts';
 import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
+import { defaultThreads } from '../../src/machine.ts';
 import { weightCacheFolder } from './weight-cache-folder.ts';
 import { WrappedSource } from './wrapped-source.ts';
 
 /** What the device may use of this machine; changes no bit. */
 export interface DeviceResources {
-  /** As many as the machine has if absent. */
+  /** `defaultThreads()` if absent. */
   readonly threads?: number;
   /** Most bytes of packed device weights in memory; 70 % of the free memory if absent. */
   readonly memoryBytes?: number;
@@ -29,15 +32,16 @@ export async function openN150(
   resources: DeviceResources,
 ): Promise<LogitsSource> {
   const { threads, memoryBytes, onPacking } = resources;
-  const folder = rememberInWeightCache(checkpoint, isInstruct, config, resources);
-  const engine = await createKernelMatmulEngine({ threads: config.threads || threads || availableParallelism() });
+  const folder = planN150(checkpoint, isInstruct, config, resources);
+  const engine = await createKernelMatmulEngine({ threads: config.threads || threads || defaultThreads() });
   const weights = {
     ...(folder === undefined ? {} : { weightCache: folder }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(onPacking === undefined ? {} : { onPacking }),
   };
   try {
-    return new OwningSource(await createN150Source(checkpoint, config, engine, weights), () => engine.close());
+    const source = await createN150Source(checkpoint, config, engine, weights);
+    return checkedSource(new OwningSource(source, () => engine.close()), 'device', checkpoint.config);
   } catch (error) {
     await engine.close();
     throw error;
@@ -45,15 +49,37 @@ export async function openN150(
 }
 
 /**
+ * Refuses what the device model cannot run with these resources, before anything is opened or made; to be asked while a run is planned.
+ *
+ * @returns as `rememberInWeightCache`, which it calls.
+ * @throws UsageError `WEIGHTS_TOO_LARGE`, UnsupportedError as `coreCounts`.
+ */
+export function planN150(
+  checkpoint: Checkpoint,
+  isInstruct: boolean,
+  config: N150Config,
+  resources: Omit<DeviceResources, 'onPacking' | 'threads'>,
+): string | undefined {
+  coreCounts(checkpoint.config, config.gridRows);
+  const weightCache = rememberInWeightCache(checkpoint, isInstruct, config, resources);
+  const { memoryBytes } = resources;
+  requireWeightPlan(checkpoint, config, {
+    ...(weightCache === undefined ? {} : { weightCache }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  });
+  return weightCache;
+}
+
+/**
  * Lets a checkpoint that has a weight cache keep its digest there, so that gigabytes are not hashed in every run.
  *
- * @returns the cache's folder, if there is one.
+ * @returns the cache's folder without its key, if there is one.
  */
 export function rememberInWeightCache(
   checkpoint: Checkpoint,
   isInstruct: boolean,
   { weightFormat }: N150Config,
-  { weightCache, qwenDir }: Pick<DeviceResources, 'weightCache' | 'qwenDir'>,
+  { weightCache, qwenDir }: { readonly weightCache?: string | undefined; readonly qwenDir?: string | undefined },
 ): string | undefined {
   const folder = weightCacheFolder({
     checkpointFolder: checkpoint.folder,
@@ -62,21 +88,21 @@ export function rememberInWeightCache(
     weightCache,
     qwenDir,
   });
-  if (folder !== undefined) checkpoint.keepDigestIn(folder);
+  if (folder !== undefined) checkpoint.keepDigestIn(dirname(folder));
   return folder;
 }
 
 /** A source that closes what it was built on. */
 class OwningSource extends WrappedSource {
-  private readonly closeRest: () => Promise<void>;
+  readonly #closeRest: () => Promise<void>;
 
   constructor(inner: LogitsSource, closeRest: () => Promise<void>) {
     super(inner);
-    this.closeRest = closeRest;
+    this.#closeRest = closeRest;
   }
 
   override async close(): Promise<void> {
     await super.close();
-    await this.closeRest();
+    await this.#closeRest();
   }
 }

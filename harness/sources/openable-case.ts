@@ -24,5 +24,5 @@ export interface OpenableCase {
   readonly openReference: () => Promise<LogitsSource>;
   readonly variants: readonly OpenableVariant[];
   /** @throws ComparisonInvalidError when a file that the case was opened from is another one by now. */
-  readonly requireUnchanged: () => void;
+  readonly requireUnchanged: () => Promise<void>;
 }

@@ -2,11 +2,13 @@
 import path from 'node:path';
 import type { Precision } from '../../reference/onnx-reference.ts';
 import { longestSequence } from '../../src/checkpoint/config.ts';
-import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
-import type { RecordedPrompt } from '../../src/device/capture/recording-format.ts';
+import type { RecordedPrompt } from '../../src/device/capture/recorded-prompt.ts';
+import { openRecording, type Recording, sameRecording } from '../../src/device/capture/recording.ts';
 import { coreCounts } from '../../src/device/n150/chip.ts';
-import { ComparisonInvalidError, nearestName, UsageError } from '../../src/errors.ts';
-import { encodePrompt, readPrompts } from '../../src/text/prompts.ts';
+import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
+import { type EncodedPrompt, encodePrompt } from '../../src/text/encode-prompt.ts';
+import { type PromptEntry, readPrompts } from '../../src/text/prompts.ts';
+import { type CasePrompts, selectPrompts } from '../../src/text/select-prompts.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
 import type { CaseSpec, DecodingMode, JudgeSettings, PromptSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { type DeviceChoice, knobSettings, type ReferenceChoice, variantName } from './device-spec.ts';
@@ -25,6 +27,8 @@ export interface PlanRequest {
   readonly defaultPrompts: Readonly<Record<WeightsFamily, string>>;
   /** Names of the prompts to run; all without it. */
   readonly only?: readonly string[] | undefined;
+  /** YYYY-MM-DD that chat templates take for today. */
+  readonly templateDate?: string | undefined;
   /** A variant each, at least one. */
   readonly devices: readonly DeviceChoice[];
   readonly reference: ReferenceChoice;
@@ -54,14 +58,17 @@ export async function planRun(request: PlanRequest, models: Models = new Models(
   const names = caseNames(opened.map(({ checkpoint, family }) => ({ family, model: checkpoint.name })));
   const maxSeqLen = request.maxSeqLen ?? defaultSeqLen(opened);
   const limits = { maxNewTokens: request.maxNewTokens ?? MAX_NEW_TOKENS_DEFAULT, maxSeqLen };
-  const prompts = choosePrompts(opened, names, request, recordings.planned);
-  const cases = opened.map((model, i): CaseSpec => {
+  const planned = chooseCases(opened, names, request, recordings.planned);
+  const cases = planned.map(({ model, name, prompts }): CaseSpec => {
     const { checkpoint, tokenizer } = model;
     const { vocabSize, eosTokenIds } = checkpoint.config;
-    const own = prompts[i]!;
-    requireRunnable(own, { model: checkpoint.name, vocabSize, longest: longestSequence(checkpoint.config) }, limits);
+    requireRunnable(
+      prompts,
+      { model: checkpoint.name, vocabSize, longest: longestSequence(checkpoint.config) },
+      limits,
+    );
     return {
-      name: names[i]!,
+      name,
       model: checkpoint.name,
       reference:
         request.reference.kind === 'onnx'
@@ -69,11 +76,13 @@ export async function planRun(request: PlanRequest, models: Models = new Models(
           : { kind: 'golden', recording: path.basename(request.reference.file) },
       tokenizerSha256: tokenizer?.sha256 ?? NO_TOKENIZER,
       eosTokenIds: [...eosTokenIds],
-      prompts: own,
+      prompts,
       variants: planVariants(request, model, models),
     };
   });
-  const paths = Object.fromEntries(cases.map(({ name, variants }, i) => [name, pathsOf(request, i, variants)]));
+  const paths = Object.fromEntries(
+    cases.map(({ name, variants }, i) => [name, pathsOf(request, planned[i]!.index, variants)]),
+  );
   return { spec: { mode: request.mode, limits, judge: request.judge, cases }, paths };
 }
 
@@ -102,11 +111,10 @@ async function openRecordings({ devices, reference }: PlanRequest): Promise<Reco
 /** @throws ComparisonInvalidError when one recording stands on both sides: that comparison always passes. */
 async function requireNotItself(golden: Recording | undefined, capture: Recording | undefined): Promise<void> {
   if (golden === undefined || capture === undefined) return;
-  const sha256 = await capture.sha256();
-  if (sha256 !== (await golden.sha256())) return;
+  if (!(await sameRecording(golden, capture))) return;
   throw new ComparisonInvalidError(`${capture.name} was compared with itself.`, {
     code: 'COMPARED_WITH_ITSELF',
-    facts: { reference: golden.name, device: capture.name, sha256 },
+    facts: { reference: golden.name, device: capture.name, sha256: await capture.sha256() },
     hint: 'give the recording of the device with --device, that of the reference with --reference.',
   });
 }
@@ -120,89 +128,94 @@ function requireOneRecorded({ planned }: Recordings, models: readonly Model[]): 
   });
 }
 
-/** Prompts of each case, in order. @throws UsageError PROMPT_UNKNOWN for a name that no case has. */
-function choosePrompts(
-  models: readonly Model[],
-  names: readonly string[],
-  { prompts, defaultPrompts, only }: PlanRequest,
-  recording: Recording | undefined,
-): PromptSpec[][] {
-  const files = models.map(({ family }) => prompts ?? defaultPrompts[family]);
-  const isRecorded = prompts === undefined && recording !== undefined;
-  const all = isRecorded
-    ? [recording.prompts.map((prompt) => ({ name: prompt.name, encode: () => recordedPlan(prompt) }))]
-    : models.map((model, i) => {
-        const context = {
-          tokenizer: model.tokenizer,
-          vocabSize: model.checkpoint.config.vocabSize,
-          path: files[i]!,
-        };
-        return readPrompts(files[i]!).map((entry) => ({
-          name: entry.name,
-          encode: () => plannedPrompt(encodePrompt(entry, context)),
-        }));
-      });
-  if (only !== undefined) {
-    for (const wanted of only) requireKnown(wanted, all, names, isRecorded ? [recording.name] : files);
-  }
-  const chosen = all.map((entries) => entries.filter(({ name }) => only === undefined || only.includes(name)));
-  return chosen.map((entries) => entries.map(({ encode }) => encode()));
+interface PlannedCase {
+  readonly model: Model;
+  readonly name: string;
+  /** Place among the folders that were given. */
+  readonly index: number;
+  readonly prompts: readonly PromptSpec[];
 }
 
-function requireKnown(
-  wanted: string,
-  all: readonly (readonly { readonly name: string }[])[],
+/**
+ * Each checkpoint with its prompts; a case that has none of the prompts that were asked for is left out.
+ *
+ * @throws UsageError PROMPT_UNKNOWN for a name that no case has.
+ */
+function chooseCases(
+  models: readonly Model[],
   names: readonly string[],
-  files: readonly string[],
-): void {
-  if (all.some((entries) => entries.some(({ name }) => name === wanted))) return;
-  const nearest = nearestName(
-    wanted,
-    all.flat().map(({ name }) => name),
-  );
-  throw new UsageError(`no case has a prompt "${wanted}".`, {
-    code: 'PROMPT_UNKNOWN',
-    facts: Object.fromEntries(
-      names.map((name, i) => [name, `${files[i]}: ${listShort(all[i]!.map((entry) => entry.name))}`]),
-    ),
-    hint: nearest === undefined ? 'take a name from these files.' : `did you mean ${nearest}?`,
+  { prompts, defaultPrompts, only, templateDate }: PlanRequest,
+  recording: Recording | undefined,
+): PlannedCase[] {
+  const all = models.map((model, i) => {
+    const caseName = names[i]!;
+    if (prompts === undefined && recording !== undefined) {
+      const recorded = recording.prompts.map((one) => ({ name: one.prompt, encode: () => recordedPlan(one) }));
+      return { caseName, file: recording.name, prompts: recorded };
+    }
+    const file = prompts ?? defaultPrompts[model.family];
+    const { vocabSize } = model.checkpoint.config;
+    const context = { tokenizer: model.tokenizer, vocabSize, path: file, caseName, templateDate };
+    const encode = (entry: PromptEntry) => () => plannedPrompt(encodePrompt(entry, context), recording);
+    return { caseName, file, prompts: readPrompts(file).map((entry) => ({ name: entry.name, encode: encode(entry) })) };
+  });
+  const chosen = only === undefined ? all.map((one) => one.prompts) : selectPrompts(withUsers(all), only);
+  return models
+    .map((model, index) => ({
+      model,
+      name: names[index]!,
+      index,
+      prompts: chosen[index]!.flatMap((one) => ('users' in one ? one.users : [one]).map(({ encode }) => encode())),
+    }))
+    .filter((one) => only === undefined || one.prompts.length > 0);
+}
+
+interface NamedPrompt {
+  readonly name: string;
+  readonly encode: () => PromptSpec;
+}
+
+/** A name means all users of its prompt. */
+function withUsers(
+  cases: readonly { readonly caseName: string; readonly file: string; readonly prompts: readonly NamedPrompt[] }[],
+): CasePrompts<NamedPrompt & { readonly users: readonly NamedPrompt[] }>[] {
+  return cases.map(({ caseName, file, prompts }) => {
+    const users = new Map<string, NamedPrompt[]>();
+    for (const prompt of prompts) users.set(prompt.name, [...(users.get(prompt.name) ?? []), prompt]);
+    return { caseName, file, prompts: [...users.values()].map((all) => ({ ...all[0]!, users: all })) };
   });
 }
 
-const NAMES_SHOWN = 10;
-
-function listShort(names: readonly string[]): string {
-  const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
-  return `${names.slice(0, NAMES_SHOWN).join(', ')}${more}`;
-}
-
-function plannedPrompt({
-  name,
-  promptIds,
-  continuationIds,
-}: {
-  readonly name: string;
-  readonly promptIds: readonly number[];
-  readonly continuationIds?: readonly number[];
-}): PromptSpec {
-  return {
+/** @param recording - that stands on a side: of a prompt of its name, only the positions that it has are judged. */
+function plannedPrompt(
+  { name, promptIds, continuationIds }: EncodedPrompt,
+  recording: Recording | undefined,
+): PromptSpec {
+  const planned = {
     name,
     user: 0,
     promptIds: [...promptIds],
     continuationIds: continuationIds === undefined ? null : [...continuationIds],
-    positions: null,
   };
+  const recorded = recording?.find(name);
+  return { ...planned, positions: recorded === undefined ? null : recordedPositions(recorded) };
 }
 
 /** What was recorded is forced again, so that no token is left to choose. */
-function recordedPlan({ name, inputIds, promptLength = inputIds.length }: RecordedPrompt): PromptSpec {
+function recordedPlan(recorded: RecordedPrompt): PromptSpec {
+  const { prompt, user, inputIds, promptLength = inputIds.length } = recorded;
   return {
-    name,
-    user: 0,
+    name: prompt,
+    user,
     promptIds: [...inputIds.subarray(0, promptLength)],
     continuationIds: [...inputIds.subarray(promptLength)],
-    positions: null,
+    positions: recordedPositions(recorded),
   };
+}
+
+/** Null where every token has a row. */
+function recordedPositions({ inputIds, positions }: RecordedPrompt): number[] | null {
+  return positions.length === inputIds.length ? null : [...positions];
 }
 
 function planVariants({ devices, deviceWeights }: PlanRequest, { checkpoint }: Model, models: Models): VariantSpec[] {

@@ -11,7 +11,13 @@ describe('weight cache folder', () => {
       wanted: '/m/Qwen2-7B/N150/tensor_cache_bfp8',
     },
     {
-      name: 'is the instruct one by path',
+      name: 'is not the instruct one because of a folder above the checkpoint',
+      folder: '/home/instructor/Qwen2-7B',
+      qwenDir: '/home/instructor/Qwen2-7B',
+      wanted: '/home/instructor/Qwen2-7B/N150/tensor_cache_bfp8',
+    },
+    {
+      name: "is the instruct one by the checkpoint's name",
       folder: '/m/Qwen2-7B-Instruct',
       qwenDir: '/m/Qwen2-7B-Instruct',
       wanted: '/m/Qwen2-7B-Instruct/N150/tensor_cache_instruct_bfp8',

@@ -1,4 +1,4 @@
-// Where the N150 model's packed weights of a checkpoint are kept on disk, if anywhere.
+// Where the N150 model's packed weights of a checkpoint are kept on disk, if anywhere: the path that each recipe adds its key to.
 // Source: n150-numerics E: $QWEN_DIR/N150/tensor_cache_bfp8, and tensor_cache_instruct_bfp8 for the instruct weights.
 import path from 'node:path';
 import { cacheFolderName } from '../../src/device/n150/weight-cache/weight-cache.ts';
@@ -15,7 +15,7 @@ export interface WeightCacheRequest {
   readonly qwenDir: string | undefined;
 }
 
-/** @returns undefined when nothing is to be kept on disk. */
+/** @returns the folder without the key of checkpoint and recipe (`openWeightCache`); undefined when nothing is to be kept on disk. */
 export function weightCacheFolder(request: WeightCacheRequest): string | undefined {
   const { checkpointFolder, format, isInstruct, weightCache, qwenDir } = request;
   const parent =
@@ -25,7 +25,7 @@ export function weightCacheFolder(request: WeightCacheRequest): string | undefin
         ? path.resolve(qwenDir!, 'N150')
         : undefined;
   if (parent === undefined) return undefined;
-  return path.join(parent, cacheFolderName(format, isInstruct || /instruct/i.test(parent)));
+  return path.join(parent, cacheFolderName(format, isInstruct || /instruct/i.test(path.basename(checkpointFolder))));
 }
 
 function isWithin(folder: string, parent: string | undefined): boolean {

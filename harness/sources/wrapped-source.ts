@@ -1,5 +1,6 @@
 // A source around another one: all it does is the inner one's until a subclass changes it.
-import type { FeedRequest, LogitsSource, RowSink, SourceInfo } from '../../src/device/logits-source.ts';
+import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../../src/device/logits-source.ts';
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 
 export class WrappedSource implements LogitsSource {
   protected readonly inner: LogitsSource;
@@ -16,8 +17,20 @@ export class WrappedSource implements LogitsSource {
     return this.inner.vocabSize;
   }
 
+  get taps(): readonly TapName[] {
+    return this.inner.taps;
+  }
+
   get length(): number {
     return this.inner.length;
+  }
+
+  positions(prompt: string, user?: number): Int32Array | 'all' {
+    return this.inner.positions?.(prompt, user) ?? 'all';
+  }
+
+  logitsFormatOf(prompt: string, user?: number): LogitsFormat {
+    return this.inner.logitsFormatOf?.(prompt, user) ?? this.inner.info.logitsFormat;
   }
 
   feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {

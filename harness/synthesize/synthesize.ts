@@ -1,9 +1,10 @@
 // Writes a synthetic Qwen2 checkpoint as a stream: the shapes, names and files of a real one, values out of a seed.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type ModelConfig, parseModelConfig } from '../../src/checkpoint/config.ts';
 import { InputError, QwenPccError, UnsupportedError, UsageError } from '../../src/errors.ts';
+import { makeFolder } from '../../src/files/make-folder.ts';
 import { elementCount } from '../../src/tensor/dtypes.ts';
 import type { ConfigJson } from './model-shapes.ts';
 import { planShards, type Shard, shardIndexJson } from './shard-plan.ts';
@@ -59,7 +60,7 @@ export async function synthesizeCheckpoint(folder: string, options: SynthesizeOp
   const existed = existsSync(folder);
   let working: string | undefined;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     working = mkdtempSync(join(folder, '.synthesize-'));
     await writeShards(working, shards, { config, seed: options.seed }, options);
     const texts = textFiles(shards, options);

@@ -2,7 +2,6 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, syml
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
-import { Tensor } from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/weights.ts';
 import { ReferenceFaultError } from '../../src/errors.ts';
@@ -13,6 +12,7 @@ import { createReference } from '../onnx-reference.ts';
 import { rotaryFrequencies, rotaryTables } from '../rotary.ts';
 import { externalDataFolder, float32Bytes } from './checkpoint-weights.ts';
 import { FP32_OPERATORS } from './fp32-operators.ts';
+import { Tensor } from './onnx-runtime.ts';
 import { BODY_IO, buildBody, buildHead, type GraphSettings, HEAD_IO } from './qwen2-graph.ts';
 import { openSession, runSession } from './session.ts';
 

@@ -1,6 +1,6 @@
 // The operations in float32, by the runtime's own operators: the golden precision.
 // Exactness: each operator rounds a few times per element; how far the whole model is from float64 is measured in
-// onnx-reference.test.ts.
+// onnx-reference.system.test.ts.
 import type { GraphBuilder, Value } from './graph-builder.ts';
 import type { Operators } from './operators.ts';
 

@@ -1,7 +1,8 @@
 // Opens a built graph in ONNX Runtime: sequential, a fixed number of threads, weights mapped or resident.
-import { InferenceSession } from 'onnxruntime-node';
+
 import { ReferenceFaultError } from '../../src/errors.ts';
 import type { WeightMemory } from './checkpoint-weights.ts';
+import { InferenceSession } from './onnx-runtime.ts';
 
 export interface SessionSettings {
   readonly dataFolder: string;

@@ -126,6 +126,15 @@ describe('tensors that are missing or extra', () => {
     for (const name of extra) expect(notes[0]).toContain(name);
   });
 
+  it('a note does nothing to a terminal', () => {
+    const folder = changed((tensors) => [...tensors, one('\u001b[2Jv_head\u202e')]);
+    rewriteJson(folder, 'config.json', (config) => ({ ...config, 'logit\u001b]0;x\u0007_scale\n': 2 }));
+    const text = openCheckpoint(folder).notes.join('|');
+    expect(text).toContain('v_head');
+    expect(text).toContain('_scale');
+    expect(text).not.toMatch(/[\p{Cc}\u202e]/u);
+  });
+
   it('buffers that the model computes itself say nothing', () => {
     const buffers = ['model.rotary_emb.inv_freq', 'model.layers.0.self_attn.rotary_emb.cos_cached'];
     expect(openCheckpoint(changed((tensors) => [...tensors, ...buffers.map(one)])).notes).toEqual([]);

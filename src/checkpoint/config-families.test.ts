@@ -1,6 +1,7 @@
 // config.json as the families and tools write it: all of them open, and a report names nothing but what could matter.
 import { describe, expect, it } from 'vitest';
 import { longestSequence, parseModelConfig } from './config.ts';
+import { unknownConfigKeys } from './config-keys.ts';
 
 const SHAPE = {
   hidden_act: 'silu',
@@ -34,6 +35,22 @@ const VERSION_5 = {
   use_sliding_window: false,
 };
 const WINDOW_OFF = { max_window_layers: 21, sliding_window: 32768, use_sliding_window: false };
+
+/** Of `Qwen2Config().to_dict()`, which writes every default out, in Transformers 4.41.2, 4.57.1 and 5.24.0. */
+const FULL_DUMP = [
+  '_name_or_path add_cross_attention architectures attention_dropout bad_words_ids begin_suppress_tokens',
+  'bos_token_id chunk_size_feed_forward cross_attention_hidden_size decoder_start_token_id diversity_penalty',
+  'do_sample dtype early_stopping encoder_no_repeat_ngram_size eos_token_id exponential_decay_length_penalty',
+  'finetuning_task forced_bos_token_id forced_eos_token_id hidden_act hidden_size id2label initializer_range',
+  'intermediate_size is_decoder is_encoder_decoder label2id layer_types length_penalty max_length',
+  'max_position_embeddings max_window_layers min_length model_type no_repeat_ngram_size num_attention_heads',
+  'num_beam_groups num_beams num_hidden_layers num_key_value_heads num_return_sequences output_attentions',
+  'output_hidden_states output_scores pad_token_id prefix problem_type pruned_heads remove_invalid_values',
+  'repetition_penalty return_dict return_dict_in_generate rms_norm_eps rope_parameters rope_scaling rope_theta',
+  'sep_token_id sliding_window suppress_tokens task_specific_params temperature tf_legacy_loss',
+  'tie_encoder_decoder tie_word_embeddings tokenizer_class top_k top_p torch_dtype torchscript',
+  'transformers_version typical_p use_bfloat16 use_cache use_sliding_window vocab_size',
+].join(' ');
 
 describe('parseModelConfig, family by family', () => {
   it.each([
@@ -124,5 +141,11 @@ describe('parseModelConfig, family by family', () => {
     expect(() => parseModelConfig(config)).toThrow(
       /rope_scaling +theta 10000 \(default\), yarn .*\n +rope_parameters +theta 1000000, no scaling/,
     );
+  });
+
+  it('a config with every default written out: no key of it is unknown', () => {
+    const keys = FULL_DUMP.split(' ').map((key) => [key, null]);
+    expect(keys.length).toBeGreaterThan(70);
+    expect(unknownConfigKeys(Object.fromEntries(keys))).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 // What the files of a checkpoint are at one moment, and whether they still are: a run compares one model, not a mixture of two.
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { ComparisonInvalidError } from '../errors.ts';
 
 /** Of one file. */
@@ -54,7 +55,7 @@ export async function requireUnchangedSince(
   if (changes.size === 0) return;
   throw new ComparisonInvalidError(`${folder}: the checkpoint changed while it was in use.`, {
     code: 'CHECKPOINT_CHANGED',
-    facts: Object.fromEntries(changes),
+    facts: Object.fromEntries([...changes].map(([path, change]) => [basename(path), change])),
     hint: 'rows before and after belong to two models: let nothing write to the folder, and run again',
   });
 }

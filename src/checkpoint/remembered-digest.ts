@@ -1,7 +1,9 @@
 // The sha256 of large weight files, kept in a small file for as long as they do not change: hashing 15 GB takes the disk 20 s.
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { makeFolder } from '../files/make-folder.ts';
+import { replaceFile } from '../files/replace-file.ts';
 
 const FILE_NAME = 'checkpoint-sha256.json';
 
@@ -63,16 +65,10 @@ function read(path: string): Remembered | undefined {
 }
 
 function write(path: string, folder: string, remembered: Remembered): void {
-  const temporary = `${path}.${process.pid}.tmp`;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
+    replaceFile(path, `${JSON.stringify(remembered, null, 2)}\n`);
   } catch {
-    return;
-  }
-  try {
-    writeFileSync(temporary, `${JSON.stringify(remembered, null, 2)}\n`);
-    renameSync(temporary, path);
-  } catch {
-    rmSync(temporary, { force: true });
+    // A digest that is not remembered is computed again.
   }
 }

@@ -2,7 +2,7 @@
 // Source: Transformers 5.24 `RotaryEmbeddingConfigMixin`: rope_scaling is taken before rope_parameters; what is written twice and
 // differs is refused here, since version 4, version 5 and other engines each read another one of the two.
 import { z } from 'zod';
-import { InputError, listNames } from '../errors.ts';
+import { type ErrorDetails, InputError, listNames } from '../errors.ts';
 import { FLOAT32_MAX, malformed, parseFields, unsupported } from './config-fields.ts';
 
 /** Rotary embedding stretched by YaRN (arXiv 2309.00071); what is absent follows from `factor`. */
@@ -77,9 +77,11 @@ export function parseRope(path: string, json: unknown, maxPositionEmbeddings: nu
     return { theta, isThetaDefault: raw.rope_theta == null, scaling: undefined, notes: [] };
   }
   if (other !== undefined && describe(taken) !== describe(other)) {
+    const both = { ...raw.rope_parameters, ...raw.rope_scaling, rope_type: kindOf(raw.rope_scaling!) };
+    const { type, ...merged } = { ...both, rope_theta: both.rope_theta ?? raw.rope_theta ?? DEFAULT_THETA };
     throw writtenTwice(path, {
-      rope_scaling: describe(taken),
-      rope_parameters: describe(other),
+      facts: { rope_scaling: describe(taken), rope_parameters: describe(other) },
+      hint: `write one: delete rope_scaling, and if it is what you want, write "rope_parameters": ${JSON.stringify(merged)}`,
     });
   }
   return taken;
@@ -172,16 +174,13 @@ type Written = readonly [key: string, value: string | number | null | undefined]
 
 function requireOnce(path: string, [keyA, a]: Written, [keyB, b]: Written): void {
   if (a == null || b == null || a === b) return;
-  throw writtenTwice(path, { [keyA]: a, [keyB]: b });
+  throw writtenTwice(path, { facts: { [keyA]: a, [keyB]: b }, hint: `write one: delete ${keyA} or ${keyB}` });
 }
 
-function writtenTwice(path: string, facts: Readonly<Record<string, string | number>>): InputError {
-  const [first, second] = Object.keys(facts) as [string, string];
-  return new InputError(`${path}: ${first} and ${second} are both there and differ.`, {
-    code: 'CONFIG_WRITTEN_TWICE',
-    facts,
-    hint: `write one: delete ${first} or ${second}; versions 4 and 5 of Transformers and other engines read different ones`,
-  });
+/** Versions 4 and 5 of Transformers and other engines read different ones of the two. */
+function writtenTwice(path: string, { facts, hint }: Pick<Required<ErrorDetails>, 'facts' | 'hint'>): InputError {
+  const names = Object.keys(facts).join(' and ');
+  return new InputError(`${path}: ${names} are both there and differ.`, { code: 'CONFIG_WRITTEN_TWICE', facts, hint });
 }
 
 function requireWholeRotary(path: string, factor: number | null | undefined): void {

@@ -1,8 +1,9 @@
 // A safetensors file whose tensors arrive piece by piece, their lengths known only at the end.
 import { closeSync, openSync, readSync, rmSync } from 'node:fs';
 import { InputError, InternalError } from '../errors.ts';
+import { writeFully } from '../files/replace-file.ts';
 import { DTYPE_BYTES, elementCount } from '../tensor/dtypes.ts';
-import { encodeSafetensorsHeader, type TensorToWrite, writeFully, writeThenRename } from './safetensors.ts';
+import { encodeSafetensorsHeader, type TensorToWrite, writeThenRename } from './safetensors.ts';
 
 const COPY_BYTES = 1 << 22;
 

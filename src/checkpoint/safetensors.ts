@@ -1,6 +1,7 @@
 // Safetensors files: reading headers and tensors, writing whole files under their final name only when complete.
-import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { InputError, InternalError, listNames, QwenPccError, UnsupportedError } from '../errors.ts';
+import { replaceFile, type WriteBytes } from '../files/replace-file.ts';
 import {
   DTYPE_BYTES,
   type Dtype,
@@ -180,19 +181,11 @@ export function encodeSafetensorsHeader(
   return header;
 }
 
-/** Runs `produce` on a temporary file beside `path` and renames it; on any failure the temporary file is removed. */
-export function writeThenRename(path: string, produce: (write: (data: ArrayBufferView) => void) => void): void {
-  const temporary = `${path}.${process.pid}.tmp`;
+/** As `replaceFile`; what the system refuses is an InputError. */
+export function writeThenRename(path: string, produce: (write: WriteBytes) => void): void {
   try {
-    const file = openSync(temporary, 'w');
-    try {
-      produce((data) => writeFully(file, data));
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
+    replaceFile(path, produce);
   } catch (cause) {
-    rmSync(temporary, { force: true });
     if (cause instanceof QwenPccError) throw cause;
     throw unwritable(path, cause);
   }
@@ -206,15 +199,6 @@ export function unwritable(path: string, cause: unknown): InputError {
     hint: 'check the folder, its permissions and the free space',
     cause,
   });
-}
-
-/** Writes all bytes of a view; a single write may take fewer. */
-export function writeFully(file: number, data: ArrayBufferView): void {
-  let done = 0;
-  while (done < data.byteLength) {
-    const take = Math.min(CHUNK_BYTES, data.byteLength - done);
-    done += writeSync(file, new Uint8Array(data.buffer, data.byteOffset + done, take));
-  }
 }
 
 /** Reads bytes at an offset of a file. @throws InputError `FILE_UNREADABLE`, `SAFETENSORS_TRUNCATED`. */

@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { InputError, ShapeError } from '../errors.ts';
 import { elementCount } from '../tensor/dtypes.ts';
 import { type MatrixView, matrixView } from '../tensor/views.ts';
+import { printable } from '../text/printable.ts';
 import { type ModelConfig, readModelConfig } from './config.ts';
 import { type CheckpointSnapshot, digestsOf, requireUnchangedSince, statesOf } from './file-snapshot.ts';
 import { hashFiles } from './hash-files.ts';
@@ -84,7 +85,8 @@ export function openCheckpoint(folder: string): Checkpoint {
     files,
     opened,
     lmHeadName: isTied && !ownHead ? EMBED_TOKENS : LM_HEAD,
-    notes: [...config.notes, ...(ownHead ? [OWN_HEAD_NOTE] : []), ...notes],
+    // Keys and names come out of foreign files, and go to terminals and reports.
+    notes: [...config.notes, ...(ownHead ? [OWN_HEAD_NOTE] : []), ...notes].map((note) => printable(note)),
   });
 }
 

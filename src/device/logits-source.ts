@@ -1,12 +1,8 @@
 // The contract of everything that turns token ids into logits: reference, N150 model, recording, live process.
+import type { LogitsFormat } from '../numerics/logits-format.ts';
+import type { TapName } from './taps.ts';
 
-/** A named point of the graph: checkpoint path + port. Each tap's row is [H] float32. */
-export type TapName =
-  | 'embed_tokens.out'
-  | `layers.${number}.self_attn.out`
-  | `layers.${number}.mlp.out`
-  | `layers.${number}.out`
-  | 'norm.out';
+export type { TapName } from './taps.ts';
 
 /** What produced a side's rows; printed in every report. */
 export interface SourceInfo {
@@ -17,10 +13,14 @@ export interface SourceInfo {
   readonly model: string;
   /** sha256 over the weight files (hex), or of the recording. */
   readonly weightsSha256: string;
-  /** dtype per tensor role, e.g. `{ weights: 'BFP8_B', kvCache: 'BFP8_B', logits: 'BFP8_B' }`. */
+  /** dtype per tensor role, for people, e.g. `{ weights: 'BFP8_B', kvCache: 'BFP8_B', logits: 'BFP8_B' }`. */
   readonly dtypes: Readonly<Record<string, string>>;
+  /** What its rows are rounded to; of several, the finest. Decides how near two logits have to be to count as a tie. */
+  readonly logitsFormat: LogitsFormat;
   /** Versions and settings worth recording: `onnxruntime`, `tier`, `recipe`, every knob. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
+  /** What a reader of the verdict has to know about these rows, a sentence each; printed with it. */
+  readonly notes?: readonly string[];
 }
 
 /** One position's logits with the context that the source really consumed. */
@@ -31,7 +31,7 @@ export interface LogitsRow {
   readonly tokenId: number;
   /** [V] float32; valid only until the sink returns (or its promise settles). */
   readonly logits: Float32Array;
-  /** Only the taps asked for; same life time as `logits`. */
+  /** Of the taps asked for those that the source has, each as wide as taps.ts says; same life time as `logits`. */
   readonly taps: ReadonlyMap<TapName, Float32Array>;
 }
 
@@ -40,9 +40,9 @@ export type RowSink = (row: LogitsRow) => void | Promise<void>;
 export interface FeedRequest {
   readonly rows: 'all' | 'last' | 'none';
   readonly taps?: readonly TapName[];
-  /** Which sequence this is, where known: a recording finds its rows by it. */
+  /** Name of the prompt of the sequence that begins at `truncate(0)`: a recording hands out the rows of that prompt. */
   readonly prompt?: string;
-  /** Row of a batch, 0-based; 0 if absent. */
+  /** Row of a batch, 0-based; 0 for a prompt that is run alone. */
   readonly user?: number;
   /** Tokens of the prompt, where known: the next position is the first decode step, which a device may treat otherwise. */
   readonly promptLength?: number;
@@ -54,13 +54,28 @@ export interface FeedRequest {
 
 export interface LogitsSource {
   readonly info: SourceInfo;
-  /** V, as compared: padding columns excluded. */
+  /**
+   * V: the columns of the lm_head, config.json's `vocab_size`. All of them are compared, those included that no token has: of
+   * Qwen2-7B's 152,064 the tokenizer knows 151,646; the other 418 (0.27 %) are columns of the lm_head like any.
+   */
   readonly vocabSize: number;
+  /** The taps that can be asked for. */
+  readonly taps: readonly TapName[];
   /** Positions fed so far. */
   readonly length: number;
-  /** Appends tokenIds at the next positions and hands out the wanted rows in order of position. */
+  /**
+   * The positions of a prompt that have a row; `all` (and a source without this method) where every position has one. Others are
+   * fed like any, but no row of theirs is handed out.
+   */
+  positions?(prompt: string, user?: number): Int32Array | 'all';
+  /** What the rows of a prompt are rounded to; `info.logitsFormat` without this method. */
+  logitsFormatOf?(prompt: string, user?: number): LogitsFormat;
+  /**
+   * Appends tokenIds at the next positions and hands out the wanted rows in order of position; a recording leaves out the rows
+   * that it does not have, or refuses. After a failure the sequence is good for `truncate(0)` only.
+   */
   feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void>;
-  /** Forgets positions >= length; 0 begins a new sequence. */
+  /** Forgets positions >= length, 0 … `this.length`; 0 begins a new sequence. */
   truncate(length: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -20,7 +20,7 @@ interface GoldenChat {
   readonly greedy_text: string;
 }
 const chats = JSON.parse(readFileSync(join(FIXTURES, 'golden-hf/chat.json'), 'utf8')) as GoldenChat[];
-const context = { path: 'template', bosToken: '<s>', eosToken: '</s>' };
+const context = { path: 'template', specialTokens: { bos_token: '<s>', eos_token: '</s>' } };
 const question = [{ role: 'user', content: 'Why?' }];
 
 describe('renderChat', () => {
@@ -61,6 +61,36 @@ describe('createChatTemplate', () => {
   it('passes on what the template says when it raises', () => {
     const template = createChatTemplate("{{ raise_exception('roles must alternate') }}", context);
     expect(() => template.render(question)).toThrow(/roles must alternate/);
+  });
+
+  it.each([
+    { how: 'joined, by one that adds content to text', source: "{{ 'x' + messages[0].content }}", text: 'xone\ntwo' },
+    { how: 'joined, by one that prints content', source: '{{ messages[0].content }}', text: 'one\ntwo' },
+    {
+      how: 'joined, by one that reads texts only',
+      source: '{% if messages[0].content is string %}{{ messages[0].content }}{% endif %}',
+      text: 'one\ntwo',
+    },
+    {
+      how: 'as they are, by one that goes through them',
+      source: '{% for p in messages[0].content %}<{{ p.text }}>{% endfor %}',
+      text: '<one><two>',
+    },
+  ])('is given parts $how', ({ source, text }) => {
+    const content = ['one', 'two'].map((part) => ({ type: 'text' as const, text: part }));
+    expect(createChatTemplate(source, context).render([{ role: 'user', content }])).toBe(text);
+  });
+
+  it('sees special tokens that are set, and no others', () => {
+    const template = createChatTemplate('{{ bos_token }}{{ unk_token is defined }}{{ tools is none }}', context);
+    expect(template.render(question)).toBe('<s>FalseTrue');
+  });
+
+  it('sees the date that is given, and is refused without one only if it asks', () => {
+    const template = createChatTemplate("{% if messages | length > 1 %}{{ strftime_now('%Y') }}{% endif %}", context);
+    expect(template.render(question)).toBe('');
+    expect(template.render([...question, ...question], { templateDate: '2025-03-09' })).toBe('2025');
+    expect(() => template.render([...question, ...question])).toThrow(/add --template-date YYYY-MM-DD/);
   });
 
   it('refuses a source that is no template', () => {

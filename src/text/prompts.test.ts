@@ -2,8 +2,9 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { InputError, UsageError } from '../errors.ts';
-import { encodePrompt, parsePrompts, readPrompts, selectPrompts } from './prompts.ts';
+import { InputError } from '../errors.ts';
+import { encodePrompt } from './encode-prompt.ts';
+import { parsePrompts, readPrompts } from './prompts.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures');
@@ -69,63 +70,62 @@ describe('parsePrompts', () => {
     { name: 'a misspelt field', json: [{ name: 'a', txt: 'x' }], message: /did you mean "text" instead of "txt"/ },
     { name: 'a prompt given twice', json: [{ name: 'a', text, ids: [1] }], message: /found\s+text, ids/ },
     { name: 'a prompt not given', json: [{ name: 'a' }], message: /found\s+none/ },
-    { name: 'an empty text', json: [{ name: 'a', text: '' }], message: /prompt "a" is empty/ },
     { name: 'no messages', json: [{ name: 'a', messages: [] }], message: /prompt "a" is empty/ },
     { name: 'no ids', json: [{ name: 'a', ids: [] }], message: /prompt "a" is empty/ },
     { name: 'a negative id', json: [{ name: 'a', ids: [-1] }], message: /ids\.0/ },
     { name: 'an id that is no integer', json: [{ name: 'a', ids: [1.5] }], message: /ids\.0/ },
+    { name: 'a text as id', json: [{ name: 'a', ids: ['x'] }], message: /ids\.0/ },
+    { name: 'null as id', json: [{ name: 'a', ids: [null] }], message: /ids\.0/ },
+    {
+      name: 'an object as id of a continuation',
+      json: [{ name: 'a', ids: [1], continuation: [{}] }],
+      message: /continuation\.0/,
+    },
+    {
+      name: 'a fraction as id of a continuation',
+      json: [{ name: 'a', ids: [1], continuation: [1.5] }],
+      message: /continuation\.0/,
+    },
+    { name: 'a name of 121 letters', json: [{ name: 'a'.repeat(121), text }], message: /at most 120 letters/ },
+    {
+      name: 'an image',
+      json: [{ name: 'a', messages: [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }] }],
+      message: /messages\.0\.content\.0\.type +only parts of type "text"/,
+    },
+    { name: 'tools beside a text', json: [{ name: 'a', text, tools: [] }], message: /only a chat template reads/ },
+    {
+      name: 'half a surrogate pair in a text',
+      json: [{ name: 'a', text: 'x\ud800' }],
+      message: /prompt "a" would be fed changed/,
+    },
+    {
+      name: 'half a surrogate pair deep in a message',
+      json: [{ name: 'a', messages: [{ role: 'user', content: text, more: [{ '\udc00': 1 }] }] }],
+      message: /half a surrogate pair/,
+    },
+    {
+      name: 'keys whose order is not kept',
+      json: [{ name: 'a', messages: [{ role: 'user', content: text }], tools: [{ b: 1, 2: 1 }] }],
+      message: /the key "2"/,
+    },
+    { name: 'a file that holds nothing', json: undefined, message: /array of at least one prompt/ },
   ])('refuses $name', ({ json, message }) => {
     expect(() => parsePrompts(json, 'prompts.json')).toThrow(InputError);
     expect(() => parsePrompts(json, 'prompts.json')).toThrow(message);
   });
 
+  it('reads messages as chat services write them, null for what is not there', () => {
+    const calls = [{ type: 'function', function: { name: 'f', arguments: { city: 'Austin' } } }];
+    const messages = [
+      { role: 'user', name: 'Ada', content: [{ type: 'text', text: 'Hi' }] },
+      { role: 'assistant', content: null, tool_calls: calls },
+      { role: 'tool', tool_call_id: 'x', content: '31' },
+    ];
+    const [entry] = parsePrompts([{ name: 'a', messages, tools: null, documents: null }], 'prompts.json');
+    expect(entry).toEqual({ name: 'a', messages });
+  });
+
   it('names an unreadable file', () => {
     expect(() => readPrompts(join(FIXTURES, 'prompts/none.json'))).toThrow(/none\.json/);
-  });
-});
-
-describe('selectPrompts', () => {
-  const entries = parsePrompts(
-    [
-      { name: 'first', ids: [1] },
-      { name: 'second', ids: [2] },
-    ],
-    'prompts.json',
-  );
-
-  it('picks in the order asked for', () => {
-    expect(selectPrompts(entries, ['second', 'first']).map(({ ids }) => ids)).toEqual([[2], [1]]);
-  });
-
-  it('suggests the name that was meant', () => {
-    expect(() => selectPrompts(entries, ['secnd'])).toThrow(UsageError);
-    expect(() => selectPrompts(entries, ['secnd'])).toThrow(/did you mean "second"/);
-  });
-});
-
-describe('encodePrompt', () => {
-  const context = { tokenizer: tiny, vocabSize: 2048, path: 'prompts.json' };
-
-  it('encodes a continuation apart from the prompt', () => {
-    const encoded = encodePrompt({ name: 'a', text: 'The capital', continuation: ' of Texas' }, context);
-    expect(encoded.promptIds).toEqual(tiny.encode('The capital'));
-    expect(encoded.continuationIds).toEqual(tiny.encode(' of Texas'));
-  });
-
-  it('takes ids as they are, without a tokenizer', () => {
-    const encoded = encodePrompt({ name: 'a', ids: [3, 1], continuation: [2] }, { ...context, tokenizer: undefined });
-    expect(encoded).toEqual({ name: 'a', promptIds: [3, 1], continuationIds: [2] });
-  });
-
-  it.each([
-    { name: 'text without a tokenizer', entry: { name: 'a', text: 'x' }, tokenizer: undefined },
-    { name: 'an id outside the vocabulary', entry: { name: 'a', ids: [2048] }, tokenizer: tiny },
-    {
-      name: 'a continuation outside the vocabulary',
-      entry: { name: 'a', ids: [1], continuation: [9999] },
-      tokenizer: tiny,
-    },
-  ])('refuses $name', ({ entry, tokenizer }) => {
-    expect(() => encodePrompt(entry, { ...context, tokenizer })).toThrow(InputError);
   });
 });

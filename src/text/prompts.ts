@@ -1,68 +1,57 @@
 // Prompt files: a JSON array of named prompts, given as text, chat messages or token ids.
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { InputError, nearestName, UsageError } from '../errors.ts';
+import { InputError, nearestName } from '../errors.ts';
 import type { ChatMessage } from './chat-template.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import { changedOnTheWay, readPromptJson } from './prompt-json.ts';
+import { isPromptName, PROMPT_NAME_RULE } from './prompt-name.ts';
 
 const tokenIds = z.array(z.int().nonnegative());
-/** Names are part of case and tensor names, hence the alphabet. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
-const NAME_RULE = 'letters, digits, ".", "_" and "-", beginning with a letter or digit';
+const textPart = z.looseObject({
+  type: z.literal('text', { error: 'only parts of type "text": Qwen2 reads nothing else' }),
+  text: z.string(),
+});
+const message = z.looseObject({ role: z.string().min(1), content: z.union([z.string(), z.array(textPart)]).nullish() });
 
 const entrySchema = z.strictObject({
-  name: z.string().regex(NAME, NAME_RULE),
+  name: z.string().refine(isPromptName, PROMPT_NAME_RULE),
   why: z.string().exactOptional(),
   text: z.string().exactOptional(),
-  messages: z.array(z.strictObject({ role: z.string().min(1), content: z.string() })).exactOptional(),
+  messages: z.array(message).exactOptional(),
+  tools: z.array(z.looseObject({})).nullable().exactOptional(),
+  documents: z.array(z.looseObject({})).nullable().exactOptional(),
   ids: tokenIds.exactOptional(),
   continuation: z.union([z.string(), tokenIds]).exactOptional(),
 });
 
-/** Exactly one of `text`, `messages` and `ids` is present and not empty. */
+/** Exactly one of `text`, `messages` and `ids` is present; messages and ids are not empty. */
 export interface PromptEntry {
   readonly name: string;
   /** Why the prompt is there; for readers of the file. */
   readonly why?: string;
   readonly text?: string;
   readonly messages?: readonly ChatMessage[];
+  /** Beside messages: what the chat template gets as `tools`. */
+  readonly tools?: readonly object[];
+  /** Beside messages: what the chat template gets as `documents`. */
+  readonly documents?: readonly object[];
   readonly ids?: readonly number[];
   /** Forced instead of the reference's greedy continuation: text, or token ids. */
   readonly continuation?: string | readonly number[];
 }
 
-export interface EncodedPrompt {
-  readonly name: string;
-  readonly promptIds: readonly number[];
-  /** Token ids to force after the prompt; absent: the reference's greedy continuation. */
-  readonly continuationIds?: readonly number[];
-}
-
 const SOURCES = ['text', 'messages', 'ids'] as const;
+const ISSUES_MAX = 5;
 
 /** Reads and checks a prompt file. @throws InputError `PROMPTS_*`. */
 export function readPrompts(path: string): readonly PromptEntry[] {
   return parsePrompts(readPromptJson(path, '[{ "name": "…", "text": "…" }, …]'), path);
 }
 
-/** @param wanted - the file's form, for the message. @throws InputError `PROMPTS_UNREADABLE`. */
-export function readPromptJson(path: string, wanted: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new InputError(`${path}: the prompt file cannot be read as JSON.`, {
-      code: 'PROMPTS_UNREADABLE',
-      facts: { found: (cause as Error).message, wanted },
-      cause,
-    });
-  }
-}
-
 /** `readPrompts` on parsed JSON; `path` only names the file in errors. */
 export function parsePrompts(json: unknown, path: string): readonly PromptEntry[] {
   if (!Array.isArray(json) || json.length === 0) {
     throw malformed(path, 'a prompt file is an array of at least one prompt', {
-      found: JSON.stringify(json).slice(0, 60),
+      found: (JSON.stringify(json) ?? String(json)).slice(0, 60),
     });
   }
   const entries = json.map((value, index) => parseEntry(value, path, index));
@@ -77,12 +66,18 @@ export function parsePrompts(json: unknown, path: string): readonly PromptEntry[
 function parseEntry(value: unknown, path: string, index: number): PromptEntry {
   const result = entrySchema.safeParse(value);
   if (!result.success) {
+    const issues = result.error.issues.flatMap(innermost);
     const facts = Object.fromEntries(
-      result.error.issues.map((issue) => [issue.path.join('.') || `prompt ${index}`, issue.message]),
+      issues.slice(0, ISSUES_MAX).map((issue) => [issue.path.join('.') || `prompt ${index}`, issue.message]),
     );
-    throw malformed(path, `prompt ${index} has missing, unknown or wrong fields`, facts, unknownFieldHint(value));
+    throw malformed(
+      path,
+      `prompt ${nameOf(value) ?? index} has missing, unknown or wrong fields`,
+      facts,
+      unknownFieldHint(value),
+    );
   }
-  const entry = result.data;
+  const { tools, documents, ...entry } = result.data;
   const given = SOURCES.filter((source) => entry[source] !== undefined);
   if (given.length !== 1) {
     throw malformed(path, `prompt "${entry.name}" has to be given in exactly one way`, {
@@ -90,8 +85,40 @@ function parseEntry(value: unknown, path: string, index: number): PromptEntry {
       wanted: SOURCES.join(', '),
     });
   }
-  if (entry[given[0]!]!.length === 0) throw emptyPrompt(path, entry.name);
-  return entry;
+  if (entry.messages === undefined && (tools ?? documents) != null) {
+    throw malformed(path, `prompt "${entry.name}" has tools or documents, which only a chat template reads`, {
+      found: `beside ${given[0]}`,
+      wanted: 'beside messages',
+    });
+  }
+  if (entry.messages?.length === 0 || entry.ids?.length === 0) throw emptyPrompt(path, entry.name, given[0]!);
+  const changed = changedOnTheWay(value);
+  if (changed !== undefined) {
+    throw malformed(path, `prompt "${entry.name}" would be fed changed`, {
+      found: changed,
+      wanted: 'what can be fed as it is written',
+    });
+  }
+  return { ...entry, ...(tools == null ? {} : { tools }), ...(documents == null ? {} : { documents }) };
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** Of a choice that failed, what its nearest branch says: content given as parts fails as parts, not as text. */
+function innermost(issue: Issue): { readonly path: readonly PropertyKey[]; readonly message: string }[] {
+  const branches = issue.code === 'invalid_union' ? issue.errors : [];
+  const deepest = branches.toSorted((a, b) => depthOf(b) - depthOf(a))[0];
+  if (deepest === undefined || depthOf(deepest) === 0) return [issue];
+  return deepest.flatMap((inner) => innermost({ ...inner, path: [...issue.path, ...inner.path] } as Issue));
+}
+
+function depthOf(issues: readonly Issue[]): number {
+  return Math.max(0, ...issues.slice(0, ISSUES_MAX).map(({ path }) => path.length));
+}
+
+function nameOf(value: unknown): string | undefined {
+  const name = (value as { name?: unknown } | null)?.name;
+  return typeof name === 'string' && isPromptName(name) ? `"${name}"` : undefined;
 }
 
 function unknownFieldHint(value: unknown): string | undefined {
@@ -103,77 +130,10 @@ function unknownFieldHint(value: unknown): string | undefined {
   return undefined;
 }
 
-/** Picks prompts by name. @throws UsageError for a name that is not in the file. */
-export function selectPrompts<T extends { readonly name: string }>(
-  entries: readonly T[],
-  names: readonly string[],
-): readonly T[] {
-  return names.map((name) => {
-    const entry = entries.find((candidate) => candidate.name === name);
-    if (entry !== undefined) return entry;
-    const known = entries.map((candidate) => candidate.name);
-    const near = nearestName(name, known);
-    throw new UsageError(`there is no prompt "${name}".`, {
-      code: 'PROMPT_UNKNOWN',
-      facts: { prompts: known.join(', ') },
-      ...(near === undefined ? {} : { hint: `did you mean "${near}"?` }),
-    });
-  });
-}
-
-export interface EncodeContext {
-  /** Absent for a checkpoint without tokenizer.json: prompts must then be ids. */
-  readonly tokenizer: Tokenizer | undefined;
-  /** V of the checkpoint. */
-  readonly vocabSize: number;
-  /** Names the prompt file in errors. */
-  readonly path: string;
-}
-
-/**
- * Turns a prompt into token ids. A continuation is encoded by itself, so that the prompt's ids do not depend on it.
- *
- * @throws InputError for an empty prompt, ids outside the vocabulary, or text without a tokenizer.
- */
-export function encodePrompt(entry: PromptEntry, context: EncodeContext): EncodedPrompt {
-  const { name, continuation } = entry;
-  const promptIds = entry.ids ?? encodeText(entry, context);
-  if (promptIds.length === 0) throw emptyPrompt(context.path, name);
-  requireKnownIds(promptIds, name, context);
-  if (continuation === undefined) return { name, promptIds };
-  const continuationIds =
-    typeof continuation === 'string' ? requireTokenizer(name, context).encode(continuation) : continuation;
-  requireKnownIds(continuationIds, name, context);
-  return { name, promptIds, continuationIds };
-}
-
-function encodeText({ name, text, messages }: PromptEntry, context: EncodeContext): number[] {
-  const tokenizer = requireTokenizer(name, context);
-  return tokenizer.encode(text ?? tokenizer.renderChat(messages ?? []));
-}
-
-function requireTokenizer(name: string, { tokenizer, path }: EncodeContext): Tokenizer {
-  if (tokenizer !== undefined) return tokenizer;
-  throw new InputError(`${path}: prompt "${name}" is text, but the checkpoint has no tokenizer.json.`, {
-    code: 'PROMPT_NEEDS_TOKENIZER',
-    hint: 'give the prompt as ids, or put tokenizer.json into the checkpoint folder',
-  });
-}
-
-function requireKnownIds(ids: readonly number[], name: string, { vocabSize, path }: EncodeContext): void {
-  const index = ids.findIndex((id) => id >= vocabSize);
-  if (index === -1) return;
-  throw new InputError(`${path}: prompt "${name}" has a token id outside the vocabulary of the checkpoint.`, {
-    code: 'PROMPT_VOCABULARY',
-    facts: { found: `id ${ids[index]} at index ${index}`, wanted: `0 … ${vocabSize - 1}` },
-    hint: 'tokenizer and checkpoint disagree, or the ids were made for another model',
-  });
-}
-
-function emptyPrompt(path: string, name: string): InputError {
+function emptyPrompt(path: string, name: string, source: string): InputError {
   return new InputError(`${path}: prompt "${name}" is empty.`, {
     code: 'PROMPT_EMPTY',
-    facts: { wanted: 'at least one token' },
+    facts: { found: `no ${source}`, wanted: 'at least one token' },
   });
 }
 

@@ -1,13 +1,15 @@
 // The capture device: replays the tokens that were recorded, row for row, and refuses every other context.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readSafetensorsHeader, readTensorFloat32 } from '../../checkpoint/safetensors.ts';
+import { readSafetensorsHeader, readTensorFloat32, writeSafetensors } from '../../checkpoint/safetensors.ts';
 import { ComparisonInvalidError, EXIT_CODES } from '../../errors.ts';
 import type { FeedRequest, LogitsRow, LogitsSource } from '../logits-source.ts';
+import { packRowsToBlockFloat } from '../wormhole/packer.ts';
 import { type CaptureSource, createCaptureSource } from './capture-source.ts';
-import { openRecording } from './recording.ts';
+import { openRecording, sameRecording } from './recording.ts';
 import { recordTwoPrompts } from './two-prompts.fixture.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../../fixtures');
@@ -84,15 +86,17 @@ describe('createCaptureSource', () => {
     expect((await refusal(source, Int32Array.of(1))).code).toBe('RECORDING_TOO_SHORT');
   });
 
-  it('refuses rows that were not recorded and hands out those that were', async () => {
+  it('hands out the rows that were recorded, and none for the positions between them', async () => {
     const path = join(FIXTURES, 'golden-hf/general-4096.safetensors');
     const recording = openRecording(path, { logitsTensor: 'logits_f64' });
     const source = await createCaptureSource(recording);
     const inputIds = recording.prompts[0]!.inputIds;
     expect(await rowsOf(source, inputIds.slice(0, 128), { rows: 'last' })).toHaveLength(1);
-    const error = await refusal(source, inputIds.slice(128, 131), { rows: 'last' });
-    expect(error.code).toBe('RECORDING_ROW');
-    expect(error.facts['position']).toBe(130);
+    const { positions } = recording.prompts[0]!;
+    const rows = await rowsOf(source, inputIds.slice(128), { rows: 'all' });
+    expect(rows.map(({ position }) => position)).toEqual([...positions].filter((position) => position >= 128));
+    expect(rows.length).toBeLessThan(inputIds.length - 128);
+    expect(source.positions('general-4096')).toEqual(positions);
   });
 
   it('refuses taps that were not recorded', async () => {
@@ -111,11 +115,38 @@ describe('createCaptureSource', () => {
     expect(rows[2]!.taps.get('norm.out')).toEqual(new Float32Array([1, 2]));
   });
 
-  it('keeps to the prompt it is bound to', async () => {
+  it('keeps to the prompt that it is fed by name', async () => {
     const source = await createCaptureSource(openRecording(recordTwoPrompts(join(scratch, 'two.safetensors'))));
-    source.selectPrompt('prompt-2');
-    expect((await refusal(source, Int32Array.of(5, 6, 7))).facts['first differing position']).toBe(2);
-    expect(() => source.selectPrompt('prompt-3')).toThrow(ComparisonInvalidError);
+    const error = await refusal(source, Int32Array.of(5, 6, 7), { rows: 'all', prompt: 'prompt-2' });
+    expect(error.facts['first differing position']).toBe(2);
+    await source.truncate(0);
+    const unknown = await refusal(source, Int32Array.of(5, 6, 7), { rows: 'all', prompt: 'prompt-3' });
+    expect(unknown).toMatchObject({ code: 'RECORDING_PROMPT', facts: { recorded: 'prompt-1, prompt-2' } });
+  });
+
+  it('says that a recording is one, and what it says of itself', async () => {
+    const path = join(scratch, 'labelled.safetensors');
+    writeRows(
+      path,
+      [
+        {
+          name: 'a',
+          ids: [1, 2],
+          logits: [
+            [1, 2],
+            [3, 4],
+          ],
+        },
+      ],
+      {
+        label: 'N150 \u001b[2J\u001b[31msilicon\n\u202e',
+        model: 'm\u001b[31m',
+      },
+    );
+    const { info } = await createCaptureSource(openRecording(path));
+    expect(info.label).toBe('recording labelled.safetensors, by its own account: N150 silicon ');
+    expect(info.model).toBe('m');
+    expect((await createCaptureSource(ttnn)).info.label).toMatch(/^recording general-1-accurate-exp\.safetensors/);
   });
 
   it('says whose rows these are', async () => {
@@ -124,6 +155,246 @@ describe('createCaptureSource', () => {
     expect(source.info.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
   });
 });
+
+describe('a capture source that is asked by name', () => {
+  /** 32 users with one prompt; row p of user u is filled with 100 u + p. */
+  const batch = join(scratch, 'batch.safetensors');
+  const users = Array.from({ length: 32 }, (_, user) => user);
+  const ids = [5, 6, 7];
+  writeRows(
+    batch,
+    users.map((user) => ({
+      name: `user${String(user).padStart(2, '0')}`,
+      ids,
+      logits: ids.map((_, position) => [100 * user + position, 0, 0]),
+    })),
+  );
+  const want = (prompt: string): FeedRequest => ({ rows: 'all', prompt });
+
+  it.each([0, 8, 31])('hands out the rows of user %i, though all users have the same tokens', async (user) => {
+    const source = await createCaptureSource(openRecording(batch));
+    const rows = await rowsOf(source, Int32Array.from(ids), want(`user${String(user).padStart(2, '0')}`));
+    expect(rows.map(({ logits }) => logits[0])).toEqual([0, 1, 2].map((position) => 100 * user + position));
+  });
+
+  it('keeps to the prompt of the first feed until truncate(0)', async () => {
+    const source = await createCaptureSource(openRecording(batch));
+    await rowsOf(source, Int32Array.of(5, 6), want('user03'));
+    expect((await rowsOf(source, Int32Array.of(7)))[0]!.logits[0]).toBe(302);
+    await source.truncate(1);
+    expect((await rowsOf(source, Int32Array.of(6)))[0]!.logits[0]).toBe(301);
+    await source.truncate(0);
+    expect((await rowsOf(source, Int32Array.of(5), want('user04')))[0]!.logits[0]).toBe(400);
+  });
+
+  it('refuses to choose without a name where several fit, and names them', async () => {
+    const error = await refusal(await createCaptureSource(openRecording(batch)), Int32Array.from(ids));
+    expect(error.code).toBe('RECORDING_AMBIGUOUS');
+    expect(error.facts['candidates']).toContain('user00, user01');
+  });
+
+  it('never takes another prompt with the same tokens for one that was not recorded', async () => {
+    const error = await refusal(await createCaptureSource(openRecording(batch)), Int32Array.from(ids), want('user32'));
+    expect(error.code).toBe('RECORDING_PROMPT');
+  });
+
+  it('takes a file of one prompt without a name for whatever has its tokens', async () => {
+    const path = join(scratch, 'unnamed.safetensors');
+    writeSafetensors(path, [
+      { name: 'input_ids', dtype: 'I32', shape: [2], data: Int32Array.of(5, 6) },
+      { name: 'logits', dtype: 'F32', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
+    ]);
+    const source = await createCaptureSource(openRecording(path));
+    expect(await rowsOf(source, Int32Array.of(5, 6), want('call-me-ishmael'))).toHaveLength(2);
+    await source.truncate(0);
+    expect((await refusal(source, Int32Array.of(5, 7), want('call-me-ishmael'))).code).toBe('RECORDING_TOKENS');
+  });
+
+  it('finds a user of a batch by prompt and number', async () => {
+    const path = join(scratch, 'users.safetensors');
+    writeSafetensors(
+      path,
+      [
+        { name: 'input_ids', dtype: 'I32', shape: [2], data: Int32Array.of(5, 6) },
+        { name: 'logits', dtype: 'F32', shape: [3, 2, 1], data: Float32Array.of(0, 1, 10, 11, 20, 21) },
+      ],
+      { prompts: '["shared"]' },
+    );
+    const source = await createCaptureSource(openRecording(path));
+    const rows = await rowsOf(source, Int32Array.of(5, 6), { rows: 'all', prompt: 'shared', user: 2 });
+    expect(rows.map(({ logits }) => logits[0])).toEqual([20, 21]);
+    await source.truncate(0);
+    expect((await rowsOf(source, Int32Array.of(5), want('shared')))[0]!.logits[0]).toBe(0);
+    await source.truncate(0);
+    const none = await refusal(source, Int32Array.of(5, 6), { rows: 'all', prompt: 'shared', user: 3 });
+    expect(none).toMatchObject({ code: 'RECORDING_PROMPT', facts: { recorded: 'shared, shared[1], shared[2]' } });
+  });
+
+  it('law: changing the rows of one prompt changes what is handed out for it and for no other', async () => {
+    const prompt = fc.record({
+      ids: fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 1, maxLength: 4 }),
+      first: fc.integer({ min: 0, max: 99 }),
+    });
+    const plan = fc.array(prompt, { minLength: 2, maxLength: 6 });
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(plan, fc.nat(), async (prompts, which) => {
+        const changed = which % prompts.length;
+        const handedOut = async (shift: number): Promise<unknown[]> => {
+          const path = join(scratch, `law-${runs++}.safetensors`);
+          writeRows(
+            path,
+            prompts.map((one, i) => ({
+              name: `p${i}`,
+              ids: one.ids,
+              logits: one.ids.map((_, position) => [one.first + position + (i === changed ? shift : 0), i]),
+            })),
+          );
+          const source = await createCaptureSource(openRecording(path));
+          const all: unknown[] = [];
+          for (const [i, one] of prompts.entries()) {
+            await source.truncate(0);
+            const rows = await rowsOf(source, Int32Array.from(one.ids), want(`p${i}`));
+            all.push(rows.map(({ position, logits }) => [position, ...logits]));
+          }
+          return all;
+        };
+        const before = await handedOut(0);
+        const after = await handedOut(1000);
+        for (const i of prompts.keys()) {
+          if (i === changed) expect(after[i]).not.toEqual(before[i]);
+          else expect(after[i]).toEqual(before[i]);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('what a capture source says about its rows', () => {
+  const checkpoint = { name: 'tiny', config: { vocabSize: 3 }, sha256: async () => 'ab'.repeat(32) };
+  const noise = Float32Array.from({ length: 320 }, (_, i) => ((i * 7919) % 1013) / 37 - 13);
+
+  it('cuts columns beyond the vocabulary and says so', async () => {
+    const path = join(scratch, 'padded.safetensors');
+    writeRows(path, [{ name: 'a', ids: [1], logits: [[1, 2, 3, 99, 99]] }]);
+    const source = await createCaptureSource(openRecording(path), { checkpoint });
+    expect(source.vocabSize).toBe(3);
+    expect((await rowsOf(source, Int32Array.of(1)))[0]!.logits).toEqual(Float32Array.of(1, 2, 3));
+    expect(source.info.notes).toEqual([
+      'padded.safetensors: columns 3 … 4 lie outside the vocabulary of 3 and were cut',
+    ]);
+  });
+
+  it('refuses fewer columns than the vocabulary has', async () => {
+    const path = join(scratch, 'narrow.safetensors');
+    writeRows(path, [{ name: 'a', ids: [1], logits: [[1, 2]] }]);
+    await expect(createCaptureSource(openRecording(path), { checkpoint })).rejects.toMatchObject({
+      code: 'RECORDING_VOCABULARY',
+    });
+  });
+
+  it('says when the recording names other weights', async () => {
+    const path = join(scratch, 'foreign.safetensors');
+    const source = (weightsSha256: string) => ({ source: JSON.stringify({ weightsSha256 }) });
+    writeRows(path, [{ name: 'a', ids: [1], logits: [[1, 2, 3]] }], source('cd'.repeat(32)));
+    const { info } = await createCaptureSource(openRecording(path), { checkpoint });
+    expect(info.notes).toEqual([
+      expect.stringContaining('recorded from other weights (sha256 cdcdcdcdcdcd…) than tiny'),
+    ]);
+    writeRows(path, [{ name: 'a', ids: [1], logits: [[1, 2, 3]] }], source('ab'.repeat(32)));
+    expect((await createCaptureSource(openRecording(path), { checkpoint })).info.notes).toBeUndefined();
+  });
+
+  it('says when rows look like filtered scores', async () => {
+    const path = join(scratch, 'scores.safetensors');
+    const scores = [...noise].map((value, i) => (i < 20 ? value : Number.NEGATIVE_INFINITY));
+    writeRows(path, [{ name: 'a', ids: [1], logits: [scores] }]);
+    const { info } = await createCaptureSource(openRecording(path));
+    expect(info.notes).toEqual([expect.stringMatching(/all but 20 of 320 .*output_logits=True/)]);
+  });
+
+  it('keeps the format of each prompt; the finest stands for all', async () => {
+    const path = join(scratch, 'formats.safetensors');
+    const packed = noise.map((value) => Math.fround(Math.round(value)));
+    packRowsToBlockFloat(packed, { format: 'BFP8_B', doubleRound: true });
+    const zeros = [...noise.map(() => 0)];
+    writeRows(path, [
+      { name: 'block', ids: [1, 2], logits: [zeros, [...packed]] },
+      { name: 'float', ids: [1, 2], logits: [zeros, [...noise]] },
+      { name: 'zero', ids: [1], logits: [zeros] },
+    ]);
+    const source = await createCaptureSource(openRecording(path));
+    expect(['block', 'float', 'zero'].map((name) => source.logitsFormatOf(name))).toEqual(['BFP8_B', 'F32', 'F32']);
+    expect(source.info.logitsFormat).toBe('F32');
+    const asked = await createCaptureSource(openRecording(path), { logitsFormat: 'BF16' });
+    expect([asked.info.logitsFormat, asked.logitsFormatOf('block')]).toEqual(['BF16', 'BF16']);
+  });
+
+  it('refuses a format that the values are not of, or that does not exist', async () => {
+    const path = join(scratch, 'stated.safetensors');
+    writeRows(path, [{ name: 'a', ids: [1], logits: [[...noise]] }], { logits_format: 'bfloat8_b' });
+    await expect(createCaptureSource(openRecording(path))).rejects.toMatchObject({
+      code: 'LOGITS_FORMAT',
+      exitCode: 2,
+    });
+    writeRows(path, [{ name: 'a', ids: [1], logits: [[...noise]] }], { logits_format: 'int3' });
+    expect(() => openRecording(path)).toThrow(expect.objectContaining({ code: 'LOGITS_FORMAT' }));
+  });
+
+  it('refuses a request whose rows end before its tokens do', async () => {
+    const path = join(scratch, 'cut-off.safetensors');
+    writeSafetensors(path, [
+      { name: 'input_ids', dtype: 'I32', shape: [5], data: Int32Array.of(1, 2, 3, 4, 5) },
+      { name: 'positions', dtype: 'I32', shape: [2], data: Int32Array.of(1, 2) },
+      { name: 'logits', dtype: 'F32', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
+    ]);
+    const source = await createCaptureSource(openRecording(path));
+    expect(await rowsOf(source, Int32Array.of(1, 2, 3))).toHaveLength(2);
+    const error = await refusal(source, Int32Array.of(4, 5));
+    expect(error).toMatchObject({ code: 'RECORDING_ROW', facts: { 'last row': 'position 2' } });
+  });
+
+  it('knows the same bytes under another name', async () => {
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => join(scratch, `same-${name}.safetensors`)) as [
+      string,
+      string,
+      string,
+    ];
+    writeRows(a, [{ name: 'a', ids: [1], logits: [[1, 2]] }]);
+    copyFileSync(a, b);
+    writeRows(c, [{ name: 'a', ids: [1], logits: [[1, 3]] }]);
+    expect(await sameRecording(openRecording(a), openRecording(b))).toBe(true);
+    expect(await sameRecording(openRecording(a), openRecording(c))).toBe(false);
+  });
+});
+
+interface PromptRows {
+  readonly name: string;
+  readonly ids: readonly number[];
+  readonly logits: readonly (readonly number[])[];
+}
+
+function writeRows(path: string, prompts: readonly PromptRows[], metadata: Record<string, string> = {}): void {
+  writeSafetensors(
+    path,
+    prompts.flatMap(({ name, ids: tokens, logits }) => [
+      {
+        name: `prompt.${name}.input_ids`,
+        dtype: 'I32' as const,
+        shape: [tokens.length],
+        data: Int32Array.from(tokens),
+      },
+      {
+        name: `prompt.${name}.logits`,
+        dtype: 'F32' as const,
+        shape: [logits.length, logits[0]!.length],
+        data: Float32Array.from(logits.flat()),
+      },
+    ]),
+    metadata,
+  );
+}
 
 describe('the recordings of real ttnn operations', () => {
   const golden = openRecording(join(FIXTURES, 'golden-hf/general-1.safetensors'), { logitsTensor: 'logits_f64' });

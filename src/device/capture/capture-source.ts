@@ -1,152 +1,100 @@
-// The capture device: hands out recorded rows, but only for exactly the tokens that were recorded.
-import { ComparisonInvalidError } from '../../errors.ts';
-import type { FeedRequest, LogitsRow, LogitsSource, RowSink, SourceInfo, TapName } from '../logits-source.ts';
+// The capture device: hands out the rows recorded for a prompt of that name, but only for exactly the tokens that were recorded.
+import { finestLogitsFormat, type LogitsFormat } from '../../numerics/logits-format.ts';
+import type { FeedRequest, LogitsRow, LogitsSource, RowSink, TapName } from '../logits-source.ts';
+import { type CaptureOptions, comparedColumns, describeCapture } from './capture-info.ts';
+import { recordedFormats } from './recorded-formats.ts';
+import type { RecordedPrompt } from './recorded-prompt.ts';
 import type { Recording } from './recording.ts';
-import { invalid, type RecordedPrompt } from './recording-format.ts';
-import { valuesFormat } from './values-format.ts';
+import { entriesFor, invalid, ReplayedSequence } from './replayed-sequence.ts';
+
+export type { CaptureOptions } from './capture-info.ts';
 
 export interface CaptureSource extends LogitsSource {
   readonly recording: Recording;
-  /** Binds the sequences that follow to one recorded prompt. @throws ComparisonInvalidError for a name not recorded. */
-  selectPrompt(name: string): void;
-}
-
-export interface CaptureOptions {
-  /** As `selectPrompt`; without it, the prompt is found by its tokens. */
-  readonly promptName?: string;
-  /** `golden-file` when the recording stands in for the reference. */
-  readonly kind?: 'capture' | 'golden-file';
+  positions(prompt: string, user?: number): Int32Array | 'all';
+  logitsFormatOf(prompt: string, user?: number): LogitsFormat;
 }
 
 /**
  * A source that replays a recording.
  *
- * `feed` throws ComparisonInvalidError when it is fed tokens other than the recorded ones (naming the first differing
- * position), tokens beyond the recording's end, or asked for rows or taps that are not stored.
+ * A sequence is of the prompt (and user) that its first feed names. Without a name, or with one for a recording of a single
+ * prompt that has no name of its own, the sequence is found by its tokens, if only one fits.
+ *
+ * `feed` throws ComparisonInvalidError when the prompt is not recorded, when it is fed tokens other than the recorded ones (naming
+ * the first differing position), tokens beyond the recording's end, rows after the last recorded one, or taps that are not stored.
  */
 export async function createCaptureSource(recording: Recording, options: CaptureOptions = {}): Promise<CaptureSource> {
-  const info = describe(recording, options.kind ?? 'capture', await recording.sha256());
-  const fed: number[] = [];
-  let bound: RecordedPrompt | undefined;
-  const selectPrompt = (name: string): void => {
-    bound = recording.prompts.find((prompt) => prompt.name === name);
-    if (bound !== undefined) return;
-    throw invalid(recording.name, 'PROMPT', `the recording has no prompt "${name}"`, {
-      recorded: recording.prompts.map((prompt) => prompt.name).join(', '),
-    });
-  };
-  if (options.promptName !== undefined) selectPrompt(options.promptName);
+  const vocabSize = comparedColumns(recording, options.checkpoint);
+  const formats = recordedFormats(recording, vocabSize, options.logitsFormat);
+  const info = await describeCapture(recording, options, vocabSize, formats);
+  let sequence = new ReplayedSequence(recording);
 
   return {
     info,
     recording,
-    vocabSize: recording.vocabSize,
+    vocabSize,
+    taps: [...new Set(recording.prompts.flatMap(({ taps }) => taps))],
     get length() {
-      return fed.length;
+      return sequence.length;
     },
-    selectPrompt,
+    positions(prompt, user) {
+      const [first, ...others] = entriesFor(recording, prompt, user);
+      const isAlike = others.every(({ positions }) => positions.join() === first!.positions.join());
+      // What feed refuses has no positions to plan by.
+      return first !== undefined && isAlike ? first.positions : 'all';
+    },
+    logitsFormatOf(prompt, user) {
+      const formatsOfEntries = entriesFor(recording, prompt, user).map((entry) => formats.of.get(entry)!);
+      return finestLogitsFormat(formatsOfEntries) ?? info.logitsFormat;
+    },
     async feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
-      const first = fed.length;
-      const context = [...fed, ...tokenIds];
-      const prompt = matchingPrompt(recording, bound === undefined ? recording.prompts : [bound], context);
-      fed.push(...tokenIds);
-      const firstWanted = { all: first, last: fed.length - 1, none: fed.length }[want.rows];
-      for (let position = firstWanted; position < fed.length; position++) {
-        await onRow(readRow(recording, prompt, position, want.taps ?? []));
+      const first = sequence.length;
+      sequence.append(tokenIds, want);
+      const end = sequence.length;
+      const firstWanted = { all: first, last: end - 1, none: end }[want.rows];
+      for (let position = firstWanted; position < end; position++) {
+        const row = readRow(recording, sequence.only(), position, want.taps ?? []);
+        if (row !== undefined) await onRow({ ...row, logits: row.logits.subarray(0, vocabSize) });
       }
     },
     async truncate(length: number): Promise<void> {
-      fed.length = Math.min(fed.length, length);
+      if (length === 0) sequence = new ReplayedSequence(recording);
+      else sequence.truncate(length);
     },
     async close(): Promise<void> {
-      fed.length = 0;
+      sequence = new ReplayedSequence(recording);
     },
   };
 }
 
-/**
- * The candidate that was recorded with these tokens. Two recorded prompts that begin alike have, up to where they
- * part, the same context and so the same rows.
- */
-function matchingPrompt(
+/** @returns undefined for a position without a row. */
+function readRow(
   recording: Recording,
-  candidates: readonly RecordedPrompt[],
-  context: readonly number[],
-): RecordedPrompt {
-  let nearest: RecordedPrompt = candidates[0]!;
-  let agreeing = -1;
-  for (const candidate of candidates) {
-    const same = commonPrefix(candidate.inputIds, context);
-    if (same === context.length) return candidate;
-    if (same > agreeing) {
-      agreeing = same;
-      nearest = candidate;
-    }
-  }
-  if (agreeing === nearest.inputIds.length) {
-    throw invalid(recording.name, 'TOO_SHORT', `prompt "${nearest.name}" ends before the plan does`, {
-      recorded: `${nearest.inputIds.length} tokens`,
-      wanted: `${context.length} tokens or more`,
-    });
-  }
-  throw invalid(
-    recording.name,
-    'TOKENS',
-    `the recording is of other tokens than the plan (prompt "${nearest.name}")`,
-    {
-      'first differing position': agreeing,
-      recorded: `token id ${nearest.inputIds[agreeing]}`,
-      plan: `token id ${context[agreeing]}`,
-    },
-    'record the plan anew, or run without --prompts to take the plan from the recording',
-  );
-}
-
-function commonPrefix(a: Int32Array, b: readonly number[]): number {
-  let same = 0;
-  while (same < a.length && same < b.length && a[same] === b[same]) same++;
-  return same;
-}
-
-function readRow(recording: Recording, prompt: RecordedPrompt, position: number, taps: readonly TapName[]): LogitsRow {
+  prompt: RecordedPrompt,
+  position: number,
+  taps: readonly TapName[],
+): LogitsRow | undefined {
   const row = prompt.rowAt(position);
+  const last = prompt.positions.at(-1)!;
+  if (row === undefined && position < last) return undefined;
   if (row === undefined) {
     throw invalid(
-      recording.name,
+      recording,
       'ROW',
-      `prompt "${prompt.name}" has no logits for a position that is to be compared`,
-      {
-        position,
-        recorded: describePositions(prompt.positions),
-      },
+      `the rows of prompt "${prompt.name}" end before its tokens do`,
+      { 'last row': `position ${last}`, 'last token': `position ${prompt.inputIds.length - 1}` },
+      'a request that was cut off has to be recorded again; tokens that were not fed do not belong into input_ids.',
     );
   }
   const tapRows = taps.map((tap): [TapName, Float32Array] => {
     const values = prompt.readTap(tap, row);
     if (values !== undefined) return [tap, values];
-    throw new ComparisonInvalidError(`${recording.name}: prompt "${prompt.name}" has no such tap at this position.`, {
-      code: 'RECORDING_TAP',
-      facts: { tap, position, recorded: prompt.taps.join(', ') || 'no taps' },
+    throw invalid(recording, 'TAP', `prompt "${prompt.name}" has no such tap at this position`, {
+      tap,
+      position,
+      recorded: prompt.taps.join(', ') || 'no taps',
     });
   });
   return { position, tokenId: prompt.inputIds[position]!, logits: prompt.readLogits(row), taps: new Map(tapRows) };
-}
-
-function describePositions(positions: Int32Array): string {
-  const shown = positions.length > 12 ? [...positions.slice(0, 11), '…', positions.at(-1)] : [...positions];
-  return `${positions.length} positions: ${shown.join(', ')}`;
-}
-
-function describe(recording: Recording, kind: 'capture' | 'golden-file', sha256: string): SourceInfo {
-  const dtypes = [
-    ...new Set(recording.prompts.map((prompt) => valuesFormat(prompt.readLogits(0), prompt.logitsDtype))),
-  ];
-  return {
-    kind,
-    label: recording.metadata['label'] ?? `recording ${recording.name}`,
-    model: recording.metadata['model'] ?? recording.name,
-    weightsSha256: sha256,
-    dtypes: { logits: dtypes.join(', ') },
-    settings: { file: recording.name, prompts: recording.prompts.length },
-  };
 }

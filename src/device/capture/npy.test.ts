@@ -1,38 +1,17 @@
 // .npy files: headers as NumPy writes them, and a folder of them as a recording.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readFloat32At } from '../../checkpoint/safetensors.ts';
-import { ComparisonInvalidError, InputError, UnsupportedError } from '../../errors.ts';
-import { readNpyHeader } from './npy.ts';
+import { EXIT_CODES, InputError, UnsupportedError } from '../../errors.ts';
+import { npyBytes as npy } from './npy.fixture.ts';
+import { openNpy } from './npy.ts';
 import { openRecording } from './recording.ts';
+import { fileRange, readFloats, type StoredArray } from './stored-array.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-npy-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 let files = 0;
-
-interface NpyParts {
-  readonly dict?: string;
-  readonly descr?: string;
-  readonly shape?: string;
-  readonly order?: string;
-  readonly version?: number;
-  readonly data: ArrayBufferView;
-}
-
-/** A file as numpy.save writes it: header padded with spaces and closed by a line break, to a multiple of 64. */
-function npy({ descr = '<f4', shape = '(2, 3)', order = 'False', version = 1, data, dict }: NpyParts): Buffer {
-  const fixed = version === 1 ? 10 : 12;
-  const text = dict ?? `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': ${shape}, }`;
-  const padded = `${text.padEnd(Math.ceil((fixed + text.length + 1) / 64) * 64 - fixed - 1)}\n`;
-  const prefix = Buffer.alloc(fixed);
-  prefix.write('\x93NUMPY', 'latin1');
-  prefix[6] = version;
-  if (version === 1) prefix.writeUInt16LE(padded.length, 8);
-  else prefix.writeUInt32LE(padded.length, 8);
-  return Buffer.concat([prefix, Buffer.from(padded), Buffer.from(data.buffer, data.byteOffset, data.byteLength)]);
-}
 
 function save(bytes: Buffer): string {
   const path = join(scratch, `${files++}.npy`);
@@ -40,22 +19,28 @@ function save(bytes: Buffer): string {
   return path;
 }
 
+const openFile = (path: string): StoredArray => openNpy(fileRange(path, 0, statSync(path).size));
 const six = Float32Array.of(0, 1, 2, 3, 4, 5);
 
-describe('readNpyHeader', () => {
+describe('openNpy', () => {
   it.each([1, 2, 3])('reads version %i', (version) => {
     const path = save(npy({ version, data: six }));
-    const entry = readNpyHeader(path);
-    expect(entry).toMatchObject({ dtype: 'F32', shape: [2, 3], lengthBytes: 24 });
-    expect(readFloat32At(path, entry, 0, 6)).toEqual(six);
+    const array = openFile(path);
+    expect(array.shape).toEqual([2, 3]);
+    expect([array.data.dtype, array.get(1, 2)]).toEqual(['F32', 5]);
+    expect(readFloats(array.pick(1, null))).toEqual(Float32Array.of(3, 4, 5));
   });
 
   it.each([
     { descr: '<f2', dtype: 'F16', data: new Uint16Array(6) },
     { descr: '<i4', dtype: 'I32', data: new Int32Array(6) },
     { descr: '<i8', dtype: 'I64', data: new BigInt64Array(6) },
+    { descr: '<u2', dtype: 'U16', data: new Uint16Array(6) },
+    { descr: '|V2', dtype: 'BF16', data: new Uint16Array(6) },
+    { descr: '<f8', dtype: 'F64', data: new Float64Array(6) },
+    { descr: '|b1', dtype: 'BOOL', data: new Uint8Array(6) },
   ])('reads $descr as $dtype', ({ descr, dtype, data }) => {
-    expect(readNpyHeader(save(npy({ descr, data }))).dtype).toBe(dtype);
+    expect(openFile(save(npy({ descr, data }))).data.dtype).toBe(dtype);
   });
 
   it.each([
@@ -63,7 +48,23 @@ describe('readNpyHeader', () => {
     { shape: '(6, 1)', expected: [6, 1] },
     { shape: '(2, 3, 1)', expected: [2, 3, 1] },
   ])('reads the shape $shape', ({ shape, expected }) => {
-    expect(readNpyHeader(save(npy({ shape, data: six }))).shape).toEqual(expected);
+    expect(openFile(save(npy({ shape, data: six }))).shape).toEqual(expected);
+  });
+
+  it('reads column-major order as the same array', () => {
+    const columns = Float32Array.of(0, 3, 1, 4, 2, 5);
+    const array = openFile(save(npy({ order: 'True', data: columns })));
+    expect([0, 1].map((row) => [...readFloats(array.pick(row, null))])).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+    ]);
+    expect(array.get(1, 0)).toBe(3);
+  });
+
+  it('rounds float64 to the nearest float32', () => {
+    const data = Float64Array.of(0.1, 1 + 2 ** -25, 1e300, -0, 2, 3);
+    const array = openFile(save(npy({ descr: '<f8', shape: '(6,)', data })));
+    expect(readFloats(array)).toEqual(Float32Array.from(data));
   });
 
   it.each([
@@ -78,17 +79,12 @@ describe('readNpyHeader', () => {
       bytes: npy({ dict: "{'descr': '<f4', 'fortran_order': False}", data: six }),
       error: InputError,
     },
-    { name: 'Fortran order', bytes: npy({ order: 'True', data: six }), error: UnsupportedError },
     { name: 'big-endian data', bytes: npy({ descr: '>f4', data: six }), error: UnsupportedError },
-    { name: 'float64', bytes: npy({ descr: '<f8', data: new Float64Array(6) }), error: UnsupportedError },
+    { name: 'complex numbers', bytes: npy({ descr: '<c8', data: new Float64Array(6) }), error: UnsupportedError },
   ])('refuses $name', ({ bytes, error }) => {
     const path = save(bytes);
-    expect(() => readNpyHeader(path)).toThrow(error);
-    expect(() => readNpyHeader(path)).toThrow(path);
-  });
-
-  it('refuses a missing file', () => {
-    expect(() => readNpyHeader(join(scratch, 'none.npy'))).toThrow(InputError);
+    expect(() => openFile(path)).toThrow(error);
+    expect(() => openFile(path)).toThrow(path);
   });
 });
 
@@ -116,7 +112,7 @@ describe('a folder of .npy files', () => {
     const recording = openRecording(folder({ label: 'card 3', prompts: [prompt] }));
     const [only] = recording.prompts;
     expect(recording.vocabSize).toBe(3);
-    expect(recording.metadata).toEqual({ label: 'card 3' });
+    expect(recording.metadata).toMatchObject({ label: 'card 3' });
     expect([...only!.inputIds]).toEqual([5, 6, 7]);
     expect(only!.readLogits(only!.rowAt(2)!)).toEqual(Float32Array.of(3, 4, 5));
     expect(only!.readTap('norm.out', 1)).toEqual(Float32Array.of(1, -2));
@@ -129,20 +125,21 @@ describe('a folder of .npy files', () => {
     { name: 'an array elsewhere', index: { prompts: [{ ...prompt, logits: '../logits.npy' }] }, error: InputError },
     { name: 'an unknown tap', index: { prompts: [{ ...prompt, taps: { 'layer.0': 'norm.npy' } }] }, error: InputError },
     { name: 'no prompts', index: {}, error: InputError },
-    { name: 'two prompts of one name', index: { prompts: [prompt, prompt] }, error: ComparisonInvalidError },
-    { name: 'an empty list of prompts', index: { prompts: [] }, error: ComparisonInvalidError },
+    { name: 'two prompts of one name', index: { prompts: [prompt, prompt] }, error: InputError },
+    { name: 'an empty list of prompts', index: { prompts: [] }, error: InputError },
     {
       name: 'ids that are floats',
       index: { prompts: [{ ...prompt, input_ids: 'logits.npy' }] },
-      error: ComparisonInvalidError,
+      error: InputError,
     },
     {
       name: 'fewer tokens than positions say',
       index: { prompts: [{ ...prompt, input_ids: [5, 6] }] },
-      error: ComparisonInvalidError,
+      error: InputError,
     },
   ])('with $name is refused', ({ index, error }) => {
     const path = folder(index);
     expect(() => openRecording(path)).toThrow(error);
+    expect(() => openRecording(path)).toThrow(expect.objectContaining({ exitCode: EXIT_CODES.usage }));
   });
 });

@@ -1,26 +1,26 @@
-// The layout of recorded logits, for the capture device, for golden files and for `record`.
+// The names of what a recording holds, for the capture device, for golden files and for `record`; docs/recordings.md shows each form.
 //
-// A recording is one safetensors file. A single prompt's tensors stand at the top level:
+// A recording is a safetensors file, a .npz archive or a folder of .npy files. A single prompt's arrays stand at the top level:
 //
-//   input_ids   [T]     I32 or I64       every token fed, from position 0
-//   positions   [R]     I32 or I64       ascending; the positions whose rows are stored
-//   logits      [R, V]  F32, BF16, F16   row r was computed after consuming input_ids[0 … positions[r]]
-//   hidden.k    [n, H]  F32, BF16, F16   optional, n <= R: for the last n positions
-//   tap.NAME    [n, H]  the same for any tap by its name, e.g. tap.layers.3.mlp.out
+//   input_ids       [T]     integers      every token fed, from position 0
+//   positions       [R]     integers      ascending; the positions whose rows are stored; 0 … T-1 if absent
+//   logits          [R, V]  floats        row r was computed after consuming input_ids[0 … positions[r]]
+//   attention_mask  [T]     0 or 1        optional; padding at either end is cut off
+//   prompt_length   []      integer       optional; tokens before the continuation
+//   hidden.k        [n, H]  floats        optional, n <= R: for the last n rows
+//   tap.NAME        [n, H]  the same for any tap by its name, e.g. tap.layers.3.mlp.out
 //
-// Several prompts carry the prefix `prompt.<name>.`, e.g. `prompt.call-me-ishmael.logits`. Metadata, all optional:
-// `prompts` (JSON array of names in order), `prompt_lengths` (JSON object name -> tokens before the continuation),
-// `label`, `model`, `hidden` (below), and `source` (JSON of the SourceInfo that `record` ran).
+// A batch has one axis more in front of each: B users of one prompt. Several prompts carry the prefix `prompt.<name>.`, e.g.
+// `prompt.call-me-ishmael.logits`. Metadata, all optional: `prompts` (JSON array of names in order), `prompt_lengths` (JSON object
+// name -> tokens), `label`, `model`, `hidden` (below), `logits_format`, `tokenizer`, `tokenizer_sha256`, and `source` (JSON of the
+// SourceInfo that `record` ran).
 //
 // `hidden.k` is the residual stream after k layers: hidden.0 = embed_tokens.out, hidden.k = layers.(k-1).out. Transformers'
 // `output_hidden_states` is the same but for the last one, which is after the final norm: norm.out. Which of the two is
 // meant says the metadata `hidden`: "residual" or "transformers"; without it, a recording that has hidden.0 is read as
 // Transformers' (that list always begins with the embedding) and one without as the residual stream.
-import { basename } from 'node:path';
-import { readFloat32At, type TensorEntry } from '../../checkpoint/safetensors.ts';
-import { ComparisonInvalidError } from '../../errors.ts';
-import { isFloatDtype } from '../../tensor/dtypes.ts';
-import type { TapName } from '../logits-source.ts';
+import { isTapName, type TapName } from '../taps.ts';
+import type { StoredArray } from './stored-array.ts';
 
 export const PROMPT_PREFIX = 'prompt.';
 export const TAP_PREFIX = 'tap.';
@@ -28,113 +28,36 @@ export const HIDDEN_PREFIX = 'hidden.';
 export const HIDDEN_MEANINGS = ['residual', 'transformers'] as const;
 export type HiddenMeaning = (typeof HIDDEN_MEANINGS)[number];
 
-/** A tensor somewhere on disk: in a safetensors file, or a .npy file of its own. */
-export interface StoredTensor extends TensorEntry {
-  readonly file: string;
+/** Arrays of a prompt besides logits and taps. */
+export const INTEGER_ARRAYS = ['input_ids', 'positions', 'attention_mask', 'prompt_length'] as const;
+
+/** Metadata that is text; an .npz archive has an array of text for each. */
+export const METADATA_NAMES = [
+  'label',
+  'model',
+  'hidden',
+  'logits_format',
+  'prompts',
+  'prompt_lengths',
+  'source',
+  'tokenizer',
+  'tokenizer_sha256',
+] as const;
+
+/** What a container holds, before anything is known to fit together. */
+export interface Container {
+  /** Arrays by name; several pieces follow each other along the positions. */
+  readonly arrays: ReadonlyMap<string, readonly StoredArray[]>;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Names of arrays that are no part of a recording. */
+  readonly otherNames: readonly string[];
+  /** Files read, in the order that their digest is made in. */
+  readonly files: readonly string[];
 }
 
-/** One prompt's rows; rows are read from disk when asked for. */
-export interface RecordedPrompt {
-  readonly name: string;
-  /** [T] */
-  readonly inputIds: Int32Array;
-  /** [R], ascending. */
-  readonly positions: Int32Array;
-  readonly vocabSize: number;
-  /** Tokens before the continuation, if the recording says. */
-  readonly promptLength: number | undefined;
-  /** dtype of the stored logits. */
-  readonly logitsDtype: string;
-  readonly taps: readonly TapName[];
-  /** Row index of a position, or undefined if it is not stored. */
-  rowAt(position: number): number | undefined;
-  /** [V] float32, a new array. */
-  readLogits(row: number): Float32Array;
-  /** [H] float32, a new array; undefined if the tap is not stored for this row. */
-  readTap(tap: TapName, row: number): Float32Array | undefined;
-}
-
-export interface PromptParts {
-  readonly name: string;
-  /** Names the recording in errors. */
-  readonly path: string;
-  readonly inputIds: Int32Array;
-  readonly positions: Int32Array;
-  readonly logits: StoredTensor;
-  readonly taps: ReadonlyMap<TapName, StoredTensor>;
-  readonly promptLength: number | undefined;
-}
-
-/** Checks that ids, positions, logits and taps belong together. @throws ComparisonInvalidError `RECORDING_*`. */
-export function createRecordedPrompt(parts: PromptParts): RecordedPrompt {
-  const { name, inputIds, positions, logits, taps, promptLength } = parts;
-  requireFit(parts);
-  const rows = new Map<number, number>();
-  positions.forEach((position, row) => {
-    rows.set(position, row);
-  });
-  const vocabSize = logits.shape[1]!;
-  return {
-    name,
-    inputIds,
-    positions,
-    vocabSize,
-    promptLength,
-    logitsDtype: logits.dtype,
-    taps: [...taps.keys()],
-    rowAt: (position) => rows.get(position),
-    readLogits: (row) => readFloat32At(logits.file, logits, row * vocabSize, vocabSize),
-    readTap(tap, row) {
-      const stored = taps.get(tap);
-      if (stored === undefined) return undefined;
-      const [tapRows, width] = stored.shape as [number, number];
-      // Fewer rows than logits: they are the last ones.
-      const tapRow = row - (positions.length - tapRows);
-      return tapRow < 0 ? undefined : readFloat32At(stored.file, stored, tapRow * width, width);
-    },
-  };
-}
-
-function requireFit({ name, path, inputIds, positions, logits, taps, promptLength }: PromptParts): void {
-  const subject = `${basename(path)}, prompt "${name}"`;
-  if (inputIds.length === 0 || positions.length === 0) {
-    throw invalid(subject, 'EMPTY', 'there is nothing to compare', {
-      tokens: inputIds.length,
-      rows: positions.length,
-    });
-  }
-  if (logits.shape.length !== 2 || logits.shape[0] !== positions.length || !isFloatDtype(logits.dtype)) {
-    throw invalid(subject, 'LOGITS', 'logits do not fit positions', {
-      found: `${logits.dtype} [${logits.shape.join(', ')}]`,
-      wanted: `F32, BF16 or F16 [${positions.length}, V]`,
-    });
-  }
-  positions.forEach((position, row) => {
-    const least = row === 0 ? 0 : positions[row - 1]! + 1;
-    if (position < least || position >= inputIds.length) {
-      throw invalid(subject, 'POSITIONS', 'positions ascend within the tokens that were fed', {
-        found: `position ${position} in row ${row}`,
-        wanted: `${least} … ${inputIds.length - 1}`,
-      });
-    }
-  });
-  for (const [tap, { shape, dtype }] of taps) {
-    if (shape.length === 2 && shape[0]! <= positions.length && isFloatDtype(dtype)) continue;
-    throw invalid(subject, 'TAP', 'a tap does not fit positions', {
-      tap,
-      found: `${dtype} [${shape.join(', ')}]`,
-      wanted: `F32, BF16 or F16 [at most ${positions.length}, H]`,
-    });
-  }
-  if (promptLength !== undefined && (promptLength < 1 || promptLength > inputIds.length)) {
-    throw invalid(subject, 'PROMPT_LENGTH', 'the prompt is longer than the tokens that were fed', {
-      found: promptLength,
-      wanted: `1 … ${inputIds.length}`,
-    });
-  }
-}
-
-/** Maps `hidden.k` and `tap.NAME` of one prompt to tap names; see the head of this file for what `meaning` decides. */
+/**
+ * Maps `hidden.k` and `tap.NAME` of one prompt to tap names; see the head of this file for what `meaning` decides.
+ */
 export function tapsFromTensorNames(
   names: readonly string[],
   meaning: HiddenMeaning | undefined,
@@ -151,27 +74,24 @@ export function tapsFromTensorNames(
     taps.set(tap, `${HIDDEN_PREFIX}${k}`);
   }
   for (const name of names) {
-    const tap = name.startsWith(TAP_PREFIX) ? name.slice(TAP_PREFIX.length) : '';
+    if (!name.startsWith(TAP_PREFIX)) continue;
+    const tap = name.slice(TAP_PREFIX.length);
     if (isTapName(tap)) taps.set(tap, name);
   }
   return taps;
 }
 
-export function isTapName(name: string): name is TapName {
-  return /^(embed_tokens|norm|layers\.\d+(\.self_attn|\.mlp)?)\.out$/.test(name);
+/** Whether an array of this name, without a prompt's prefix, is part of a recording. */
+export function isRecordedArray(name: string, logitsName: string): boolean {
+  const own = name.startsWith(PROMPT_PREFIX) ? name.slice(name.lastIndexOf('.') + 1) : name;
+  return (
+    (INTEGER_ARRAYS as readonly string[]).includes(own) ||
+    own === logitsName ||
+    /(^|\.)(hidden\.\d+|tap\..+)$/.test(name)
+  );
 }
 
-/** A ComparisonInvalidError `RECORDING_<code>`. */
-export function invalid(
-  subject: string,
-  code: string,
-  what: string,
-  facts: Readonly<Record<string, string | number>>,
-  hint?: string,
-): ComparisonInvalidError {
-  return new ComparisonInvalidError(`${subject}: ${what}.`, {
-    code: `RECORDING_${code}`,
-    facts,
-    ...(hint === undefined ? {} : { hint }),
-  });
+/** Names that are written as taps, but are none of any model. */
+export function unknownTaps(names: readonly string[]): string[] {
+  return names.filter((name) => name.startsWith(TAP_PREFIX) && !isTapName(name.slice(TAP_PREFIX.length)));
 }

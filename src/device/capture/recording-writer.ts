@@ -1,10 +1,11 @@
-// Writes recordings row by row as a source hands them out; memory stays at one row however long the prompts are.
+// Writes recordings row by row as a source hands them out; logits and taps alike go to disk at once, whatever their number.
 // Source: recording-format.ts.
 import type { TensorToWrite } from '../../checkpoint/safetensors.ts';
 import { createSafetensorsStream } from '../../checkpoint/safetensors-stream.ts';
 import { InternalError } from '../../errors.ts';
 import type { LogitsRow, SourceInfo, TapName } from '../logits-source.ts';
 import { PROMPT_PREFIX, TAP_PREFIX } from './recording-format.ts';
+import { createSpoolFile, type SpoolFile } from './spool-file.ts';
 
 export interface FinishedPrompt {
   /** Every token fed, [T]. */
@@ -27,8 +28,14 @@ export interface RecordingWriter {
 interface OpenPrompt {
   readonly name: string;
   readonly positions: number[];
-  readonly taps: Map<TapName, Float32Array[]>;
+  /** Rows of each tap: a tensor lies in one piece, so they wait until the logits are complete. */
+  readonly taps: Map<TapName, { readonly rows: SpoolFile; readonly width: number; count: number }>;
   vocabSize: number;
+}
+
+export interface RecordingWriterOptions {
+  /** sha256 of the tokenizer.json that the ids are of. */
+  readonly tokenizerSha256?: string;
 }
 
 type Declaration = Omit<TensorToWrite, 'data'>;
@@ -38,7 +45,11 @@ type Declaration = Omit<TensorToWrite, 'data'>;
  * @param info - of the source whose rows are recorded; kept in the metadata.
  * @throws InputError `FILE_WRITE` if the disk refuses.
  */
-export function createRecordingWriter(path: string, info: SourceInfo): RecordingWriter {
+export function createRecordingWriter(
+  path: string,
+  info: SourceInfo,
+  { tokenizerSha256 }: RecordingWriterOptions = {},
+): RecordingWriter {
   const stream = createSafetensorsStream(path);
   const tensors: (Declaration & { readonly prompt: string })[] = [];
   const promptLengths: Record<string, number> = {};
@@ -57,17 +68,22 @@ export function createRecordingWriter(path: string, info: SourceInfo): Recording
       prompt.vocabSize = logits.length;
       stream.append(logits);
       for (const [tap, values] of taps) {
-        const rows = prompt.taps.get(tap) ?? [];
-        rows.push(values.slice());
-        prompt.taps.set(tap, rows);
+        let stored = prompt.taps.get(tap);
+        if (stored === undefined) {
+          const rows = createSpoolFile(`${path}.${process.pid}.tap-${prompt.taps.size}.tmp`);
+          stored = { rows, width: values.length, count: 0 };
+          prompt.taps.set(tap, stored);
+        }
+        stored.rows.append(values);
+        stored.count++;
       }
     },
     endPrompt({ inputIds, promptLength }) {
       const { name: prompt, positions, taps, vocabSize } = requireOpen();
       tensors.push({ prompt, name: 'logits', dtype: 'F32', shape: [positions.length, vocabSize] });
-      for (const [tap, rows] of taps) {
-        for (const values of rows) stream.append(values);
-        tensors.push({ prompt, name: `${TAP_PREFIX}${tap}`, dtype: 'F32', shape: [rows.length, rows[0]!.length] });
+      for (const [tap, { rows, width, count }] of taps) {
+        rows.drain((piece) => stream.append(piece));
+        tensors.push({ prompt, name: `${TAP_PREFIX}${tap}`, dtype: 'F32', shape: [count, width] });
       }
       stream.append(inputIds);
       tensors.push({ prompt, name: 'input_ids', dtype: 'I32', shape: [inputIds.length] });
@@ -89,9 +105,13 @@ export function createRecordingWriter(path: string, info: SourceInfo): Recording
           prompts: JSON.stringify(prompts),
           prompt_lengths: JSON.stringify(promptLengths),
           source: JSON.stringify(info),
+          ...(tokenizerSha256 === undefined ? {} : { tokenizer_sha256: tokenizerSha256 }),
         },
       );
     },
-    abort: () => stream.abort(),
+    abort() {
+      for (const { rows } of open?.taps.values() ?? []) rows.remove();
+      stream.abort();
+    },
   };
 }

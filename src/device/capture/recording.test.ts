@@ -1,10 +1,10 @@
 // Recordings: what is written is read back; parts that are missing or do not fit together are invalid.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readSafetensorsHeader, writeSafetensors } from '../../checkpoint/safetensors.ts';
-import { ComparisonInvalidError } from '../../errors.ts';
+import { EXIT_CODES, InputError } from '../../errors.ts';
 import { openRecording } from './recording.ts';
 import { createRecordingWriter } from './recording-writer.ts';
 import { recordTwoPrompts, TEST_INFO } from './two-prompts.fixture.ts';
@@ -45,7 +45,7 @@ describe('openRecording', () => {
 
   it.each([
     { name: 'no ids', change: { input_ids: undefined }, code: 'RECORDING_MISSING' },
-    { name: 'no positions', change: { positions: undefined }, code: 'RECORDING_MISSING' },
+    { name: 'no positions, and fewer rows than tokens', change: { positions: undefined }, code: 'RECORDING_LOGITS' },
     { name: 'no logits', change: { logits: undefined }, code: 'RECORDING_MISSING' },
     {
       name: 'fewer logits rows than positions',
@@ -53,8 +53,8 @@ describe('openRecording', () => {
       code: 'RECORDING_LOGITS',
     },
     {
-      name: 'logits of a dtype that is not widened',
-      change: { logits: { dtype: 'F64' as const, shape: [2, 5], data: new Float64Array(10) } },
+      name: 'logits that are integers',
+      change: { logits: { dtype: 'I32' as const, shape: [2, 5], data: new Int32Array(10) } },
       code: 'RECORDING_LOGITS',
     },
     {
@@ -73,17 +73,22 @@ describe('openRecording', () => {
       code: 'RECORDING_IDS',
     },
     {
+      name: 'a tap that the table does not have',
+      change: { 'tap.layers.0.mlp': { dtype: 'F32' as const, shape: [2, 2], data: new Float32Array(4) } },
+      code: 'RECORDING_TAP_NAME',
+    },
+    {
       name: 'more tap rows than logits rows',
       change: { 'hidden.1': { dtype: 'F32' as const, shape: [3, 2], data: new Float32Array(6) } },
       code: 'RECORDING_TAP',
     },
-  ])('refuses $name as invalid', ({ name, change, code }) => {
+  ])('refuses $name with exit code 2', ({ name, change, code }) => {
     const parts = Object.fromEntries(
       Object.entries({ ...good, ...change }).filter(([, part]) => part !== undefined),
     ) as Parts;
     const path = record(name.replaceAll(' ', '-'), parts);
-    expect(() => openRecording(path)).toThrow(ComparisonInvalidError);
-    expect(() => openRecording(path)).toThrow(expect.objectContaining({ code }));
+    expect(() => openRecording(path)).toThrow(InputError);
+    expect(() => openRecording(path)).toThrow(expect.objectContaining({ code, exitCode: EXIT_CODES.usage }));
   });
 
   it.each([
@@ -148,11 +153,44 @@ describe('createRecordingWriter', () => {
   });
 
   it('leaves nothing behind when aborted', () => {
-    const path = join(scratch, 'aborted.safetensors');
+    const folder = mkdtempSync(join(scratch, 'aborted-'));
+    const path = join(folder, 'aborted.safetensors');
     const writer = createRecordingWriter(path, TEST_INFO);
     writer.beginPrompt('only');
-    writer.addRow({ position: 0, tokenId: 4, logits: Float32Array.of(1), taps: new Map() });
+    const taps = new Map([['norm.out' as const, Float32Array.of(1, 2)]]);
+    writer.addRow({ position: 0, tokenId: 4, logits: Float32Array.of(1), taps });
+    expect(readdirSync(folder)).not.toEqual([]);
     writer.abort();
+    writer.abort();
+    expect(readdirSync(folder)).toEqual([]);
     expect(() => openRecording(path)).toThrow(/cannot be opened or read/);
+  });
+
+  it('has each row of logits and taps on disk as soon as it is added', () => {
+    const folder = mkdtempSync(join(scratch, 'spooled-'));
+    const path = join(folder, 'taps.safetensors');
+    const writer = createRecordingWriter(path, TEST_INFO, { tokenizerSha256: 'ab'.repeat(32) });
+    const bytesOnDisk = (): number =>
+      readdirSync(folder).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
+    const names = ['layers.0.out', 'layers.1.out', 'norm.out'] as const;
+    const value = (position: number, tap: number, i: number): number => 100 * position + 10 * tap + i;
+    writer.beginPrompt('only');
+    for (let position = 0; position < 5; position++) {
+      const taps = new Map(
+        names.map((name, tap) => [name, Float32Array.of(0, 1, 2).map((i) => value(position, tap, i))]),
+      );
+      writer.addRow({ position, tokenId: position, logits: new Float32Array(7).fill(position), taps });
+      expect(bytesOnDisk()).toBe((position + 1) * 4 * (7 + 3 * names.length));
+      // The arrays are the source's again once the row was taken.
+      for (const values of taps.values()) values.fill(Number.NaN);
+    }
+    writer.endPrompt({ inputIds: Int32Array.of(0, 1, 2, 3, 4), promptLength: 2 });
+    writer.finish();
+    expect(readdirSync(folder)).toEqual(['taps.safetensors']);
+    const recording = openRecording(path);
+    expect(recording.tokenizer).toEqual({ sha256: 'ab'.repeat(32) });
+    for (const [tap, name] of names.entries()) {
+      expect(recording.prompts[0]!.readTap(name, 3)).toEqual(Float32Array.of(0, 1, 2).map((i) => value(3, tap, i)));
+    }
   });
 });

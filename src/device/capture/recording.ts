@@ -1,90 +1,112 @@
-// Opens a recording: a safetensors file, or a folder of .npy files with a recording.json.
-// Source: recording-format.ts.
-import { readFileSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+// Opens a recording: finds its prompts, checks that their parts fit together, and says what the file tells of itself.
+// Source: recording-format.ts for the names, docs/recordings.md for people.
+import { basename } from 'node:path';
 import { z } from 'zod';
 import { hashFiles } from '../../checkpoint/hash-files.ts';
-import {
-  readBytes,
-  readSafetensorsHeader,
-  readTensorInt32,
-  type SafetensorsHeader,
-} from '../../checkpoint/safetensors.ts';
 import { InputError } from '../../errors.ts';
-import { int32FromBytes } from '../../tensor/dtypes.ts';
-import type { TapName } from '../logits-source.ts';
-import { readNpyHeader } from './npy.ts';
-import {
-  createRecordedPrompt,
-  HIDDEN_MEANINGS,
-  invalid,
-  isTapName,
-  PROMPT_PREFIX,
-  type RecordedPrompt,
-  type StoredTensor,
-  tapsFromTensorNames,
-} from './recording-format.ts';
+import { type LogitsFormat, parseLogitsFormat } from '../../numerics/logits-format.ts';
+import { printable } from '../../text/printable.ts';
+import { assemblePrompt, type PromptToAssemble } from './assemble-prompt.ts';
+import { openContainer } from './containers.ts';
+import type { RecordedPrompt } from './recorded-prompt.ts';
+import { type Container, HIDDEN_MEANINGS, METADATA_NAMES, PROMPT_PREFIX } from './recording-format.ts';
+import { type Problem, unusable } from './recording-problems.ts';
+import type { StoredArray } from './stored-array.ts';
 
 export interface Recording {
   readonly path: string;
   /** File or folder name. */
   readonly name: string;
-  /** At least one; all of the same vocabulary. */
+  /** At least one sequence, each with a name of its own; all of the same vocabulary. */
   readonly prompts: readonly RecordedPrompt[];
+  /** Columns of the logits as stored. */
   readonly vocabSize: number;
+  /** Rows of all prompts: as many tokens have to be planned for the recording to be judged whole. */
+  readonly rowCount: number;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Hex sha256 of the file, or of the `sha256  name` lines of a folder's files; streamed. */
+  /** sha256 over the weights that the rows were made with, if the recording says. */
+  readonly weightsSha256: string | undefined;
+  /** Format of the logits, if the recording says. */
+  readonly logitsFormat: LogitsFormat | undefined;
+  /** Tokenizer that the ids are of, if the recording says: its name, sha256 of tokenizer.json. */
+  readonly tokenizer: { readonly name?: string; readonly sha256?: string };
+  /** What was cut, rounded or left out on opening, a sentence each. */
+  readonly notes: readonly string[];
+  /** The sequence of one user of a prompt, of the first if none is given. */
+  find(prompt: string, user?: number): RecordedPrompt | undefined;
+  /** Identity: hex sha256 of the file, or of the `sha256  name` lines of a folder's files; streamed once. */
   sha256(): Promise<string>;
 }
 
 export interface RecordingOptions {
-  /** Name of the logits tensor of a safetensors file: `logits`, or another one such as `logits_f64`. */
+  /** Name of the logits' array: `logits`, or another one such as `logits_f64`. */
   readonly logitsTensor?: string;
 }
-
-const INDEX_FILE = 'recording.json';
 
 /**
  * Opens a recording; rows stay on disk.
  *
- * @throws InputError for files that cannot be read, ComparisonInvalidError for parts that are missing or do not fit together.
+ * @throws InputError for files that are broken, of another kind, or whose parts are missing or do not fit together.
  */
 export function openRecording(path: string, { logitsTensor = 'logits' }: RecordingOptions = {}): Recording {
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  const { prompts, metadata, files } = isFolder ? readNpyFolder(path) : readSafetensorsRecording(path, logitsTensor);
+  const container = openContainer(path, logitsTensor);
+  const meta = readMetadata(path, container.metadata);
+  const listed = promptsOf(path, container, meta, logitsTensor);
+  const assembled = listed.map((prompt) =>
+    assemblePrompt(prompt, {
+      logitsName: logitsTensor,
+      hidden: meta.hidden,
+      isOneOfSeveral: listed.length > 1,
+      otherNames: container.otherNames,
+    }),
+  );
+  const prompts = assembled.flatMap(({ sequences }) => sequences);
+  const problems = assembled.flatMap((one) => one.problems);
+  if (problems.length === 0) problems.push(...requireOneVocabulary(prompts), ...requireOwnNames(prompts));
   const [first] = prompts;
-  if (first === undefined) throw invalid(path, 'EMPTY', 'the recording holds no prompt', {});
-  for (const [index, { name, vocabSize }] of prompts.entries()) {
-    if (prompts.findIndex((prompt) => prompt.name === name) !== index) {
-      throw invalid(path, 'PROMPT', 'two prompts have the same name', { name });
-    }
-    if (vocabSize === first.vocabSize) continue;
-    throw invalid(path, 'VOCABULARY', 'prompts were recorded with different vocabularies', {
-      [first.name]: first.vocabSize,
-      [name]: vocabSize,
-    });
+  if (problems.length === 0 && first === undefined) {
+    problems.push({ code: 'EMPTY', where: 'prompts', found: 'none', wanted: 'at least one with input_ids and logits' });
   }
+  if (problems.length > 0) throw unusable(path, problems);
+  let digest: Promise<string> | undefined;
   return {
     path,
     name: basename(path),
     prompts,
-    vocabSize: first.vocabSize,
-    metadata,
-    sha256: () => hashFiles(files),
+    vocabSize: first!.vocabSize,
+    rowCount: prompts.reduce((sum, { positions }) => sum + positions.length, 0),
+    metadata: container.metadata,
+    weightsSha256: meta.source?.weightsSha256,
+    logitsFormat:
+      meta.logits_format === undefined
+        ? undefined
+        : parseLogitsFormat(meta.logits_format, `${printable(basename(path))}, logits_format`),
+    tokenizer: {
+      ...(meta.tokenizer === undefined ? {} : { name: printable(meta.tokenizer) }),
+      ...(meta.tokenizer_sha256 === undefined ? {} : { sha256: meta.tokenizer_sha256 }),
+    },
+    notes: assembled.flatMap(({ notes }) => notes),
+    find: (prompt, user = 0) => prompts.find((one) => one.prompt === prompt && one.user === user),
+    sha256() {
+      digest ??= hashFiles(container.files);
+      return digest;
+    },
   };
 }
 
-interface Parts {
-  readonly prompts: readonly RecordedPrompt[];
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly files: readonly string[];
+/** Whether two recordings are the same bytes, under whatever name. */
+export async function sameRecording(a: Recording, b: Recording): Promise<boolean> {
+  return (await a.sha256()) === (await b.sha256());
 }
 
 const metadataSchema = z.looseObject({
   hidden: z.enum(HIDDEN_MEANINGS).optional(),
+  logits_format: z.string().optional(),
   prompts: jsonText(z.array(z.string())).optional(),
   prompt_lengths: jsonText(z.record(z.string(), z.int())).optional(),
   source: jsonText(z.looseObject({ weightsSha256: z.string() })).optional(),
+  tokenizer: z.string().optional(),
+  tokenizer_sha256: z.string().optional(),
 });
 
 function jsonText<T extends z.ZodType>(schema: T): z.ZodType<z.infer<T>, string> {
@@ -99,123 +121,80 @@ function jsonText<T extends z.ZodType>(schema: T): z.ZodType<z.infer<T>, string>
   return parsed.pipe(schema as z.ZodType<z.infer<T>, unknown>);
 }
 
-function readSafetensorsRecording(path: string, logitsTensor: string): Parts {
-  const header = readSafetensorsHeader(path);
-  const meta = metadataSchema.safeParse(header.metadata);
-  if (!meta.success)
-    throw invalid(path, 'METADATA', 'the metadata is malformed', { found: z.prettifyError(meta.error) });
-  const names = [...header.tensors.keys()];
-  const recorded = names
-    .filter((name) => name.startsWith(PROMPT_PREFIX) && name.endsWith('.input_ids'))
-    .map((name) => name.slice(PROMPT_PREFIX.length, -'.input_ids'.length))
-    .sort();
-  const order = meta.data.prompts ?? recorded;
-  const isSingle = recorded.length === 0;
-  const listed = isSingle ? [order[0] ?? basename(path).replace(/\.safetensors$/, '')] : order;
-  const prompts = listed.map((name) => {
-    const prefix = isSingle ? '' : `${PROMPT_PREFIX}${name}.`;
-    const own = names.filter((tensor) => tensor.startsWith(prefix)).map((tensor) => tensor.slice(prefix.length));
-    const tapTensors = [...tapsFromTensorNames(own, meta.data.hidden)];
-    return createRecordedPrompt({
-      name,
-      path,
-      inputIds: requireIntegers(header, `${prefix}input_ids`),
-      positions: requireIntegers(header, `${prefix}positions`),
-      logits: requirePart(header, `${prefix}${logitsTensor}`),
-      taps: new Map(
-        tapTensors.map(([tap, tensor]): [TapName, StoredTensor] => [tap, requirePart(header, prefix + tensor)]),
-      ),
-      promptLength: meta.data.prompt_lengths?.[name],
-    });
-  });
-  return { prompts, metadata: header.metadata, files: [path] };
-}
-
-function requirePart(header: SafetensorsHeader, name: string): StoredTensor {
-  const entry = header.tensors.get(name);
-  if (entry !== undefined) return { ...entry, file: header.path };
-  throw invalid(
-    header.path,
-    'MISSING',
-    `the recording has no tensor "${name}"`,
-    { found: [...header.tensors.keys()].join(', ') },
-    'a recording holds input_ids, positions and logits',
-  );
-}
-
-function requireIntegers(header: SafetensorsHeader, name: string): Int32Array {
-  const { shape, dtype } = requirePart(header, name);
-  if (shape.length === 1 && (dtype === 'I32' || dtype === 'I64')) return readTensorInt32(header, name);
-  throw invalid(header.path, 'IDS', `"${name}" is not a list of integers`, {
-    found: `${dtype} [${shape.join(', ')}]`,
-    wanted: 'I32 or I64 [n]',
+function readMetadata(path: string, metadata: Readonly<Record<string, string>>): z.infer<typeof metadataSchema> {
+  const own = Object.fromEntries(METADATA_NAMES.flatMap((name) => (name in metadata ? [[name, metadata[name]]] : [])));
+  const result = metadataSchema.safeParse(own);
+  if (result.success) return result.data;
+  throw new InputError(`${printable(basename(path))}: the metadata is malformed.`, {
+    code: 'RECORDING_METADATA',
+    facts: { found: printable(z.prettifyError(result.error)) },
+    hint: 'prompts, prompt_lengths and source are JSON text; leave out what you do not know.',
   });
 }
 
-const integers = z.union([z.string(), z.array(z.int().nonnegative())]);
-const folderSchema = z.strictObject({
-  label: z.string().optional(),
-  model: z.string().optional(),
-  prompts: z.array(
-    z.strictObject({
-      name: z.string().min(1),
-      input_ids: integers,
-      positions: integers,
-      logits: z.string(),
-      taps: z.record(z.string().refine(isTapName, 'not a tap name'), z.string()).optional(),
-      prompt_length: z.int().optional(),
-    }),
-  ),
-});
-
-/** recording.json names the .npy files beside it; ids and positions may also stand in it as arrays. */
-function readNpyFolder(folder: string): Parts {
-  const indexPath = join(folder, INDEX_FILE);
-  let index: z.infer<typeof folderSchema>;
-  try {
-    index = folderSchema.parse(JSON.parse(readFileSync(indexPath, 'utf8')));
-  } catch (cause) {
-    throw new InputError(`${indexPath}: the recording cannot be read.`, {
-      code: 'RECORDING_UNREADABLE',
-      facts: {
-        found: (cause as Error).message,
-        wanted: '{ "prompts": [{ "name", "input_ids", "positions", "logits": "FILE.npy" }] }',
-      },
-      cause,
-    });
+/** The prompts that the arrays' names tell, in the order that the metadata gives. */
+function promptsOf(
+  path: string,
+  { arrays }: Container,
+  meta: z.infer<typeof metadataSchema>,
+  logitsName: string,
+): PromptToAssemble[] {
+  const names = new Set<string>();
+  for (const array of arrays.keys()) {
+    for (const ending of ['.input_ids', `.${logitsName}`]) {
+      if (!array.startsWith(PROMPT_PREFIX) || !array.endsWith(ending)) continue;
+      names.add(array.slice(PROMPT_PREFIX.length, -ending.length));
+    }
   }
-  const files = new Set([indexPath]);
-  const open = (fileName: string): StoredTensor => {
-    if (fileName !== basename(fileName)) {
-      throw new InputError(`${indexPath}: arrays lie beside the file that names them.`, {
-        code: 'RECORDING_UNREADABLE',
-        facts: { found: fileName, wanted: 'a file name' },
-      });
-    }
-    const file = join(folder, fileName);
-    files.add(file);
-    return { ...readNpyHeader(file), file };
-  };
-  const readIntegers = (source: string | number[]): Int32Array => {
-    if (typeof source !== 'string') return Int32Array.from(source);
-    const { file, dtype, shape, offsetBytes, lengthBytes } = open(source);
-    if (shape.length === 1 && (dtype === 'I32' || dtype === 'I64')) {
-      return int32FromBytes(dtype, readBytes(file, offsetBytes, lengthBytes));
-    }
-    throw invalid(file, 'IDS', 'this is not a list of integers', { found: `${dtype} [${shape.join(', ')}]` });
-  };
-  const prompts = index.prompts.map((entry) =>
-    createRecordedPrompt({
-      name: entry.name,
-      path: folder,
-      inputIds: readIntegers(entry.input_ids),
-      positions: readIntegers(entry.positions),
-      logits: open(entry.logits),
-      taps: new Map(Object.entries(entry.taps ?? {}).map(([tap, file]) => [tap as TapName, open(file)])),
-      promptLength: entry.prompt_length,
-    }),
-  );
-  const { label, model } = index;
-  const metadata = { ...(label === undefined ? {} : { label }), ...(model === undefined ? {} : { model }) };
-  return { prompts, metadata, files: [...files].sort() };
+  const lengthOf = (name: string): number | undefined =>
+    meta.prompt_lengths !== undefined && Object.hasOwn(meta.prompt_lengths, name)
+      ? meta.prompt_lengths[name]
+      : undefined;
+  if (names.size === 0) {
+    const stated = meta.prompts?.[0];
+    const name = stated ?? basename(path).replace(/\.(safetensors|npz)$/, '');
+    if ((meta.prompts?.length ?? 1) === 0) return [];
+    return [{ name, isNamed: stated !== undefined, arrays, promptLength: lengthOf(name) }];
+  }
+  const ordered = meta.prompts ?? [...names].sort();
+  const unlisted = [...names].filter((name) => !ordered.includes(name));
+  if (unlisted.length > 0) {
+    throw unusable(path, [
+      {
+        code: 'PROMPTS',
+        where: 'prompts',
+        found: `arrays of ${unlisted.map((name) => JSON.stringify(name)).join(', ')}, which the metadata does not list`,
+        wanted: 'every recorded prompt in the list, or no list',
+      },
+    ]);
+  }
+  return ordered.map((name) => {
+    const prefix = `${PROMPT_PREFIX}${name}.`;
+    const own = new Map<string, readonly StoredArray[]>();
+    for (const [array, pieces] of arrays) if (array.startsWith(prefix)) own.set(array.slice(prefix.length), pieces);
+    return { name, isNamed: true, arrays: own, promptLength: lengthOf(name) };
+  });
+}
+
+function requireOneVocabulary(prompts: readonly RecordedPrompt[]): Problem[] {
+  const [first] = prompts;
+  return prompts
+    .filter(({ vocabSize }) => vocabSize !== first!.vocabSize)
+    .map(({ name, vocabSize }) => ({
+      code: 'VOCABULARY',
+      where: `prompt "${name}"`,
+      found: `${vocabSize} columns`,
+      wanted: `${first!.vocabSize} as "${first!.name}" has`,
+    }));
+}
+
+function requireOwnNames(prompts: readonly RecordedPrompt[]): Problem[] {
+  const seen = new Set<string>();
+  return prompts.flatMap(({ name }) => {
+    const isSecond = seen.has(name);
+    seen.add(name);
+    return isSecond
+      ? [{ code: 'PROMPT', where: `prompt "${name}"`, found: 'two of this name', wanted: 'a name of its own for each' }]
+      : [];
+  });
 }

@@ -8,6 +8,7 @@ export const TEST_INFO: SourceInfo = {
   model: 'none',
   weightsSha256: '',
   dtypes: {},
+  logitsFormat: 'F32',
   settings: {},
 };
 

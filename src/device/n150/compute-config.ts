@@ -1,7 +1,13 @@
 // Every knob of the N150 model in one typed table: its values, its meaning, and where the specification ranks it.
 // Source: n150-numerics G (names are ttnn's), section I for what later releases changed.
+
+import { MAXIMUM_THREADS } from '../../machine.ts';
 import { HOST_BFP_ROUNDINGS, type HostBfpRounding } from '../../numerics/block-float-host.ts';
+import { ELTWISE_ROUNDINGS, SDPA_KERNELS } from '../wormhole/attention-engine.ts';
+import { KV_FORMATS } from '../wormhole/kv-packing.ts';
 import { MATH_FIDELITIES, MATMUL_TIERS, type MathFidelity, type MatmulTier } from '../wormhole/matmul-engine.ts';
+import { SDPA_EXPS } from '../wormhole/sfpu/attention-exponentials.ts';
+import { SFPU_ERAS, SILU_KINDS } from '../wormhole/sfpu/vector-unit.ts';
 import { GRID_ROWS_MAX } from './chip.ts';
 
 export const RECIPE_NAMES = ['demo-2024', 'ttnn-0.81'] as const;
@@ -10,15 +16,10 @@ export type RecipeName = (typeof RECIPE_NAMES)[number];
 const WEIGHT_FORMATS = ['BFP8_B', 'BFP4_B', 'BF16'] as const;
 const STORE_FORMATS = ['BFP8_B', 'BF16'] as const;
 const INTERMEDIATE_FORMATS = ['auto', 'BF16', 'FP32', 'BFP8_B'] as const;
-const SDPA_EXPS = ['fastApprox', 'accurate2024', 'ttnn2026', 'exact'] as const;
 const SDPA_MERGES = ['sequential', 'oneCore'] as const;
-const SDPA_KERNELS = ['2024', '2026'] as const;
-const SILUS = ['piecewise2024', 'ttnn2026', 'exact'] as const;
 const SCALE_ROUNDINGS = ['bf16Truncated', 'bf16Nearest', 'fp32'] as const;
-const ELTWISE_ROUNDINGS = ['hw', 'rtne'] as const;
 const ELTWISE_MULS = ['matrixUnit', 'vectorUnit'] as const;
 const RMS_LAYOUTS = ['sharded', 'interleaved'] as const;
-const SFPU_ERAS = ['2024', 'exact'] as const;
 
 /**
  * A complete setting of the device model. Activations between operations are BF16 unless `tier` is fp32.
@@ -36,7 +37,9 @@ export interface N150Config {
   readonly lmHeadFidelity: MathFidelity;
   readonly ropeFidelity: MathFidelity;
   readonly sdpaFidelity: MathFidelity;
+  readonly sdpaFp32DestAcc: boolean;
   readonly normFidelity: MathFidelity;
+  readonly normFp32DestAcc: boolean;
   readonly multiplyFidelity: MathFidelity;
   readonly fp32DestAcc: boolean;
   readonly packerL1Acc: boolean;
@@ -45,7 +48,7 @@ export interface N150Config {
   readonly weightFormat: (typeof WEIGHT_FORMATS)[number];
   readonly lmHeadFormat: (typeof WEIGHT_FORMATS)[number];
   readonly biasFormat: (typeof STORE_FORMATS)[number];
-  readonly kvFormat: (typeof STORE_FORMATS)[number];
+  readonly kvFormat: (typeof KV_FORMATS)[number];
   readonly logitsFormat: (typeof STORE_FORMATS)[number];
   readonly hostBfpRounding: HostBfpRounding;
   readonly bfp8PackDoubleRound: boolean;
@@ -53,7 +56,7 @@ export interface N150Config {
   readonly sdpaChunk: number;
   readonly sdpaMerge: (typeof SDPA_MERGES)[number];
   readonly sdpaKernel: (typeof SDPA_KERNELS)[number];
-  readonly silu: (typeof SILUS)[number];
+  readonly silu: (typeof SILU_KINDS)[number];
   readonly rmsEps: number;
   readonly rmsLayout: (typeof RMS_LAYOUTS)[number];
   readonly rmsExact: boolean;
@@ -103,7 +106,12 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
   lmHeadFidelity: fidelity('the lm_head'),
   ropeFidelity: fidelity('the rotation matmul'),
   sdpaFidelity: fidelity('both attention matmuls'),
+  sdpaFp32DestAcc: {
+    value: BOOLEAN,
+    doc: 'Dst of attention holds float32 (with sdpaKernel=2026; slower: no compiled kernel)',
+  },
   normFidelity: fidelity('RMSNorm: HiFi2 cuts the last bit of what stands in SrcB'),
+  normFp32DestAcc: { value: BOOLEAN, doc: 'Dst of RMSNorm holds float32; false with rmsLayout=interleaved only' },
   multiplyFidelity: fidelity('silu(gate) * up on the matrix unit'),
   fp32DestAcc: { value: BOOLEAN, doc: 'Dst of the linear layers holds float32 instead of bfloat16' },
   packerL1Acc: { value: BOOLEAN, doc: 'the packer adds the partial sums of K blocks in L1' },
@@ -115,7 +123,7 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
   weightFormat: { value: oneOf(WEIGHT_FORMATS), doc: 'linear layers in DRAM, blocks of 16 output features' },
   lmHeadFormat: { value: oneOf(WEIGHT_FORMATS), doc: 'lm_head in DRAM' },
   biasFormat: { value: oneOf(STORE_FORMATS), doc: 'qkv bias in DRAM' },
-  kvFormat: { value: oneOf(STORE_FORMATS), doc: 'KV cache, blocks of 16 neighbours of one head' },
+  kvFormat: { value: oneOf(KV_FORMATS), doc: 'KV cache, blocks of 16 neighbours of one head' },
   logitsFormat: { value: oneOf(STORE_FORMATS), doc: 'lm_head output, blocks of 16 vocabulary ids' },
   hostBfpRounding: {
     value: oneOf(HOST_BFP_ROUNDINGS),
@@ -136,7 +144,7 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
     doc: '2024: scores scaled on the matrix unit, sums by reduce; 2026: float32 scale inside the exponential, sums by matmul',
   },
   silu: {
-    value: oneOf(SILUS),
+    value: oneOf(SILU_KINDS),
     doc: 'piecewise2024: the polynomial of the era (off by up to 0.043); ttnn2026 (within a bfloat16 unit); exact',
   },
   rmsEps: {
@@ -172,8 +180,8 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
     doc: 'debugging: rotates by the position plus this',
   },
   threads: {
-    value: integer(0, 64),
-    doc: 'worker threads of the kernels (0: as many as the machine has); never changes a bit',
+    value: integer(0, MAXIMUM_THREADS),
+    doc: 'threads of the kernels (0: as --threads says); never changes a bit',
   },
 };
 

@@ -49,6 +49,8 @@ describe('parseDeviceOptions', () => {
     { text: 'sdpaChunk=40', says: 'a multiple of 32' },
     { text: 'intermediateFormat=FP32', says: 'fp32DestAcc=true' },
     { text: 'intermediateFormat=BFP8_B', says: 'packerL1Acc=false' },
+    { text: 'sdpaFp32DestAcc=true', says: 'sdpaKernel=2026' },
+    { text: 'normFp32DestAcc=false', says: 'rmsLayout=interleaved' },
     { text: 'constructor=1', says: 'no knob "constructor"' },
   ])('answers "$text" with "$says"', ({ text, says }) => {
     expect(errorOf(text).message).toContain(says);

@@ -102,5 +102,19 @@ function checkedConfig(config: N150Config): N150Config {
       hint: 'set packerL1Acc=false, or intermediateFormat=BF16',
     });
   }
+  if (config.sdpaFp32DestAcc && config.sdpaKernel === '2024') {
+    throw new UsageError("Attention's kernel of 2024 has a 16-bit Dst.", {
+      code: 'KNOB_COMBINATION',
+      facts: { found: 'sdpaFp32DestAcc=true, sdpaKernel=2024', wanted: 'sdpaKernel=2026' },
+      hint: 'set sdpaKernel=2026 (recipe=ttnn-0.81 has it), or sdpaFp32DestAcc=false',
+    });
+  }
+  if (!config.normFp32DestAcc && config.rmsLayout === 'sharded') {
+    throw new UsageError('The sharded RMSNorm has a 32-bit Dst.', {
+      code: 'KNOB_COMBINATION',
+      facts: { found: 'normFp32DestAcc=false, rmsLayout=sharded', wanted: 'rmsLayout=interleaved' },
+      hint: 'set rmsLayout=interleaved (recipe=ttnn-0.81 has it), or normFp32DestAcc=true',
+    });
+  }
   return config;
 }

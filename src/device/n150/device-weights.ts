@@ -1,13 +1,14 @@
 // A checkpoint's weights as the N150 holds them: packed linear layers on supply, unpacked biases and norms at hand.
 // Source: n150-numerics A.3, C: q, k and v concatenated along the output features, all linears transposed to [K, N].
-import { layerPrefix } from '../../checkpoint/tensor-names.ts';
+import { EMBED_TOKENS, layerPrefix } from '../../checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../checkpoint/weights.ts';
 import { UsageError } from '../../errors.ts';
 import { roundAllToBf16TiesEven } from '../../numerics/bf16.ts';
 import { packMatrix, unpackMatrix } from '../wormhole/host-packing.ts';
 import type { LoadedMatrix, MatmulEngine } from '../wormhole/matmul-engine.ts';
 import type { N150Config } from './compute-config.ts';
-import { planWeights } from './weight-cache/memory-plan.ts';
+import { requireFinite } from './finite-weights.ts';
+import { planWeights, type WeightPlan } from './weight-cache/memory-plan.ts';
 import { openWeightCache } from './weight-cache/weight-cache.ts';
 import { supplyResident, supplyStreamed, type WeightSupply } from './weight-cache/weight-supply.ts';
 import { concatenate, type LAYER_MATRICES, type WeightUnit, weightUnits } from './weight-cache/weight-units.ts';
@@ -31,8 +32,8 @@ export interface DeviceWeights {
   readonly norm: Float32Array;
   /** Runs `use` with a layer's weights, which are good during the call only. */
   withLayer<T>(layer: number, use: (weights: LayerWeights) => T): Promise<T>;
-  /** Runs `use` with each slice [H, columns] of the lm_head in order of columns; good during the call only. */
-  forHeadSlices(use: (slice: LoadedMatrix, firstColumn: number) => void): Promise<void>;
+  /** Runs `use` with each slice [H, columns] of the lm_head in order of columns, good during the call only; `after` each is awaited. */
+  forHeadSlices(use: (slice: LoadedMatrix, firstColumn: number) => void, after: () => Promise<void>): Promise<void>;
   /** Writes the embedding of one token, [H] BF16, to `out` from `start`. */
   embed(tokenId: number, out: Float32Array, start: number): void;
   /** Gives every matrix back to the engine. */
@@ -44,7 +45,7 @@ export type PackingProgress = (packed: number, total: number) => void;
 
 export interface WeightOptions {
   readonly onPacking?: PackingProgress;
-  /** Folder of the packed matrices; without it they are packed in memory, each time. */
+  /** Folder of the packed matrices, without the key of checkpoint and recipe (`openWeightCache`); without it they are packed in memory, each time. */
   readonly weightCache?: string;
   /** Packed weights that may stay in memory; 70 % of the free memory without it. */
   readonly memoryBytes?: number;
@@ -63,12 +64,13 @@ export async function loadDeviceWeights(
 ): Promise<DeviceWeights> {
   const layerCount = checkpoint.config.layers;
   const units = weightUnits(checkpoint, config);
-  const supply = await openSupply(checkpoint, engine, units, options);
+  // Vectors first: what is wrong with them need not wait for the packing.
   const vectors = Array.from({ length: layerCount }, (_, layer) => layerVectors(checkpoint, layer, config));
-  const embeddings = new Map<number, Float32Array>();
+  const norm = readBf16(checkpoint, 'model.norm.weight', config);
+  const supply = await openSupply(checkpoint, config, engine, units, options);
   return {
     layerCount,
-    norm: readBf16(checkpoint, 'model.norm.weight', config),
+    norm,
     withLayer: (layer, use) =>
       supply.withUnit(layer, ([qkvProj, oProj, gateProj, upProj, downProj]) =>
         use({
@@ -80,50 +82,62 @@ export async function loadDeviceWeights(
           downProj: downProj!,
         }),
       ),
-    async forHeadSlices(use) {
+    async forHeadSlices(use, after) {
       let firstColumn = 0;
       for (let unit = layerCount; unit < units.length; unit++) {
         await supply.withUnit(unit, ([slice]) => use(slice!, firstColumn));
         firstColumn += units[unit]![0]!.n;
+        await after();
       }
     },
     embed(tokenId, out, start): void {
-      let row = embeddings.get(tokenId);
-      if (row === undefined) {
-        row = checkpoint.readRows('model.embed_tokens.weight', tokenId, 1);
-        if (config.tier !== 'fp32') roundAllToBf16TiesEven(row);
-        embeddings.set(tokenId, row);
-      }
+      // Each time from the file: the page cache keeps what is used, and a whole embedding is gigabytes.
+      const row = checkpoint.readRows(EMBED_TOKENS, tokenId, 1);
+      const place = { from: checkpoint.name, name: EMBED_TOKENS, columns: row.length, firstRow: tokenId };
+      requireFinite(row, place);
+      if (config.tier !== 'fp32') roundAllToBf16TiesEven(row);
       out.set(row, start);
     },
     release: () => supply.release(),
   };
 }
 
+/**
+ * Decides whether the packed weights stay in memory; reads nothing but the machine's free memory, so it can be asked before anything is
+ * opened.
+ *
+ * @throws UsageError `WEIGHTS_TOO_LARGE` if they must be streamed and there is no cache to stream from.
+ */
+export function requireWeightPlan(
+  checkpoint: Checkpoint,
+  config: N150Config,
+  { weightCache, memoryBytes }: WeightOptions,
+): WeightPlan {
+  const plan = planWeights(weightUnits(checkpoint, config), memoryBytes);
+  if (plan.mode === 'resident' || weightCache !== undefined) return plan;
+  throw new UsageError(`${checkpoint.name}: the packed weights do not stay in memory, and there is no weight cache.`, {
+    code: 'WEIGHTS_TOO_LARGE',
+    facts: {
+      packed: `${plan.packedBytes} bytes`,
+      budget: `${plan.budgetBytes} bytes`,
+      streamed: `${plan.memoryBytes} bytes at once`,
+    },
+    hint: 'give a folder with --weight-cache DIR (or set QWEN_DIR), from which layers are streamed',
+  });
+}
+
 async function openSupply(
   checkpoint: Checkpoint,
+  config: N150Config,
   engine: MatmulEngine,
   units: readonly WeightUnit[],
-  { onPacking = () => {}, weightCache, memoryBytes }: WeightOptions,
+  options: WeightOptions,
 ): Promise<WeightSupply> {
-  const plan = planWeights(units, memoryBytes);
-  const cache = weightCache === undefined ? undefined : await openWeightCache(weightCache, checkpoint);
-  if (plan.mode === 'resident') return supplyResident(units, engine, cache, onPacking);
-  if (cache === undefined) {
-    throw new UsageError(
-      `${checkpoint.name}: the packed weights do not stay in memory, and there is no weight cache.`,
-      {
-        code: 'WEIGHTS_TOO_LARGE',
-        facts: {
-          packed: `${plan.packedBytes} bytes`,
-          budget: `${plan.budgetBytes} bytes`,
-          streamed: `${plan.memoryBytes} bytes at once`,
-        },
-        hint: 'give a folder with --weight-cache DIR (or set QWEN_DIR), from which layers are streamed',
-      },
-    );
-  }
-  await cache.prepare(units, onPacking);
+  const { onPacking = () => {}, weightCache } = options;
+  const { mode } = requireWeightPlan(checkpoint, config, options);
+  const cache = weightCache === undefined ? undefined : await openWeightCache(weightCache, checkpoint, units);
+  if (mode === 'resident' || cache === undefined) return supplyResident(units, engine, cache, onPacking);
+  await cache.prepare(onPacking);
   return supplyStreamed(units, engine, cache);
 }
 
@@ -138,14 +152,20 @@ function layerVectors(checkpoint: Checkpoint, layer: number, config: N150Config)
 
 function loadBias(checkpoint: Checkpoint, prefix: string, config: N150Config): Float32Array {
   const bias = concatenate(
-    ['q_proj', 'k_proj', 'v_proj'].map((name) => checkpoint.readFloat32(`${prefix}.self_attn.${name}.bias`)),
+    ['q_proj', 'k_proj', 'v_proj'].map((name) => readFinite(checkpoint, `${prefix}.self_attn.${name}.bias`)),
   );
   const options = { format: config.biasFormat, rounding: config.hostBfpRounding };
   return unpackMatrix(packMatrix(bias, 1, bias.length, options));
 }
 
 function readBf16(checkpoint: Checkpoint, name: string, config: N150Config): Float32Array {
-  const values = checkpoint.readFloat32(name);
+  const values = readFinite(checkpoint, name);
   if (config.tier !== 'fp32') roundAllToBf16TiesEven(values);
+  return values;
+}
+
+function readFinite(checkpoint: Checkpoint, name: string): Float32Array {
+  const values = checkpoint.readFloat32(name);
+  requireFinite(values, { from: checkpoint.name, name });
   return values;
 }

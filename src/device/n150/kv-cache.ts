@@ -2,9 +2,7 @@
 // Source: n150-numerics A.4 and C row 6: the row is packed to BFP8_B, 16 neighbours of one head share an exponent; the
 // other rows of its tile re-pack to themselves.
 // Exactness: bit-exact.
-import { BLOCK_LENGTH } from '../../numerics/block-float.ts';
-import { packRowsToBlockFloat } from '../wormhole/packer.ts';
-import type { N150Config } from './compute-config.ts';
+import { createKvPacking, type KvPackingKnobs } from '../wormhole/kv-packing.ts';
 import type { HeadCache } from './ops/attention-decode.ts';
 
 const FIRST_CAPACITY = 128;
@@ -26,32 +24,12 @@ export interface KvCache {
   write(position: number, keys: Float32Array, keysStart: number, values: Float32Array, valuesStart: number): void;
 }
 
-/**
- * @param headDim - D; a head whose D is no multiple of 16 is packed with zeros behind it, as in its padded tile.
- * @returns what the cache keeps of one head's [D] values from `start`: [D], good until the next call.
- */
-export function createKvPacking(
-  headDim: number,
-  config: N150Config,
-): (from: Float32Array, start: number) => Float32Array {
-  const packs = config.tier !== 'fp32' && config.kvFormat === 'BFP8_B';
-  const packing = { format: 'BFP8_B', doubleRound: config.bfp8PackDoubleRound } as const;
-  const padded = new Float32Array(Math.ceil(headDim / BLOCK_LENGTH) * BLOCK_LENGTH);
-  const packed = padded.subarray(0, headDim);
-  return (from, start) => {
-    for (let d = 0; d < headDim; d++) padded[d] = from[start + d]!;
-    padded.fill(0, headDim);
-    if (packs) packRowsToBlockFloat(padded, packing);
-    return packed;
-  };
-}
-
-export function createKvCache(keyValueHeads: number, headDim: number, config: N150Config): KvCache {
+export function createKvCache(keyValueHeads: number, headDim: number, knobs: KvPackingKnobs): KvCache {
   const heads: GrowingHead[] = Array.from({ length: keyValueHeads }, () => ({
     keys: new Float32Array(FIRST_CAPACITY * headDim),
     values: new Float32Array(FIRST_CAPACITY * headDim),
   }));
-  const pack = createKvPacking(headDim, config);
+  const pack = createKvPacking(headDim, knobs);
   const store = (from: Float32Array, start: number, to: Float32Array, toStart: number): void => {
     to.set(pack(from, start), toStart);
   };

@@ -10,6 +10,11 @@ import { parseDeviceOptions } from './device-options.ts';
 import { distanceOf, equalShare, openFixture, readGoldenCase, runDevice } from './graph.fixture.ts';
 import { createN150Source } from './n150-source.ts';
 
+/** Holds the event loop up, as a layer does. */
+function sleepOnThisThread(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
 const checkpoint = openFixture('tiny-qwen2');
 const vocabSize = checkpoint.config.vocabSize;
 const { tokenIds, logits: golden } = readGoldenCase('general-0');
@@ -83,6 +88,42 @@ describe('N150 source', () => {
     await source.feed(ids, { rows: 'last' }, keep);
     expect(rows).toHaveLength(2);
     expect(equalShare(rows[1]!, rows[0]!)).toBe(1);
+    await source.close();
+  });
+
+  it('serves timers and signals while weights are resident: a timer that aborts is heard before layer 3 of 6', async () => {
+    const source = await createN150Source(checkpoint, parseDeviceOptions('tier=exact'), engine);
+    const stop = new AbortController();
+    const done: number[] = [];
+    setTimeout(() => stop.abort(), 20);
+    const aborted = source.feed(
+      tokenIds,
+      {
+        rows: 'last',
+        signal: stop.signal,
+        // However fast a layer is, the timer is due while the first one runs.
+        onLayer: (layer) => done.push(layer) === 1 && sleepOnThisThread(30),
+      },
+      () => {},
+    );
+    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' });
+    expect(checkpoint.config.layers).toBe(6);
+    expect(done.length).toBeLessThan(3);
+    await source.close();
+  });
+
+  it('hands out no row when it is aborted after the last layer, while the lm_head is multiplied', async () => {
+    const source = await createN150Source(checkpoint, parseDeviceOptions(''), engine);
+    const stop = new AbortController();
+    const { layers } = checkpoint.config;
+    const want = {
+      rows: 'all',
+      signal: stop.signal,
+      onLayer: (done: number) => void (done === layers && setImmediate(() => stop.abort())),
+    } as const;
+    let rows = 0;
+    await expect(source.feed(ids, want, () => void rows++)).rejects.toMatchObject({ name: 'AbortError' });
+    expect(rows).toBe(0);
     await source.close();
   });
 

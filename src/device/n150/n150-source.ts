@@ -1,17 +1,18 @@
 // The N150 device model as a source of logits: prefill and decode over one sequence with its KV cache.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Checkpoint } from '../../checkpoint/weights.ts';
 import { InputError } from '../../errors.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../logits-source.ts';
-import type { DeviceEngine } from './attention-engine.ts';
+import { allTaps, tapWidth } from '../taps.ts';
+import type { DeviceEngine } from '../wormhole/attention-engine.ts';
 import { type CoreCounts, coreCounts, gridText, kBlocks } from './chip.ts';
 import { KNOB_NAMES, type N150Config } from './compute-config.ts';
-import { createDecodeGraph } from './decode-graph.ts';
+import { createDecodeGraph, type Onlooker } from './decode-graph.ts';
 import { loadDeviceWeights, type WeightOptions } from './device-weights.ts';
+import { copyLastRows } from './rows.ts';
 
 /** Rows that pass through the layers together, so that streamed weights are read once for all of them; changes no bit. */
 const ROWS_PER_BATCH = 256;
-
-const LAYER_OUTPUT = /^layers\.(\d+)\.out$/;
 
 /** Logits made at once are at most this many values (256 MiB): all rows of a batch for Qwen2's 152,064 tokens. */
 const LOGITS_PER_BATCH = 1 << 26;
@@ -30,7 +31,7 @@ export async function createN150Source(
 ): Promise<LogitsSource> {
   const cores = coreCounts(checkpoint.config, config.gridRows);
   const weights = await loadDeviceWeights(checkpoint, config, engine, options);
-  const graph = createDecodeGraph(checkpoint.config, config, weights, engine);
+  const graph = createDecodeGraph({ model: checkpoint.config, config, configFor: () => config, weights, engine });
   const { vocabSize, hiddenSize } = checkpoint.config;
   const info = await sourceInfo(checkpoint, config, cores);
   const rowsPerLogits = Math.max(1, Math.floor(LOGITS_PER_BATCH / vocabSize));
@@ -38,34 +39,50 @@ export async function createN150Source(
 
   async function feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {
     requireTokenIds(tokenIds, vocabSize);
-    const wantedTaps = new Set<TapName>(want.taps ?? []);
+    const asked = new Set<TapName>(want.taps ?? []);
     for (let start = 0; start < tokenIds.length; start += ROWS_PER_BATCH) {
       const batch = tokenIds.subarray(start, start + ROWS_PER_BATCH);
-      const taps = new Map<TapName, Float32Array>();
       const isLastBatch = start + batch.length === tokenIds.length;
-      const unwanted = unwantedRows(want.rows, batch.length, isLastBatch);
-      const normed = await graph.run(batch, length, want.promptLength, unwanted, (tap, rows) => {
-        want.signal?.throwIfAborted();
-        const layer = LAYER_OUTPUT.exec(tap)?.[1];
-        if (layer !== undefined) want.onLayer?.(Number(layer) + 1, weights.layerCount);
-        if (wantedTaps.has(tap)) taps.set(tap, rows.slice());
-      });
-      const firstPosition = length + unwanted;
-      length += batch.length;
-      const rows = batch.length - unwanted;
-      for (let row = 0; row < rows; row += rowsPerLogits) {
-        const end = Math.min(row + rowsPerLogits, rows);
-        const logits = await graph.logits(normed.subarray(row * hiddenSize, end * hiddenSize), end - row);
-        for (let i = row; i < end; i++) {
-          await onRow({
-            position: firstPosition + i,
-            tokenId: batch[unwanted + i]!,
-            logits: logits.subarray((i - row) * vocabSize, (i - row + 1) * vocabSize),
-            taps: new Map(
-              [...taps].map(([tap, values]) => [tap, values.subarray(i * hiddenSize, (i + 1) * hiddenSize)]),
-            ),
-          });
-        }
+      const wantedRows = countWanted(want.rows, batch.length, isLastBatch);
+      await feedBatch(batch, wantedRows, asked, want, onRow);
+    }
+  }
+
+  async function feedBatch(
+    batch: Int32Array,
+    wantedRows: number,
+    asked: ReadonlySet<TapName>,
+    { signal, onLayer, promptLength }: FeedRequest,
+    onRow: RowSink,
+  ): Promise<void> {
+    const taps = new Map<TapName, Float32Array>();
+    const onlooker: Onlooker = {
+      onTap(tap, rows) {
+        if (asked.has(tap)) taps.set(tap, copyLastRows(rows, wantedRows, tapWidth(tap, checkpoint.config)));
+      },
+      // Resident weights are handed over within one turn of the event loop: here signals and timers are served.
+      async between() {
+        await nextTurn();
+        signal?.throwIfAborted();
+      },
+      onLayer: (done) => onLayer?.(done, weights.layerCount),
+    };
+    signal?.throwIfAborted();
+    const normed = await graph.run({ tokenIds: batch, firstPosition: length, wantedRows, promptLength }, onlooker);
+    length += batch.length;
+    for (let first = 0; first < wantedRows; first += rowsPerLogits) {
+      const rows = Math.min(rowsPerLogits, wantedRows - first);
+      const logits = await graph.logits(rowsOf(normed, hiddenSize, first, rows), onlooker);
+      for (let i = 0; i < rows; i++) {
+        const row = first + i;
+        await onRow({
+          position: length - wantedRows + row,
+          tokenId: batch[batch.length - wantedRows + row]!,
+          logits: rowsOf(logits, vocabSize, i, 1),
+          taps: new Map(
+            [...taps].map(([tap, values]) => [tap, rowsOf(values, tapWidth(tap, checkpoint.config), row, 1)]),
+          ),
+        });
       }
     }
   }
@@ -73,6 +90,7 @@ export async function createN150Source(
   return {
     info,
     vocabSize,
+    taps: allTaps(checkpoint.config.layers),
     get length() {
       return length;
     },
@@ -88,10 +106,14 @@ export async function createN150Source(
   };
 }
 
-/** Rows at a batch's beginning whose logits nobody asked for. */
-function unwantedRows(rows: FeedRequest['rows'], count: number, isLastBatch: boolean): number {
-  if (rows === 'all') return 0;
-  return rows === 'last' && isLastBatch ? count - 1 : count;
+/** Rows at a batch's end whose logits are asked for. */
+function countWanted(rows: FeedRequest['rows'], count: number, isLastBatch: boolean): number {
+  if (rows === 'all') return count;
+  return rows === 'last' && isLastBatch ? 1 : 0;
+}
+
+function rowsOf(values: Float32Array, width: number, first: number, count: number): Float32Array {
+  return values.subarray(first * width, (first + count) * width);
 }
 
 function requireTokenIds(tokenIds: Int32Array, vocabSize: number): void {
@@ -117,10 +139,11 @@ async function sourceInfo(checkpoint: Checkpoint, config: N150Config, cores: Cor
       weights: config.weightFormat,
       lmHead: config.lmHeadFormat,
       bias: config.biasFormat,
-      activations: isFloat32 ? 'FP32' : 'BF16',
-      kvCache: isFloat32 ? 'FP32' : config.kvFormat,
-      logits: isFloat32 ? 'FP32' : config.logitsFormat,
+      activations: isFloat32 ? 'F32' : 'BF16',
+      kvCache: isFloat32 ? 'F32' : config.kvFormat,
+      logits: isFloat32 ? 'F32' : config.logitsFormat,
     },
+    logitsFormat: isFloat32 ? 'F32' : config.logitsFormat,
     settings: {
       ...Object.fromEntries(KNOB_NAMES.map((name) => [name, config[name]])),
       layerNormCores: `${cores.layerNorm.cores} x ${cores.layerNorm.tilesPerCore} tiles`,

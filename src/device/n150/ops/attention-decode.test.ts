@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
 import { float32Bits } from '../../../numerics/float-bits.ts';
-import { createVectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
+import { attentionKnobs } from '../attention-knobs.ts';
 import type { N150Config } from '../compute-config.ts';
 import { parseDeviceOptions } from '../device-options.ts';
 import { pccOf } from '../graph.fixture.ts';
@@ -11,9 +11,10 @@ import { createMultiply } from './eltwise.ts';
 import { hostScalar } from './host-scalars.ts';
 
 const HEAD_DIM = 64;
+const SHAPE = { headDim: HEAD_DIM, keyValueHeads: 4 };
 
 function attention(config: N150Config): AttentionDecode {
-  return createAttentionDecode({ headDim: HEAD_DIM, keyValueHeads: 4 }, config, createVectorUnit(config));
+  return createAttentionDecode(SHAPE, attentionKnobs(SHAPE, config));
 }
 
 /** Seeded values in [-1, 1), rounded to BF16. */
@@ -83,6 +84,17 @@ describe('attention decode', () => {
     const measured = pccOf(inFloat64(100), attend(options, 100));
     expect(measured).toBeGreaterThan(pcc);
     expect(measured).toBeLessThan(1 - 1e-6);
+  });
+
+  it.each(['fast', 'exact'])('in tier %s is nearer to float64 with a 32-bit Dst than with a 16-bit one', (tier) => {
+    const options = `tier=${tier},recipe=ttnn-0.81,sdpaExp=exact,sdpaFidelity=HiFi4`;
+    const errorOf = (knobs: string): number => 1 - pccOf(inFloat64(100), attend(knobs, 100));
+    const [narrow, wide] = [errorOf(options), errorOf(`${options},sdpaFp32DestAcc=true`)];
+    process.stdout.write(
+      `attention, tier ${tier}: 1 - PCC ${narrow.toExponential(1)} with 16 bits, ${wide.toExponential(1)} with 32\n`,
+    );
+    expect(wide).toBeLessThan(narrow);
+    expect(wide).toBeGreaterThan(0);
   });
 
   it('does not look beyond its position', () => {

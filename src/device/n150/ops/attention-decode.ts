@@ -2,19 +2,18 @@
 // then merged by the reducer core.
 // Source: n150-numerics C.3, step by step; section I for what later kernels changed (`sdpaKernel`, `sdpaMerge`).
 // Exactness: the order of roundings is literal; masked keys weigh exactly zero.
+import { roundToBf16TiesAway } from '../../../numerics/bf16.ts';
 import { bitsOf, float32FromBits } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
+import type { AttentionKnobs, AttentionShape } from '../../wormhole/attention-engine.ts';
 import type { MathFidelity } from '../../wormhole/matmul-engine.ts';
 import { FAST_OPERAND_MASKS } from '../../wormhole/matrix-unit/matmul-fast.ts';
 import { createReduceTile } from '../../wormhole/matrix-unit/reduce-row.ts';
 import { sumRowByMatmul } from '../../wormhole/matrix-unit/row-sum.ts';
 import { createAttentionExponentials } from '../../wormhole/sfpu/attention-exponentials.ts';
-import type { VectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
-import type { AttentionShape } from '../attention-engine.ts';
-import { attentionCoresPerHead, chunkRuns } from '../chip.ts';
-import type { N150Config } from '../compute-config.ts';
+import { createReciprocal } from '../../wormhole/sfpu/vector-unit.ts';
+import { chunkRuns } from '../chip.ts';
 import { createAdd, createMultiply, createSubtract } from './eltwise.ts';
-import { hostScalar } from './host-scalars.ts';
 import { createRowProducts, type StridedRows } from './row-products.ts';
 
 /** Keys and values of one key/value head: [positions, D] BF16 values, row p at p * D. */
@@ -46,20 +45,19 @@ interface PartialAttention {
 }
 
 export function createAttentionDecode(
-  { headDim, keyValueHeads }: Pick<AttentionShape, 'headDim' | 'keyValueHeads'>,
-  config: N150Config,
-  vectorUnit: VectorUnit,
+  { headDim }: Pick<AttentionShape, 'headDim'>,
+  config: AttentionKnobs,
 ): AttentionDecode {
   const chunkLength = config.sdpaChunk;
-  const cores = config.sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads, config.gridRows);
-  const products = createRowProducts(config, config.sdpaFidelity);
-  const add = createAdd(config);
-  const subtract = createSubtract(config);
-  const multiply = createMultiply(config, config.sdpaFidelity);
+  const { sdpaFidelity, sdpaFp32DestAcc, coresPerHead, scoreScale } = config;
+  const reciprocal = createReciprocal(config);
+  const products = createRowProducts(config, sdpaFidelity, sdpaFp32DestAcc);
+  const add = createAdd(config, sdpaFp32DestAcc);
+  const subtract = createSubtract(config, sdpaFp32DestAcc);
+  const multiply = createMultiply(config, sdpaFidelity, sdpaFp32DestAcc);
   const sumRow = createRowSum(config);
   const scalesInsideExp = config.sdpaKernel === '2026';
   const scale = 1 / Math.sqrt(headDim);
-  const scoreScale = hostScalar(scale, config);
   const { weight, decay } = createAttentionExponentials(config, scalesInsideExp ? Math.fround(scale) : 1);
 
   const scores = new Float32Array(chunkLength);
@@ -106,7 +104,7 @@ export function createAttentionDecode(
   };
 
   return (query, queryStart, cache, position, out, outStart) => {
-    const runs = chunkRuns(Math.floor(position / chunkLength) + 1, cores);
+    const runs = chunkRuns(Math.floor(position / chunkLength) + 1, coresPerHead);
     for (let index = 0; index < runs.length; index++) {
       const { first, end } = runs[index]!;
       const core = index === 0 ? reducer : worker;
@@ -117,7 +115,7 @@ export function createAttentionDecode(
       }
       if (index > 0) merge(reducer, worker);
     }
-    const inverse = vectorUnit.reciprocal(reducer.sum);
+    const inverse = reciprocal(reducer.sum);
     for (let d = 0; d < headDim; d++) out[outStart + d] = multiply(reducer.output[d]!, inverse);
   };
 
@@ -137,14 +135,15 @@ export function createAttentionDecode(
 type RowSum = (row: Float32Array, count: number) => number;
 
 /**
- * Sum of a chunk's weights in a 16-bit Dst. Kernel 2024: a reduce with scaler 1, the weights in SrcA (uncut). Kernel
+ * Sum of a chunk's weights, packed to BF16. Kernel 2024: a reduce with scaler 1, the weights in SrcA (uncut). Kernel
  * 2026: a matmul by ones, the weights in SrcB (cut in HiFi2).
  */
-function createRowSum(config: N150Config): RowSum {
-  const { sdpaFidelity, sdpaKernel, tier } = config;
+function createRowSum(config: AttentionKnobs): RowSum {
+  const { sdpaFidelity, sdpaFp32DestAcc, sdpaKernel, tier } = config;
   if (tier === 'exact' && sdpaKernel === '2026') {
-    const options = { fp32DestAcc: false, mathFidelity: sdpaFidelity };
-    return (row, count) => sumRowByMatmul(row.subarray(0, count), 1, options);
+    const options = { fp32DestAcc: sdpaFp32DestAcc, mathFidelity: sdpaFidelity };
+    const pack = sdpaFp32DestAcc ? roundToBf16TiesAway : (sum: number): number => sum;
+    return (row, count) => pack(sumRowByMatmul(row.subarray(0, count), 1, options));
   }
   return tier === 'exact' ? createReduceSum(sdpaFidelity) : createFloatSum(config);
 }
@@ -156,8 +155,10 @@ function createReduceSum(mathFidelity: MathFidelity): RowSum {
   return (row, count) => float32FromBits(reduce(bitsOf(row), 0, count, ONE, 0));
 }
 
-function createFloatSum(config: N150Config): RowSum {
-  const add = createAdd({ ...config, eltwiseRounding: 'rtne' });
+function createFloatSum(config: AttentionKnobs): RowSum {
+  const { sdpaFp32DestAcc } = config;
+  const add = createAdd(sdpaFp32DestAcc ? { ...config, tier: 'fp32' } : { ...config, eltwiseRounding: 'rtne' });
+  const pack = sdpaFp32DestAcc && config.tier !== 'fp32' ? roundToBf16TiesAway : (sum: number): number => sum;
   const isCut = config.tier === 'fast' && config.sdpaKernel === '2026';
   const mask = isCut ? FAST_OPERAND_MASKS[config.sdpaFidelity].in0 << 16 : -1;
   const cell = new Float32Array(1);
@@ -174,6 +175,6 @@ function createFloatSum(config: N150Config): RowSum {
       }
       sum = add(sum, tileSum);
     }
-    return sum;
+    return pack(sum);
   };
 }

@@ -1,17 +1,15 @@
 // A layer's attention in plain TypeScript, for every combination of knobs: the definition that the kernel reproduces.
 
-import { createVectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
-import type { AttentionShape, LayerAttention } from '../attention-engine.ts';
-import type { N150Config } from '../compute-config.ts';
+import type { AttentionKnobs, AttentionShape, LayerAttention } from '../../wormhole/attention-engine.ts';
 import { createKvCache } from '../kv-cache.ts';
 import { createAttentionDecode } from './attention-decode.ts';
 
-export function createPlainAttention(shape: AttentionShape, config: N150Config): LayerAttention {
+export function createPlainAttention(shape: AttentionShape, knobs: AttentionKnobs): LayerAttention {
   const { queryHeads, keyValueHeads, headDim } = shape;
-  const attend = createAttentionDecode(shape, config, createVectorUnit(config));
+  const attend = createAttentionDecode(shape, knobs);
   const headsPerGroup = queryHeads / keyValueHeads;
   const width = queryHeads * headDim;
-  let cache = createKvCache(keyValueHeads, headDim, config);
+  let cache = createKvCache(keyValueHeads, headDim, knobs);
   return {
     write(position, keys, keysStart, values, valuesStart): void {
       cache.write(position, keys, keysStart, values, valuesStart);
@@ -28,7 +26,7 @@ export function createPlainAttention(shape: AttentionShape, config: N150Config):
       return attended;
     },
     release(): void {
-      cache = createKvCache(keyValueHeads, headDim, config);
+      cache = createKvCache(keyValueHeads, headDim, knobs);
     },
   };
 }

@@ -1,10 +1,11 @@
 // RMSNorm of ttnn 0.81, interleaved: squares, their mean by matmul, one rsqrt, two multiplications.
 // Source: n150-numerics section I; C.1 for the operands' sides.
 // Exactness: bit-exact against ttnn 0.81 in HiFi2 and HiFi4 and both Dst widths (vector-check).
-import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
+import { roundToBf16TiesEven, truncateToBf16 } from '../../../numerics/bf16.ts';
 import { addRows, type MultiplyOptions, mulRows } from '../../wormhole/matrix-unit/eltwise-rows.ts';
 import { sumRowByMatmul } from '../../wormhole/matrix-unit/row-sum.ts';
 import { packFloat32RowToBf16 } from '../../wormhole/packer.ts';
+import { reciprocalRootExact } from '../../wormhole/sfpu/vector-unit.ts';
 
 export interface RmsNormOptions extends MultiplyOptions {
   readonly epsilon: number;
@@ -18,11 +19,14 @@ export interface RmsNormOptions extends MultiplyOptions {
 export function rmsNorm2026(row: Float32Array, gamma: Float32Array, options: RmsNormOptions): Float32Array {
   const { fp32DestAcc, epsilon } = options;
   const squares = mulRows(row, row, options);
-  const mean = sumRowByMatmul(squares, roundToBf16TiesEven(1 / row.length), options);
+  const sum = sumRowByMatmul(squares, 1, options);
+  // On the vector unit: stores to a 16-bit Dst truncate.
+  const scaledSum = Math.fround(sum * Math.fround(1 / row.length));
+  const mean = fp32DestAcc ? scaledSum : truncateToBf16(scaledSum);
   // Its buffer has Dst's width; a recorded model's token tells 1e-5 from its bfloat16 neighbour above.
   const shift = fp32DestAcc ? Math.fround(epsilon) : roundToBf16TiesEven(epsilon);
   const shifted = addRows(Float32Array.of(mean), Float32Array.of(shift), options)[0]!;
-  const inverse = Math.fround(1 / Math.sqrt(shifted));
+  const inverse = reciprocalRootExact(shifted);
   const stored = fp32DestAcc ? inverse : roundToBf16TiesEven(inverse);
   const normalised = mulRows(row, Float32Array.of(stored), options);
   const scaled = mulRows(normalised, gamma, options);

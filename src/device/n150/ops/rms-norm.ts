@@ -17,7 +17,11 @@ export function createRmsNorm(width: number, split: NormSplit, config: N150Confi
   if (config.tier === 'fp32') return unroundedNorm(width, config.rmsEps, Math.fround);
   if (config.rmsExact) return unroundedNorm(width, config.rmsEps, (value) => roundToBf16TiesEven(Math.fround(value)));
   if (config.rmsLayout === 'interleaved') {
-    const options = { fp32DestAcc: true, mathFidelity: config.normFidelity, epsilon: config.rmsEps };
+    const options = {
+      fp32DestAcc: config.normFp32DestAcc,
+      mathFidelity: config.normFidelity,
+      epsilon: config.rmsEps,
+    };
     return (row, rowStart, gamma, out) =>
       out.set(rmsNorm2026(row.subarray(rowStart, rowStart + width), gamma, options));
   }

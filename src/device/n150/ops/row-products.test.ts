@@ -9,11 +9,12 @@ import { createRotate } from './rotary.ts';
 import { createRowProducts } from './row-products.ts';
 
 const CASES = [
-  { tier: 'exact', fidelity: 'HiFi2' },
-  { tier: 'exact', fidelity: 'LoFi' },
-  { tier: 'exact', fidelity: 'HiFi4' },
-  { tier: 'fast', fidelity: 'HiFi2' },
-  { tier: 'fast', fidelity: 'LoFi' },
+  { tier: 'exact', fidelity: 'HiFi2', dst: 16 },
+  { tier: 'exact', fidelity: 'LoFi', dst: 16 },
+  { tier: 'exact', fidelity: 'HiFi4', dst: 16 },
+  { tier: 'exact', fidelity: 'HiFi4', dst: 32 },
+  { tier: 'fast', fidelity: 'HiFi2', dst: 16 },
+  { tier: 'fast', fidelity: 'LoFi', dst: 16 },
 ] as const;
 
 /** Seeded BF16 values of mixed magnitude. */
@@ -25,22 +26,23 @@ function randomBf16(count: number, seed: number): Float32Array {
   });
 }
 
-/** row [K] times matrix [K, N] by the plain engine, all of K in one 16-bit Dst. */
+/** row [K] times matrix [K, N] by the plain engine, all of K in one Dst. */
 function byEngine(
   row: Float32Array,
   matrix: Float32Array,
   n: number,
   tier: MatmulTier,
   mathFidelity: MathFidelity,
+  fp32DestAcc = false,
 ): Float32Array {
   const engine = createPlainMatmulEngine();
   const options: MatmulOptions = {
     tier,
     mathFidelity,
-    fp32DestAcc: false,
+    fp32DestAcc,
     packerL1Acc: false,
     in0BlockW: 64,
-    intermediateFormat: 'BF16',
+    intermediateFormat: fp32DestAcc ? 'FP32' : 'BF16',
     outputFormat: 'BF16',
     bfp8PackDoubleRound: true,
   };
@@ -49,29 +51,35 @@ function byEngine(
 }
 
 describe('row products', () => {
-  it.each(CASES)('multiply a row by keys as the engine does ($tier, $fidelity)', ({ tier, fidelity }) => {
-    const [headDim, keys] = [80, 29];
-    const row = randomBf16(headDim, 11);
-    const cache = randomBf16(keys * headDim, 12);
-    const transposed = new Float32Array(headDim * keys);
-    for (let key = 0; key < keys; key++) {
-      for (let d = 0; d < headDim; d++) transposed[d * keys + key] = cache[key * headDim + d]!;
-    }
-    const out = new Float32Array(keys);
-    const products = createRowProducts(parseDeviceOptions(`tier=${tier}`), fidelity);
-    products.dotEach(row, 0, headDim, { values: cache, start: 0, stride: headDim }, keys, out);
-    expect(out).toEqual(byEngine(row, transposed, keys, tier, fidelity));
-  });
+  it.each(CASES)(
+    'multiply a row by keys as the engine does ($tier, $fidelity, $dst-bit Dst)',
+    ({ tier, fidelity, dst }) => {
+      const [headDim, keys] = [80, 29];
+      const row = randomBf16(headDim, 11);
+      const cache = randomBf16(keys * headDim, 12);
+      const transposed = new Float32Array(headDim * keys);
+      for (let key = 0; key < keys; key++) {
+        for (let d = 0; d < headDim; d++) transposed[d * keys + key] = cache[key * headDim + d]!;
+      }
+      const out = new Float32Array(keys);
+      const products = createRowProducts(parseDeviceOptions(`tier=${tier}`), fidelity, dst === 32);
+      products.dotEach(row, 0, headDim, { values: cache, start: 0, stride: headDim }, keys, out);
+      expect(out).toEqual(byEngine(row, transposed, keys, tier, fidelity, dst === 32));
+    },
+  );
 
-  it.each(CASES)('combine values by weights as the engine does ($tier, $fidelity)', ({ tier, fidelity }) => {
-    const [positions, headDim] = [45, 48];
-    const row = randomBf16(positions, 13);
-    const values = randomBf16(positions * headDim, 14);
-    const out = new Float32Array(headDim);
-    const products = createRowProducts(parseDeviceOptions(`tier=${tier}`), fidelity);
-    products.combine(row, positions, { values, start: 0, stride: headDim }, headDim, out);
-    expect(out).toEqual(byEngine(row, values, headDim, tier, fidelity));
-  });
+  it.each(CASES)(
+    'combine values by weights as the engine does ($tier, $fidelity, $dst-bit Dst)',
+    ({ tier, fidelity, dst }) => {
+      const [positions, headDim] = [45, 48];
+      const row = randomBf16(positions, 13);
+      const values = randomBf16(positions * headDim, 14);
+      const out = new Float32Array(headDim);
+      const products = createRowProducts(parseDeviceOptions(`tier=${tier}`), fidelity, dst === 32);
+      products.combine(row, positions, { values, start: 0, stride: headDim }, headDim, out);
+      expect(out).toEqual(byEngine(row, values, headDim, tier, fidelity, dst === 32));
+    },
+  );
 });
 
 describe('rotation', () => {

@@ -1,4 +1,4 @@
-// The matmuls of attention for one row: a row times the columns of a tile-aligned operand, K tiles in one 16-bit Dst.
+// The matmuls of attention for one row: a row times the columns of a tile-aligned operand, K tiles in one Dst.
 // Source: n150-numerics B.3, B.4, B.6 (no L1 accumulation: all updates stay in Dst), B.7 for tier fast.
 // Exactness: bit-exact in tier exact; tier fast rounds once per K tile; tier fp32 not at all.
 import { bf16FromFloat32Bits } from '../../../numerics/bf16.ts';
@@ -8,6 +8,7 @@ import { PHASE_COUNT } from '../../wormhole/fidelity.ts';
 import type { MathFidelity } from '../../wormhole/matmul-engine.ts';
 import { FAST_OPERAND_MASKS } from '../../wormhole/matrix-unit/matmul-fast.ts';
 import { MVMUL_LANES, mvmul } from '../../wormhole/matrix-unit/mvmul.ts';
+import { packFloat32RowToBf16 } from '../../wormhole/packer.ts';
 import type { N150Config } from '../compute-config.ts';
 
 /** Where a matrix operand lies: element (i, j) at `start + i * stride + j`. */
@@ -41,9 +42,29 @@ export interface RowProducts {
   combine(row: Float32Array, depth: number, rows: StridedRows, width: number, out: Float32Array): void;
 }
 
-/** @returns both products in the configuration's tier. */
-export function createRowProducts(config: N150Config, fidelity: MathFidelity): RowProducts {
-  return config.tier === 'exact' ? exactProducts(fidelity) : floatProducts(config, fidelity);
+/** @returns both products in the configuration's tier; BF16 (float32 in tier fp32), whatever Dst's width. */
+export function createRowProducts(
+  config: Pick<N150Config, 'tier'>,
+  fidelity: MathFidelity,
+  fp32DestAcc = false,
+): RowProducts {
+  const products =
+    config.tier === 'exact' ? exactProducts(fidelity, fp32DestAcc) : floatProducts(config, fidelity, fp32DestAcc);
+  return fp32DestAcc && config.tier !== 'fp32' ? packed(products) : products;
+}
+
+/** A 32-bit Dst leaves through the packer: nearest, ties away. */
+function packed({ dotEach, combine }: RowProducts): RowProducts {
+  return {
+    dotEach(row, rowStart, depth, rows, count, out): void {
+      dotEach(row, rowStart, depth, rows, count, out);
+      packFloat32RowToBf16(out.subarray(0, count));
+    },
+    combine(row, depth, rows, width, out): void {
+      combine(row, depth, rows, width, out);
+      packFloat32RowToBf16(out.subarray(0, width));
+    },
+  };
 }
 
 /** Longest row that attention multiplies: a chunk of keys or a head. */
@@ -52,11 +73,12 @@ const LONGEST_ROW = 4096;
 /** Keys that are worked on together, each with its own sum: four independent chains of additions. */
 const KEYS_AT_ONCE = 4;
 
-function floatProducts(config: N150Config, fidelity: MathFidelity): RowProducts {
-  const rounds = config.tier !== 'fp32';
+function floatProducts(config: Pick<N150Config, 'tier'>, fidelity: MathFidelity, fp32DestAcc: boolean): RowProducts {
+  const cuts = config.tier !== 'fp32';
+  const rounds = cuts && !fp32DestAcc;
   const masks = FAST_OPERAND_MASKS[fidelity];
-  const rowMask = rounds ? masks.in0 << 16 : -1;
-  const cutsRows = rounds && masks.in1 !== 0xffff;
+  const rowMask = cuts ? masks.in0 << 16 : -1;
+  const cutsRows = cuts && masks.in1 !== 0xffff;
   const cell = new Float32Array(1);
   const cellBits = bitsOf(cell);
   const cutRow = new Float32Array(LONGEST_ROW);
@@ -185,11 +207,11 @@ function copyMasked(from: Float32Array, start: number, count: number, mask: numb
   }
 }
 
-/** Options of each phase, made once. */
-const PHASES = [0, 1, 2, 3].map((phase) => ({ phase, fp32DestAcc: false }));
+/** Options of each phase for both widths of Dst, made once. */
+const PHASES = [false, true].map((fp32DestAcc) => [0, 1, 2, 3].map((phase) => ({ phase, fp32DestAcc })));
 
-function exactProducts(fidelity: MathFidelity): RowProducts {
-  const phases = PHASES.slice(0, PHASE_COUNT[fidelity]);
+function exactProducts(fidelity: MathFidelity, fp32DestAcc: boolean): RowProducts {
+  const phases = PHASES[Number(fp32DestAcc)]!.slice(0, PHASE_COUNT[fidelity]);
   // One tile of each operand, as the two 16-lane halves that MVMUL takes.
   const srcA = [new Uint32Array(MVMUL_LANES), new Uint32Array(MVMUL_LANES)] as const;
   const srcB = [new Uint32Array(MVMUL_LANES), new Uint32Array(MVMUL_LANES)] as const;

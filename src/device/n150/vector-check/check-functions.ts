@@ -1,34 +1,37 @@
-// Checks the vector unit's functions as ttnn 0.81.1 runs them, alone and as SiLU fused into a multiplication.
+// Checks the vector unit's functions of the decode graph against ttnn 0.81.1, alone and as SiLU fused into a multiplication.
 // Source: fixtures/vectors/ttnn-0.81.1/README.md, n150-numerics section I.
 import { roundToBf16TiesEven } from '../../../numerics/bf16.ts';
-import { mulRows, mulRowsNearestEven } from '../../wormhole/matrix-unit/eltwise-rows.ts';
 import { packRowsToBlockFloat } from '../../wormhole/packer.ts';
-import { exp2026 } from '../../wormhole/sfpu/exp-2026.ts';
-import { expExact } from '../../wormhole/sfpu/exp-exact.ts';
-import { expFast } from '../../wormhole/sfpu/exp-fast.ts';
-import { reciprocal2026 } from '../../wormhole/sfpu/reciprocal-2026.ts';
-import { sigmoid2026, silu2026 } from '../../wormhole/sfpu/sigmoid-2026.ts';
+import { createAttentionExponentials } from '../../wormhole/sfpu/attention-exponentials.ts';
+import { sigmoid2026 } from '../../wormhole/sfpu/sigmoid-2026.ts';
+import { createVectorUnit, reciprocalRootExact } from '../../wormhole/sfpu/vector-unit.ts';
+import { createMultiply, multiplyOnVectorUnit } from '../ops/eltwise.ts';
 import { type Comparison, compareValues, createComparison } from './comparison.ts';
+import { recordedConfig } from './recorded-config.ts';
 import type { VectorFile } from './vector-file.ts';
 import { readVectorTensors } from './vector-tensors.ts';
 
-/** Functions by the stem of their file; each takes a float32 and gives what the op stores. */
-export const VECTOR_FUNCTIONS: Readonly<Record<string, (x: number) => number>> = {
-  'exp-bf16': (x) => roundToBf16TiesEven(exp2026(x)),
-  'exp-approx-bf16': expFast,
-  'exp-f32': (x) => Math.fround(expExact(x)),
+type StoredFunction = (x: number) => number;
+
+const CONFIG = recordedConfig();
+const { silu, reciprocal } = createVectorUnit(CONFIG);
+
+/** Functions of the graph by the stem of their file; each takes a float32 and gives what the op stores. */
+export const GRAPH_FUNCTIONS: Readonly<Record<string, StoredFunction>> = {
+  'exp-approx-bf16': createAttentionExponentials({ ...CONFIG, sdpaExp: 'fastApprox' }, 1).weight,
+  // Inside SiLU.
   'sigmoid-bf16': (x) => roundToBf16TiesEven(sigmoid2026(x)),
-  'silu-bf16': (x) => roundToBf16TiesEven(silu2026(x)),
-  'reciprocal-bf16': (x) => roundToBf16TiesEven(reciprocal2026(x, 2)),
-  'sqrt-bf16': (x) => roundToBf16TiesEven(Math.sqrt(x)),
-  'rsqrt-bf16': (x) => roundToBf16TiesEven(Math.fround(1 / Math.sqrt(x))),
+  'silu-bf16': silu,
+  'reciprocal-bf16': reciprocal,
+  // RMSNorm keeps it in float32.
+  'rsqrt-bf16': (x) => roundToBf16TiesEven(reciprocalRootExact(x)),
 };
 
 /** <function>.safetensors: x to out, element by element. */
-export function checkFunction(file: VectorFile, stem: string): Comparison {
+export function checkFunction(file: VectorFile, stored: StoredFunction): Comparison {
   const tensors = readVectorTensors(file);
   const comparison = createComparison('within one bf16 unit');
-  const actual = tensors.get('x').values.map(VECTOR_FUNCTIONS[stem]!);
+  const actual = tensors.get('x').values.map(stored);
   compareValues(comparison, 'out', actual, tensors.get('out').values);
   return comparison;
 }
@@ -39,15 +42,11 @@ export function checkFunction(file: VectorFile, stem: string): Comparison {
  */
 export function checkMulSilu(file: VectorFile, input: 'bf16' | 'bfp8', output: 'bf16' | 'bfp8'): Comparison {
   const tensors = readVectorTensors(file);
-  const activated = tensors.get('a_q').values.map(VECTOR_FUNCTIONS['silu-bf16']!);
+  const activated = tensors.get('a_q').values.map(silu);
   const b = tensors.get('b_q').values;
-  let product: Float32Array;
-  if (input === 'bfp8') {
-    packRowsToBlockFloat(activated, { format: 'BFP8_B', doubleRound: true });
-    product = mulRows(activated, b, { fp32DestAcc: false, mathFidelity: 'HiFi4' });
-  } else {
-    product = mulRowsNearestEven(activated, b);
-  }
+  if (input === 'bfp8') packRowsToBlockFloat(activated, { format: 'BFP8_B', doubleRound: true });
+  const multiply = input === 'bfp8' ? createMultiply(CONFIG, 'HiFi4') : multiplyOnVectorUnit;
+  const product = activated.map((value, i) => multiply(value, b[i]!));
   if (output === 'bfp8') packRowsToBlockFloat(product, { format: 'BFP8_B', doubleRound: true });
   const comparison = createComparison('equal bits');
   compareValues(comparison, 'out', product, tensors.get('out').values);

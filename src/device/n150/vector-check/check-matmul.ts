@@ -12,7 +12,9 @@ import {
   type PackedMatrix,
   type WeightFormat,
 } from '../../wormhole/matmul-engine.ts';
+import { linearOptions } from '../linear.ts';
 import { type Comparison, compareValues, createComparison } from './comparison.ts';
+import { recordedConfig } from './recorded-config.ts';
 import { bf16Values, float32Values, readRecords, type VectorFile, wrongSize } from './vector-file.ts';
 import { readVectorTensors } from './vector-tensors.ts';
 
@@ -35,22 +37,10 @@ export function checkMatmulBinary(file: VectorFile, mathFidelity: MathFidelity, 
 
   const comparison = createComparison('equal bits');
   const weights = packMatrix(in1, k, TILE_SIDE, { format: 'BF16', rounding: 'nearestEven' });
-  const shared = { tier: 'exact', mathFidelity, packerL1Acc: true, bfp8PackDoubleRound: true } as const;
-  const actual16 = runOnce(engine, in0, weights, {
-    ...shared,
-    fp32DestAcc: false,
-    in0BlockW: 1,
-    intermediateFormat: 'BF16',
-    outputFormat: 'BF16',
-  });
-  compareValues(comparison, 'out16', actual16, golden16);
-  const actual32 = runOnce(engine, in0, weights, {
-    ...shared,
-    fp32DestAcc: true,
-    in0BlockW: k / TILE_SIDE,
-    intermediateFormat: 'FP32',
-    outputFormat: 'FP32',
-  });
+  const options16 = linearOptions(recordedConfig({ fp32DestAcc: false, in0BlockW: 1 }), mathFidelity, 'BF16');
+  compareValues(comparison, 'out16', runOnce(engine, in0, weights, options16), golden16);
+  const oneBlock = recordedConfig({ fp32DestAcc: true, in0BlockW: k / TILE_SIDE });
+  const actual32 = runOnce(engine, in0, weights, linearOptions(oneBlock, mathFidelity, 'FP32'));
   compareValues(comparison, 'out32', actual32, golden32);
   return comparison;
 }
@@ -100,24 +90,5 @@ function optionsFromName(file: VectorFile, name: string, in0BlockW: number): Mat
   }
   const fp32DestAcc = fp32Text === '1';
   const packerL1Acc = l1Text === '1';
-  return {
-    tier: 'exact',
-    mathFidelity,
-    fp32DestAcc,
-    packerL1Acc,
-    in0BlockW,
-    intermediateFormat: intermediateFormat2026(fp32DestAcc, packerL1Acc, outputFormat),
-    outputFormat,
-    bfp8PackDoubleRound: true,
-  };
-}
-
-/** Format of the partial sums between K blocks as ttnn of 2026 chooses it (section I). */
-export function intermediateFormat2026(
-  fp32DestAcc: boolean,
-  packerL1Acc: boolean,
-  outputFormat: OutputFormat,
-): OutputFormat {
-  if (fp32DestAcc) return 'FP32';
-  return outputFormat === 'BFP8_B' && !packerL1Acc ? 'BFP8_B' : 'BF16';
+  return linearOptions(recordedConfig({ fp32DestAcc, packerL1Acc, in0BlockW }), mathFidelity, outputFormat);
 }

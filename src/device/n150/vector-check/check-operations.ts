@@ -1,120 +1,84 @@
-// Checks whole operations recorded from ttnn 0.81.1: RMSNorm, softmax, rotary embedding and flash decode.
+// Checks whole operations recorded from ttnn 0.81.1 with the functions that the decode graph runs: RMSNorm and flash decode.
 // Source: fixtures/vectors/ttnn-0.81.1/README.md; every argument is in the file's config.
-import { TILE_SIDE } from '../../../tensor/tile-layout.ts';
-import { packMatrix } from '../../wormhole/host-packing.ts';
-import { MATH_FIDELITIES, type MathFidelity, type MatmulEngine } from '../../wormhole/matmul-engine.ts';
-import type { MultiplyOptions } from '../../wormhole/matrix-unit/eltwise-rows.ts';
-import { attentionDecode2026 } from '../ops/attention-decode-2026.ts';
-import { rmsNorm2026 } from '../ops/rms-norm-2026.ts';
-import { rotate2026, rotateHalves } from '../ops/rotary-2026.ts';
-import { softmax2026 } from '../ops/softmax-2026.ts';
+import { InputError } from '../../../errors.ts';
+import type { DeviceEngine } from '../../wormhole/attention-engine.ts';
+import { createVectorUnit } from '../../wormhole/sfpu/vector-unit.ts';
+import { attentionKnobs } from '../attention-knobs.ts';
+import { layerNormSplit } from '../chip.ts';
+import { createPlainAttention } from '../ops/plain-attention.ts';
+import { createRmsNorm } from '../ops/rms-norm.ts';
 import { type Comparison, compareValues, createComparison } from './comparison.ts';
+import { recordedConfig, recordedFidelity } from './recorded-config.ts';
 import type { VectorFile } from './vector-file.ts';
-import { readVectorTensors, type VectorTensors } from './vector-tensors.ts';
-
-/** rotary_embedding takes no compute config: its kernel's own setting. */
-const DEFAULT_FIDELITY: MathFidelity = 'HiFi4';
-
-function computeOptions({ config }: VectorTensors): MultiplyOptions {
-  const mathFidelity = MATH_FIDELITIES.find((fidelity) => fidelity === config['math_fidelity']);
-  return { mathFidelity: mathFidelity ?? DEFAULT_FIDELITY, fp32DestAcc: config['fp32_dest_acc_en'] === true };
-}
-
-/** Applies `operate` to every row of `values`; rows are [width]. */
-function mapRows(
-  values: Float32Array,
-  width: number,
-  operate: (row: Float32Array, index: number) => Float32Array,
-): Float32Array {
-  const result = new Float32Array(values.length);
-  for (let start = 0; start < values.length; start += width) {
-    result.set(operate(values.subarray(start, start + width), start / width), start);
-  }
-  return result;
-}
+import { readVectorTensors } from './vector-tensors.ts';
 
 /** rms-norm-*: x [.., H] and w [H]. */
 export function checkRmsNorm(file: VectorFile): Comparison {
   const tensors = readVectorTensors(file);
   const gamma = tensors.get('w').values;
-  const options = { ...computeOptions(tensors), epsilon: tensors.configNumber('epsilon') };
-  const actual = mapRows(tensors.get('x').values, gamma.length, (row) => rmsNorm2026(row, gamma, options));
-  const comparison = createComparison('equal bits');
-  compareValues(comparison, 'out', actual, tensors.get('out').values);
-  return comparison;
-}
-
-/** softmax-*: x [.., W], along W. */
-export function checkSoftmax(file: VectorFile): Comparison {
-  const tensors = readVectorTensors(file);
-  const { values, shape } = tensors.get('x');
-  const options = { ...computeOptions(tensors), isStable: tensors.config['numeric_stable'] === true };
-  const actual = mapRows(values, shape.at(-1)!, (row) => softmax2026(row, options));
-  const comparison = createComparison('equal bits');
-  compareValues(comparison, 'out', actual, tensors.get('out').values);
-  return comparison;
-}
-
-/** rotary-embedding*: x [.., S, D] with cos and sin [S, D] for every head; `trans_mat` is there in the llama variants. */
-export function checkRotary(file: VectorFile, engine: MatmulEngine): Comparison {
-  const tensors = readVectorTensors(file);
-  const x = tensors.get('x');
-  const cosines = tensors.get('cos').values;
-  const sines = tensors.get('sin').values;
-  const headDim = x.shape.at(-1)!;
-  const positions = cosines.length / headDim;
-  const options = computeOptions(tensors);
-  const rotated = tensors.names.includes('trans_mat')
-    ? rotateByMatmul(x.values, tensors.get('trans_mat').values, options, engine)
-    : mapRows(x.values, headDim, rotateHalves);
-  const actual = mapRows(x.values, headDim, (row, index) => {
-    const start = (index % positions) * headDim;
-    const end = start + headDim;
-    const partner = rotated.subarray(index * headDim, (index + 1) * headDim);
-    return rotate2026(row, partner, cosines.subarray(start, end), sines.subarray(start, end), options);
+  const width = gamma.length;
+  const config = recordedConfig({
+    normFidelity: recordedFidelity(file, tensors),
+    normFp32DestAcc: tensors.config['fp32_dest_acc_en'] === true,
+    rmsEps: tensors.configNumber('epsilon'),
   });
+  const normalise = createRmsNorm(width, layerNormSplit(width, config.gridRows), config, createVectorUnit(config));
+  const rows = tensors.get('x').values;
+  const actual = new Float32Array(rows.length);
+  for (let start = 0; start < rows.length; start += width) {
+    normalise(rows, start, gamma, actual.subarray(start, start + width));
+  }
   const comparison = createComparison('equal bits');
   compareValues(comparison, 'out', actual, tensors.get('out').values);
   return comparison;
 }
 
-/** Every 32 neighbours times the 32x32 matrix. */
-function rotateByMatmul(
-  values: Float32Array,
-  matrix: Float32Array,
-  options: MultiplyOptions,
-  engine: MatmulEngine,
-): Float32Array {
-  const loaded = engine.load(packMatrix(matrix, TILE_SIDE, TILE_SIDE, { format: 'BF16', rounding: 'nearestEven' }));
-  const rotated = engine.matmul(values, values.length / TILE_SIDE, loaded, {
-    ...options,
-    tier: 'exact',
-    packerL1Acc: false,
-    in0BlockW: 1,
-    intermediateFormat: options.fp32DestAcc ? 'FP32' : 'BF16',
-    outputFormat: 'BF16',
-    bfp8PackDoubleRound: true,
-  });
-  engine.release(loaded);
-  return rotated;
-}
-
-/** sdpa-decode-*: q [.., heads, D] over one key/value head, on one core. */
-export function checkAttention(file: VectorFile, engine: MatmulEngine): Comparison {
+/** sdpa-decode-*: q [.., heads, D] over the cache k_q, v_q [1, key/value heads, positions, D]; a core for each of these. */
+export function checkAttention(file: VectorFile, kvFormat: 'BF16' | 'BFP8_B', engine: DeviceEngine): Comparison {
   const tensors = readVectorTensors(file);
   const query = tensors.get('q');
+  const keys = tensors.get('k_q');
   const headDim = query.shape.at(-1)!;
-  const cache = { keys: tensors.get('k_q').values, values: tensors.get('v_q').values };
-  const options = {
-    ...computeOptions(tensors),
-    headDim,
-    chunkLength: tensors.configNumber('k_chunk_size'),
-    scale: tensors.configNumber('scale'),
-    engine,
-  };
+  const [, keyValueHeads = 1, positions = 0] = keys.shape;
+  requireUsualScale(file, tensors.configNumber('scale'), headDim);
+  const config = recordedConfig({
+    kvFormat,
+    sdpaFidelity: recordedFidelity(file, tensors),
+    sdpaFp32DestAcc: tensors.config['fp32_dest_acc_en'] === true,
+    sdpaChunk: tensors.configNumber('k_chunk_size'),
+  });
+  const shape = { queryHeads: query.values.length / headDim, keyValueHeads, headDim };
+  const knobs = attentionKnobs(shape, config);
+  const attention = engine.openAttention?.(shape, knobs) ?? createPlainAttention(shape, knobs);
   const position = tensors.configNumber('cur_pos');
-  const actual = mapRows(query.values, headDim, (row) => attentionDecode2026(row, cache, position, options));
+  for (let p = 0; p <= position; p++) {
+    const [key, value] = [keys, tensors.get('v_q')].map(({ values }) => ofPosition(values, p, positions, headDim));
+    attention.write(p, key!, 0, value!, 0);
+  }
+  const actual = attention.attend(query.values, query.values.length, 1, position);
+  attention.release();
   const comparison = createComparison('equal bits');
   compareValues(comparison, 'out', actual, tensors.get('out').values);
   return comparison;
+}
+
+/** [heads * D] of one position of a cache [heads, positions, D]. */
+function ofPosition(cache: Float32Array, position: number, positions: number, headDim: number): Float32Array {
+  const heads = cache.length / (positions * headDim);
+  const row = new Float32Array(heads * headDim);
+  for (let head = 0; head < heads; head++) {
+    const start = (head * positions + position) * headDim;
+    row.set(cache.subarray(start, start + headDim), head * headDim);
+  }
+  return row;
+}
+
+/** The graph derives its scale from the head dimension. */
+function requireUsualScale(file: VectorFile, scale: number, headDim: number): void {
+  if (Math.fround(scale) === Math.fround(1 / Math.sqrt(headDim))) return;
+  throw new InputError(`${file.name} has a scale that Qwen2's attention does not have.`, {
+    code: 'VECTOR_CONFIG',
+    facts: { found: scale, wanted: `1 / sqrt(${headDim})` },
+    hint: 'record attention with the scale of the head dimension',
+  });
 }

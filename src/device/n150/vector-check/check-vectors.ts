@@ -2,10 +2,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError, QwenPccError } from '../../../errors.ts';
-import type { MatmulEngine } from '../../wormhole/matmul-engine.ts';
+import type { DeviceEngine } from '../../wormhole/attention-engine.ts';
 import { createPlainMatmulEngine } from '../../wormhole/matrix-unit/matmul.ts';
 import type { Comparison } from './comparison.ts';
-import { KNOWN_VECTOR_FILES, vectorFileByName } from './vector-files.ts';
+import { KNOWN_VECTOR_FILES, type VectorSubject, vectorFileByName } from './vector-files.ts';
 
 /** checked: compared. absent: a known name that the folder lacks. unreadable: present, of another layout. unknown: not ours. */
 export type VectorFileState = 'checked' | 'absent' | 'unreadable' | 'unknown';
@@ -13,6 +13,8 @@ export type VectorFileState = 'checked' | 'absent' | 'unreadable' | 'unknown';
 export interface VectorFileResult {
   readonly name: string;
   readonly state: VectorFileState;
+  /** What it is evidence about; undefined for an unknown file. */
+  readonly subject: VectorSubject | undefined;
   /** What was found; undefined unless checked. */
   readonly comparison: Comparison | undefined;
   /** Why a file is unreadable. */
@@ -34,15 +36,15 @@ const VECTOR_EXTENSION = /\.(bin|safetensors)$/;
 
 /**
  * @param folder - holds files named and laid out as fixtures/vectors/ or fixtures/vectors/ttnn-0.81.1/ (any subset).
- * @param engine - runs the matmuls; the plain TypeScript twin if not given.
+ * @param engine - runs matmuls and attention; the plain TypeScript twin if not given.
  * @throws InputError if the folder cannot be listed.
  */
-export function checkVectors(folder: string, engine: MatmulEngine = createPlainMatmulEngine()): VectorReport {
+export function checkVectors(folder: string, engine: DeviceEngine = createPlainMatmulEngine()): VectorReport {
   const present = listFolder(folder);
-  const files: VectorFileResult[] = KNOWN_VECTOR_FILES.map(({ name }) =>
+  const files: VectorFileResult[] = KNOWN_VECTOR_FILES.map(({ name, subject }) =>
     present.includes(name)
       ? checkFile(folder, name, engine)
-      : { name, state: 'absent', comparison: undefined, message: undefined },
+      : { name, state: 'absent', subject, comparison: undefined, message: undefined },
   );
   const known = new Set(KNOWN_VECTOR_FILES.map(({ name }) => name));
   for (const name of present) {
@@ -59,15 +61,17 @@ export function checkVectors(folder: string, engine: MatmulEngine = createPlainM
   };
 }
 
-function checkFile(folder: string, name: string, engine: MatmulEngine): VectorFileResult {
+function checkFile(folder: string, name: string, engine: DeviceEngine): VectorFileResult {
   const known = vectorFileByName(name);
-  if (known === undefined) return { name, state: 'unknown', comparison: undefined, message: undefined };
+  if (known === undefined)
+    return { name, state: 'unknown', subject: undefined, comparison: undefined, message: undefined };
+  const { subject } = known;
   try {
     const comparison = known.check({ name, path: join(folder, name) }, engine);
-    return { name, state: 'checked', comparison, message: undefined };
+    return { name, state: 'checked', subject, comparison, message: undefined };
   } catch (error) {
     if (!(error instanceof QwenPccError)) throw error;
-    return { name, state: 'unreadable', comparison: undefined, message: error.message };
+    return { name, state: 'unreadable', subject, comparison: undefined, message: error.message };
   }
 }
 

@@ -8,7 +8,7 @@ import {
   CACHE_HEADER_BYTES,
   type CacheIdentity,
   cacheFileName,
-  inspectCacheFile,
+  cacheFileProblem,
   writeCacheFile,
 } from './cache-file.ts';
 
@@ -20,6 +20,7 @@ const identity: CacheIdentity = {
   format: 'BFP8_B',
   k: K,
   n: N,
+  parts: ['model.layers.0.mlp.gate_proj.weight 70 from 0'],
 };
 const matrix = packMatrix(
   Float32Array.from({ length: K * N }, (_, i) => (i % 17) - 8),
@@ -49,7 +50,9 @@ describe('cache file', () => {
     expect(bytes.toString('latin1', 0, 8)).toBe('QPCCTILE');
     expect(bytes.length).toBe(CACHE_HEADER_BYTES + 2 * 3 * 1088);
     expect(bytes.subarray(CACHE_HEADER_BYTES).equals(matrix.tiles)).toBe(true);
-    expect(inspectCacheFile(path, identity).header).toMatchObject({ ...identity, payloadBytes: 2 * 3 * 1088 });
+    const header = JSON.parse(bytes.toString('utf8', 12, 12 + bytes.readUInt32LE(8)));
+    expect(header).toMatchObject({ ...identity, payloadBytes: 2 * 3 * 1088 });
+    expect(cacheFileProblem(path, identity)).toBeUndefined();
   });
 
   it.each([
@@ -57,8 +60,13 @@ describe('cache file', () => {
     { name: 'another rounding rule', change: { rounding: 'nearestEven' }, problem: /^stale: rounding is halfUp/ },
     { name: 'another format', change: { format: 'BFP4_B' }, problem: /^stale: format/ },
     { name: 'another shape', change: { n: N + 1 }, problem: /^stale: n is 70, wanted 71/ },
+    {
+      name: 'other rows',
+      change: { parts: ['model.embed_tokens.weight 70 from 0'] },
+      problem: /^stale: parts is .*gate_proj/,
+    },
   ] as const)('is stale for $name', ({ change, problem }) => {
-    expect(inspectCacheFile(path, { ...identity, ...change }).problem).toMatch(problem);
+    expect(cacheFileProblem(path, { ...identity, ...change })).toMatch(problem);
   });
 
   it.each([
@@ -69,11 +77,11 @@ describe('cache file', () => {
     { name: 'of other bytes', damage: () => writeFileSync(path, Buffer.alloc(20_000, 255)), problem: 'foreign' },
     {
       name: 'of another version',
-      damage: () => writeFileSync(path, readFileSync(path, 'latin1').replace('"version":1', '"version":2'), 'latin1'),
+      damage: () => writeFileSync(path, readFileSync(path, 'latin1').replace('"version":2', '"version":1'), 'latin1'),
       problem: 'foreign',
     },
   ])('is refused when $name', ({ damage, problem }) => {
     damage();
-    expect(inspectCacheFile(path, identity).problem).toBe(problem);
+    expect(cacheFileProblem(path, identity)).toBe(problem);
   });
 });

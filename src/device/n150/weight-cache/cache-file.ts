@@ -1,5 +1,6 @@
 // One file of the weight cache: a header of our own, then a packed matrix exactly as DRAM holds it.
 // Source: n150-numerics A.5 (payload), E (file names). ttnn's own header depends on its build and is not imitated.
+// The header says everything that decides a byte of the payload, and is compared whenever the payload is read.
 //
 // Bytes 0 … 4095: "QPCCTILE", u32 length of the JSON that follows (little-endian), JSON (CacheFileHeader), spaces.
 // Bytes 4096 … : the tiles. The file ends with them.
@@ -17,7 +18,8 @@ export const CACHE_HEADER_BYTES = 4096;
 
 const MAGIC = 'QPCCTILE';
 const FIXED_BYTES = MAGIC.length + 4;
-const FILE_VERSION = 1;
+/** Raised by whoever changes what the same identity is packed to, or how it is written down. */
+export const FILE_VERSION = 2;
 
 /** What a matrix was packed from and how; a file that says anything else is made again. */
 export interface CacheIdentity {
@@ -26,6 +28,8 @@ export interface CacheIdentity {
   readonly format: WeightFormat;
   readonly k: number;
   readonly n: number;
+  /** Tensors of the checkpoint, one after the other, as `NAME ROWS from FIRST`. */
+  readonly parts: readonly string[];
 }
 
 export interface CacheFileHeader extends CacheIdentity {
@@ -42,14 +46,15 @@ const headerSchema: z.ZodType<CacheFileHeader> = z.strictObject({
   format: z.enum(['BFP8_B', 'BFP4_B', 'BF16']),
   k: z.int().positive(),
   n: z.int().positive(),
+  parts: z.array(z.string()),
   payloadBytes: z.int().positive(),
   payloadCrc32: z.int().nonnegative(),
 });
 
-/** Why a file cannot be used, in a few words, or its header. */
-export type CacheFileState =
-  | { readonly header: CacheFileHeader; readonly problem?: undefined }
-  | { readonly header?: undefined; readonly problem: string };
+/** A file that can be used, open for reading, or why not, in a few words. */
+export type OpenedCacheFile =
+  | { readonly file: number; readonly header: CacheFileHeader; readonly stamp: string; readonly problem?: undefined }
+  | { readonly problem: string };
 
 const DTYPE_NAMES: Readonly<Record<WeightFormat, string>> = {
   BFP8_B: 'BFLOAT8_B',
@@ -105,7 +110,7 @@ async function writeFully(file: FileHandle, data: Uint8Array): Promise<void> {
 }
 
 function encodeHeader(identity: CacheIdentity, { tiles }: PackedMatrix): Uint8Array {
-  const { checkpointSha256, rounding, format, k, n } = identity;
+  const { checkpointSha256, rounding, format, k, n, parts } = identity;
   const header: CacheFileHeader = {
     version: FILE_VERSION,
     checkpointSha256,
@@ -113,6 +118,7 @@ function encodeHeader(identity: CacheIdentity, { tiles }: PackedMatrix): Uint8Ar
     format,
     k,
     n,
+    parts,
     payloadBytes: tiles.length,
     payloadCrc32: crc32(tiles),
   };
@@ -124,32 +130,49 @@ function encodeHeader(identity: CacheIdentity, { tiles }: PackedMatrix): Uint8Ar
   return head;
 }
 
-/** Reads the header and checks it and the file's length; the payload is not read. */
-export function inspectCacheFile(path: string, wanted: CacheIdentity): CacheFileState {
+/** Whether the file is there and of this identity, by its header and length; undefined if so, else why not. */
+export function cacheFileProblem(path: string, wanted: CacheIdentity): string | undefined {
+  const opened = openCacheFile(path, wanted);
+  if (opened.problem !== undefined) return opened.problem;
+  closeSync(opened.file);
+  return undefined;
+}
+
+/**
+ * Opens a file and compares its header with what is wanted. What is read from `file` then is of that header, whatever is renamed
+ * over the path meanwhile; the caller closes it.
+ *
+ * @returns also a `stamp`, another one after each change to the file or replacement of it.
+ */
+export function openCacheFile(path: string, wanted: CacheIdentity): OpenedCacheFile {
   let file: number;
   try {
     file = openSync(path, 'r');
   } catch (error) {
     return { problem: (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unreadable' };
   }
+  let opened: OpenedCacheFile = { problem: 'unreadable' };
   try {
-    const head = Buffer.alloc(CACHE_HEADER_BYTES);
-    if (readSync(file, head, 0, CACHE_HEADER_BYTES, 0) < CACHE_HEADER_BYTES) return { problem: 'truncated' };
-    const header = parseHeader(head);
-    if (header === undefined) return { problem: 'foreign' };
-    for (const key of ['checkpointSha256', 'rounding', 'format', 'k', 'n'] as const) {
-      if (header[key] !== wanted[key]) return { problem: `stale: ${key} is ${header[key]}, wanted ${wanted[key]}` };
-    }
-    const bytes = fstatSync(file).size;
-    const payloadBytes = packedBytes(wanted.format, wanted.k, wanted.n);
-    if (header.payloadBytes !== payloadBytes) return { problem: 'foreign' };
-    if (bytes !== CACHE_HEADER_BYTES + payloadBytes) return { problem: 'truncated' };
-    return { header };
-  } catch {
-    return { problem: 'unreadable' };
-  } finally {
-    closeSync(file);
+    opened = checkHeader(file, wanted);
+  } catch {}
+  if (opened.problem !== undefined) closeSync(file);
+  return opened;
+}
+
+function checkHeader(file: number, wanted: CacheIdentity): OpenedCacheFile {
+  const { dev, ino, size, mtimeNs, ctimeNs } = fstatSync(file, { bigint: true });
+  const head = Buffer.alloc(CACHE_HEADER_BYTES);
+  if (readSync(file, head, 0, CACHE_HEADER_BYTES, 0) < CACHE_HEADER_BYTES) return { problem: 'truncated' };
+  const header = parseHeader(head);
+  if (header === undefined) return { problem: 'foreign' };
+  for (const key of ['checkpointSha256', 'rounding', 'format', 'k', 'n', 'parts'] as const) {
+    const [found, asked] = [String(header[key]), String(wanted[key])];
+    if (found !== asked) return { problem: `stale: ${key} is ${found}, wanted ${asked}` };
   }
+  const payloadBytes = packedBytes(wanted.format, wanted.k, wanted.n);
+  if (header.payloadBytes !== payloadBytes) return { problem: 'foreign' };
+  if (size !== BigInt(CACHE_HEADER_BYTES + payloadBytes)) return { problem: 'truncated' };
+  return { file, header, stamp: [dev, ino, size, mtimeNs, ctimeNs].join(' ') };
 }
 
 function parseHeader(head: Buffer): CacheFileHeader | undefined {

@@ -1,9 +1,8 @@
 // Whether a checkpoint's packed weights stay in memory or pass through it layer by layer.
-import { readFileSync } from 'node:fs';
-import { freemem } from 'node:os';
+import { availableMemory } from '../../../machine.ts';
 import { unitBytes, type WeightUnit } from './weight-units.ts';
 
-/** Part of the free memory that weights may take when no budget is given. */
+/** Part of the available memory that weights may take when no budget is given. */
 const BUDGET_SHARE = 0.7;
 
 export interface WeightPlan {
@@ -15,7 +14,7 @@ export interface WeightPlan {
   readonly budgetBytes: number;
 }
 
-/** @param budgetBytes - 70 % of what the machine has free without it. */
+/** @param budgetBytes - 70 % of what this process may still have without it. */
 export function planWeights(units: readonly WeightUnit[], budgetBytes: number = defaultBudget()): WeightPlan {
   const sizes = units.map(unitBytes);
   const packedBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
@@ -28,14 +27,4 @@ export function planWeights(units: readonly WeightUnit[], budgetBytes: number = 
 
 function defaultBudget(): number {
   return Math.floor(availableMemory() * BUDGET_SHARE);
-}
-
-/** What can be had without swapping: page cache counts as free, where the system tells. */
-function availableMemory(): number {
-  try {
-    const kibibytes = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1];
-    return kibibytes === undefined ? freemem() : Number(kibibytes) * 1024;
-  } catch {
-    return freemem();
-  }
 }

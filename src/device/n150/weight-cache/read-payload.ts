@@ -1,43 +1,32 @@
 // Reads the tiles of a cache file into memory that is already there, while the calling thread does something else.
-import { close, openSync, read } from 'node:fs';
-import { InputError } from '../../../errors.ts';
-import { CACHE_HEADER_BYTES } from './cache-file.ts';
+import { close, read } from 'node:fs';
+import { CACHE_HEADER_BYTES, type CacheFileHeader, type CacheIdentity, openCacheFile } from './cache-file.ts';
 
 /** One read call's most: Linux stops at 2^31 - 4096 bytes. */
 const READ_BYTES_MAX = 1 << 30;
 
+/** What the tiles were read from, or why they were not, in a few words. */
+export type PayloadRead =
+  | { readonly header: CacheFileHeader; readonly stamp: string; readonly problem?: undefined }
+  | { readonly problem: string };
+
 /**
- * Fills `tiles` from the file. The file is opened and its first read handed to the thread pool before this returns: a matrix below
- * 1 GiB arrives even while the calling thread computes without a pause.
- *
- * @throws InputError `WEIGHT_CACHE_READ` if the file cannot be read or ends early.
+ * Fills `tiles` from the file if its header is of that identity. The file is opened and its first read handed to the thread pool before
+ * this returns: a matrix below 1 GiB arrives even while the calling thread computes without a pause.
  */
-export function readPayload(path: string, tiles: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (found: string, cause?: unknown): void =>
-      reject(
-        new InputError(`${path}: the cached weights cannot be read.`, {
-          code: 'WEIGHT_CACHE_READ',
-          facts: { found, wanted: `${tiles.length} bytes of tiles` },
-          hint: 'run again: what is damaged or missing is made anew',
-          cause,
-        }),
-      );
-    let file: number;
-    try {
-      file = openSync(path, 'r');
-    } catch (error) {
-      fail((error as Error).message, error);
-      return;
-    }
-    const finish = (settle: () => void): void => close(file, settle);
+export function readPayload(path: string, identity: CacheIdentity, tiles: Uint8Array): Promise<PayloadRead> {
+  const opened = openCacheFile(path, identity);
+  if (opened.problem !== undefined) return Promise.resolve(opened);
+  const { file, header, stamp } = opened;
+  return new Promise((resolve) => {
+    const finish = (outcome: PayloadRead): void => close(file, () => resolve(outcome));
     const readFrom = (done: number): void => {
       const length = Math.min(tiles.length - done, READ_BYTES_MAX);
       read(file, tiles, done, length, CACHE_HEADER_BYTES + done, (error, bytes) => {
-        if (error !== null) finish(() => fail(error.message, error));
-        else if (bytes === 0) finish(() => fail(`${done} bytes`));
+        if (error !== null) finish({ problem: error.message });
+        else if (bytes === 0) finish({ problem: 'truncated' });
         else if (done + bytes < tiles.length) readFrom(done + bytes);
-        else finish(resolve);
+        else finish({ header, stamp });
       });
     };
     readFrom(0);

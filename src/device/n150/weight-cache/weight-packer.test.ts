@@ -1,15 +1,14 @@
 // Packing from files: parts of several tensors are one matrix, whatever their dtype, and what cannot be read is named.
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TensorRows } from '../../../checkpoint/row-reader.ts';
 import { readSafetensorsHeader, requireTensor, writeSafetensors } from '../../../checkpoint/safetensors.ts';
 import { InputError } from '../../../errors.ts';
 import { bf16PatternsFromValues } from '../../../numerics/bf16.ts';
 import { packTransposedWeights } from '../../wormhole/host-packing.ts';
 import { createWeightPacker, type WeightPacker } from './weight-packer.ts';
-import type { WeightRecipe } from './weight-units.ts';
+import type { WeightPart, WeightRecipe } from './weight-units.ts';
 
 /** So long that a stripe is 32 rows; the parts end inside a tile. */
 const K = 131_080;
@@ -31,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** All rows of three tensors, the last without its first rows; one file each. */
 function writeParts(name: string, dtypes: readonly ('BF16' | 'F32')[]): WeightRecipe {
-  const parts = PART_ROWS.map((rows, part): TensorRows => {
+  const parts = PART_ROWS.map((rows, part): WeightPart => {
     const file = join(folder, `${name}-${part}.safetensors`);
     const dtype = dtypes[part]!;
     const values = valuesOf(part);
@@ -39,7 +38,7 @@ function writeParts(name: string, dtypes: readonly ('BF16' | 'F32')[]): WeightRe
     writeSafetensors(file, [{ name: 'weight', dtype, shape: [rows, K], data }]);
     const firstRow = part === 2 ? FIRST_ROW : 0;
     const tensor = { ...requireTensor(readSafetensorsHeader(file), 'weight'), file };
-    return { tensor, firstRow, rows: rows - firstRow };
+    return { name: `part ${part}`, tensor, firstRow, rows: rows - firstRow };
   });
   const n = parts.reduce((sum, { rows }) => sum + rows, 0);
   return { baseName: name, format: 'BFP8_B', rounding: 'halfUp', k: K, n, parts };
@@ -60,6 +59,35 @@ describe('weight packer', () => {
       [recipe, recipe].map((each) => packer.pack(each, ({ tiles }) => Buffer.compare(tiles, golden))),
     );
     expect(packed).toEqual([0, 0]);
+  });
+
+  it.each([
+    { name: 'NaN in a BF16 part', dtype: 'BF16', value: Number.NaN, format: 'BFP8_B', shown: /^NaN at/ },
+    { name: 'NaN in an F32 part', dtype: 'F32', value: Number.NaN, format: 'BFP4_B', shown: /^NaN at/ },
+    {
+      name: 'a value that BF16 rounds to infinity',
+      dtype: 'F32',
+      value: -3.4e38,
+      format: 'BF16',
+      shown: /^-3\.39.*e\+38, in bfloat16 -Infinity, at/,
+    },
+  ] as const)('hands out nothing with $name, and says where it is', async ({ dtype, value, format, shown }) => {
+    const recipe = { ...writeParts('not-finite', ['BF16', 'BF16', dtype]), format };
+    const { file, offsetBytes } = recipe.parts[2]!.tensor;
+    const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!;
+    const bytes = dtype === 'F32' ? Uint32Array.of(bits) : Uint16Array.of(bits >>> 16);
+    const handle = openSync(file, 'r+');
+    // One value before the first row of the part does not count, one in its last row does.
+    for (const row of [FIRST_ROW - 1, 21])
+      writeSync(handle, bytes, 0, undefined, offsetBytes + (row * K + 9) * bytes.byteLength);
+    closeSync(handle);
+    const use = (): void => expect.fail('a matrix that is not finite was handed out');
+    await expect(packer.pack(recipe, use)).rejects.toMatchObject({
+      code: 'WEIGHTS_NOT_FINITE',
+      message: expect.stringContaining('"part 2"'),
+      facts: { found: `1 of ${17 * K} values of rows 5 to 21`, first: expect.stringMatching(shown) },
+    });
+    await expect(packer.pack(recipe, use)).rejects.toThrow(/at \[21, 9\]/);
   });
 
   it('names the file that ends early or is gone', async () => {

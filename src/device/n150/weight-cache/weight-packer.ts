@@ -6,6 +6,8 @@ import { packTransposedWeights } from '../../wormhole/host-packing.ts';
 import { type KernelPacking, startPacking } from '../../wormhole/kernels/kernel-packing.ts';
 import { createKernelPool } from '../../wormhole/kernels/kernel-pool.ts';
 import type { PackedMatrix } from '../../wormhole/matmul-engine.ts';
+import { hasNotFinite } from '../../wormhole/packed-finite.ts';
+import { requireFiniteSource } from '../finite-weights.ts';
 import { concatenate, type WeightRecipe } from './weight-units.ts';
 
 export interface WeightPacker {
@@ -13,7 +15,7 @@ export interface WeightPacker {
    * Packs one matrix and hands it to `use`; its tiles are good until what `use` returns has settled. Several matrices may be on
    * their way at once.
    *
-   * @throws InputError if the checkpoint's file cannot be read.
+   * @throws InputError if the checkpoint's file cannot be read; `WEIGHTS_NOT_FINITE` for infinities and NaN, before `use` is called.
    */
   pack<T>(recipe: WeightRecipe, use: (matrix: PackedMatrix) => T | Promise<T>): Promise<T>;
 }
@@ -23,16 +25,22 @@ export async function createWeightPacker(): Promise<WeightPacker> {
   const { banks } = await createKernelPool({ threads: 1 });
   return {
     async pack(recipe, use) {
-      if (recipe.parts.some(({ tensor }) => tensor.dtype !== 'BF16')) return use(packWidened(recipe));
+      if (recipe.parts.some(({ tensor }) => tensor.dtype !== 'BF16')) return use(finite(packWidened(recipe), recipe));
       const packing = startPacking(banks[0], recipe);
       try {
         await packRows(recipe, packing);
-        return await use(packing.matrix);
+        return await use(finite(packing.matrix, recipe));
       } finally {
         packing.release();
       }
     },
   };
+}
+
+/** The exponents of the packed matrix tell; only if they do are the weights read again, to say which. */
+function finite(matrix: PackedMatrix, recipe: WeightRecipe): PackedMatrix {
+  if (hasNotFinite(matrix)) requireFiniteSource(recipe);
+  return matrix;
 }
 
 /** Ends when no read is under way any more, failed or not. */

@@ -20,33 +20,45 @@ export async function supplyResident(
   onProgress: CacheProgress,
 ): Promise<WeightSupply> {
   const loaded: LoadedMatrix[][] = [];
-  if (cache === undefined) {
-    const packer = await createWeightPacker();
-    for (const [index, unit] of units.entries()) {
-      const matrices: LoadedMatrix[] = [];
-      for (const recipe of unit) {
-        const { matrix, tiles } = engine.reserve(recipe);
-        await packer.pack(recipe, (packed) => tiles.set(packed.tiles));
-        matrices.push(matrix);
-      }
-      loaded.push(matrices);
-      onProgress(index + 1, units.length);
-    }
-  } else {
-    await cache.prepare(units, onProgress);
-    for (const unit of units) {
-      const reading = startReading(unit, engine, cache);
-      await reading.done;
-      loaded.push(reading.matrices);
-    }
-  }
-  return {
-    withUnit: (unit, use) => Promise.resolve(use(loaded[unit]!)),
-    release() {
-      for (const matrix of loaded.flat()) engine.release(matrix);
-      return Promise.resolve();
-    },
+  const release = (): Promise<void> => {
+    for (const matrix of loaded.flat()) engine.release(matrix);
+    return Promise.resolve();
   };
+  try {
+    if (cache === undefined) await packUnits(units, engine, loaded, onProgress);
+    else {
+      await cache.prepare(onProgress);
+      for (const unit of units) {
+        const reading = startReading(unit, engine, cache);
+        loaded.push(reading.matrices);
+        await reading.done;
+      }
+    }
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return { withUnit: (unit, use) => Promise.resolve(use(loaded[unit]!)), release };
+}
+
+/** @param loaded - receives the matrices of each unit, those too that a failure leaves unpacked. */
+async function packUnits(
+  units: readonly WeightUnit[],
+  engine: MatmulEngine,
+  loaded: LoadedMatrix[][],
+  onProgress: CacheProgress,
+): Promise<void> {
+  const packer = await createWeightPacker();
+  for (const [index, unit] of units.entries()) {
+    const matrices: LoadedMatrix[] = [];
+    loaded.push(matrices);
+    for (const recipe of unit) {
+      const { matrix, tiles } = engine.reserve(recipe);
+      matrices.push(matrix);
+      await packer.pack(recipe, (packed) => tiles.set(packed.tiles));
+    }
+    onProgress(index + 1, units.length);
+  }
 }
 
 /** Reads a unit when it is needed and the following one while that is used; at most two are in the engine at once. */

@@ -77,7 +77,10 @@ describe('weight units', () => {
     };
     const normed = Float32Array.from({ length: 3 * hiddenSize }, (_, i) => ((i * 37) % 64) / 32 - 1);
     const [whole, fromSlices] = await Promise.all(
-      [weights, sliced].map((each) => createDecodeGraph(checkpoint.config, config, each, engine).logits(normed, 3)),
+      [weights, sliced].map((each) => {
+        const parts = { model: checkpoint.config, config, configFor: () => config, weights: each, engine };
+        return createDecodeGraph(parts).logits(normed, { between: () => Promise.resolve() });
+      }),
     );
     expect(new Set(whole).size).toBeGreaterThan(50);
     expect(equalShare(fromSlices!, whole!)).toBe(1);

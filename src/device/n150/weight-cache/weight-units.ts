@@ -10,6 +10,11 @@ import type { N150Config } from '../compute-config.ts';
 /** Outputs of one lm_head slice: a multiple of 32, so that no tile and no group of 16 is cut. */
 const HEAD_SLICE_COLUMNS = 32_064;
 
+/** Rows of a tensor of the checkpoint, by its name there. */
+export interface WeightPart extends TensorRows {
+  readonly name: string;
+}
+
 /** One packed matrix [K, N] and what it is made of. */
 export interface WeightRecipe extends PackOptions {
   /** The original's name of the tensor, without mesh and format. */
@@ -17,7 +22,7 @@ export interface WeightRecipe extends PackOptions {
   readonly k: number;
   readonly n: number;
   /** Rows of K weights, one after the other: the matrix transposed. */
-  readonly parts: readonly TensorRows[];
+  readonly parts: readonly WeightPart[];
 }
 
 /** Matrices that are loaded and dropped together. */
@@ -40,9 +45,10 @@ export function unitBytes(unit: WeightUnit): number {
 
 function layerUnit(checkpoint: Checkpoint, prefix: string, config: N150Config): WeightUnit {
   const linear = (baseName: string, ...names: string[]): WeightRecipe => {
-    const parts = names.map((name): TensorRows => {
-      const tensor = checkpoint.tensors.get(`${prefix}.${name}.weight`)!;
-      return { tensor, firstRow: 0, rows: tensor.shape[0]! };
+    const parts = names.map((suffix): WeightPart => {
+      const name = `${prefix}.${suffix}.weight`;
+      const tensor = checkpoint.tensors.get(name)!;
+      return { name, tensor, firstRow: 0, rows: tensor.shape[0]! };
     });
     return {
       baseName: `${prefix}.${baseName}`,
@@ -76,7 +82,7 @@ function headUnits(checkpoint: Checkpoint, config: N150Config): WeightUnit[] {
         rounding: config.hostBfpRounding,
         k,
         n,
-        parts: [{ tensor, firstRow, rows: n }],
+        parts: [{ name: checkpoint.lmHeadName, tensor, firstRow, rows: n }],
       },
     ];
   });

@@ -1,16 +1,18 @@
 // Where the fields of a job lie in shared memory: read by the AssemblyScript kernels and written by the engine.
 // Both languages compile this file, hence plain integer literals and no types.
 
-/** First bytes of the control block: four 32-bit words that main thread and workers wait on. */
+/** First bytes of the control block: four 32-bit words. Workers wait on the generation, the main thread on the bell. */
 export const CONTROL_START = 1024;
 export const CONTROL_GENERATION = 0;
-export const CONTROL_DONE = 1;
+export const CONTROL_BELL = 1;
 export const CONTROL_FAILED = 2;
 export const CONTROL_BANK = 3;
 
 /** Each share's heartbeat is alone on its cache line: a counter that moves while its worker does. */
 export const HEARTBEAT_START = 2048;
 export const HEARTBEAT_BYTES = 64;
+/** In the line of its heartbeat, in the first memory: the generation that a share has finished. */
+export const FINISHED_OFFSET = 4;
 
 /** The one job in flight; byte offsets of its 32-bit fields follow. */
 export const JOB_START = 16384;

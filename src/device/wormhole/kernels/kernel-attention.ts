@@ -4,10 +4,7 @@ import { InternalError } from '../../../errors.ts';
 import { truncateToBf16 } from '../../../numerics/bf16.ts';
 import { float32Bits } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
-import type { AttentionShape, LayerAttention } from '../../n150/attention-engine.ts';
-import { attentionCoresPerHead } from '../../n150/chip.ts';
-import type { N150Config } from '../../n150/compute-config.ts';
-import { hostScalar } from '../../n150/ops/host-scalars.ts';
+import type { AttentionKnobs, AttentionShape, LayerAttention } from '../attention-engine.ts';
 import { PHASE_COUNT } from '../fidelity.ts';
 import type { MatmulTier } from '../matmul-engine.ts';
 import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
@@ -15,9 +12,10 @@ import * as layout from './job-layout.ts';
 import { createKernelKvCache, type KernelKvRegion } from './kernel-kv-cache.ts';
 import { type JobFields, type KernelPool, writeJob } from './kernel-pool.ts';
 
-/** Which combinations the kernel computes: all whose units of one head and position fit a worker's scratch. */
-export function hasKernelAttention({ headDim }: AttentionShape, { tier, sdpaChunk }: N150Config): boolean {
-  return unitRowsMax(headDim, sdpaChunk, tier) >= 1;
+/** Which combinations the kernel computes: those with a 16-bit Dst whose units of one head and position fit a worker's scratch. */
+export function hasKernelAttention({ headDim }: AttentionShape, knobs: AttentionKnobs): boolean {
+  const { tier, sdpaChunk, sdpaFp32DestAcc } = knobs;
+  return !sdpaFp32DestAcc && unitRowsMax(headDim, sdpaChunk, tier) >= 1;
 }
 
 /** Query rows that share keys and values from the processor's cache; more of them gain nothing. */
@@ -34,7 +32,7 @@ function unitRowsMax(headDim: number, chunk: number, tier: MatmulTier): number {
 /** Multiplications below which waking the workers costs more than they save. */
 const SMALL_JOB = 32_768;
 
-const EXPONENTIAL_CODE: Readonly<Record<N150Config['sdpaExp'], number>> = {
+const EXPONENTIAL_CODE: Readonly<Record<AttentionKnobs['sdpaExp'], number>> = {
   fastApprox: layout.EXPONENTIAL_FAST,
   accurate2024: layout.EXPONENTIAL_ACCURATE_2024,
   ttnn2026: layout.EXPONENTIAL_TTNN_2026,
@@ -42,7 +40,7 @@ const EXPONENTIAL_CODE: Readonly<Record<N150Config['sdpaExp'], number>> = {
 };
 
 /** @throws DeviceError as the pool does, from `attend`. */
-export function createKernelAttention(pool: KernelPool, shape: AttentionShape, config: N150Config): LayerAttention {
+export function createKernelAttention(pool: KernelPool, shape: AttentionShape, config: AttentionKnobs): LayerAttention {
   const width = shape.queryHeads * shape.headDim;
   const cuts = config.tier === 'fast';
   const masks = FAST_OPERAND_MASKS[config.sdpaFidelity];
@@ -81,8 +79,7 @@ export function createKernelAttention(pool: KernelPool, shape: AttentionShape, c
         });
       }
       const { heap } = region.bank;
-      const source = heap.allocate(rows * width * 4);
-      const out = heap.allocate(rows * width * 4);
+      const [source, out] = heap.allocateEach([rows * width * 4, rows * width * 4]) as [number, number];
       try {
         const gathered = heap.floats(source, rows * width);
         for (let row = 0; row < rows; row++) {
@@ -100,9 +97,9 @@ export function createKernelAttention(pool: KernelPool, shape: AttentionShape, c
 }
 
 /** The job's fields that depend on the layer's shape and knobs only. */
-function knobFields(shape: AttentionShape, config: N150Config, in0Mask: number): JobFields {
+function knobFields(shape: AttentionShape, config: AttentionKnobs, in0Mask: number): JobFields {
   const { queryHeads, keyValueHeads, headDim } = shape;
-  const { tier, sdpaMerge, sdpaKernel, sdpaChunk, sdpaExp, sdpaFidelity, eltwiseRounding, sfpuRoots } = config;
+  const { tier, sdpaKernel, sdpaChunk, sdpaExp, sdpaFidelity, eltwiseRounding, sfpuRoots } = config;
   const isFloat32 = tier === 'fp32';
   const scale = 1 / Math.sqrt(headDim);
   const isScaleInside = sdpaKernel === '2026';
@@ -116,7 +113,7 @@ function knobFields(shape: AttentionShape, config: N150Config, in0Mask: number):
     [layout.ATTENTION_KEY_VALUE_HEADS, keyValueHeads],
     [layout.ATTENTION_TIER, tier === 'exact' ? layout.TIER_EXACT : layout.TIER_FLOAT],
     [layout.ATTENTION_CHUNK, sdpaChunk],
-    [layout.ATTENTION_CORES, sdpaMerge === 'oneCore' ? 1 : attentionCoresPerHead(keyValueHeads, config.gridRows)],
+    [layout.ATTENTION_CORES, config.coresPerHead],
     [layout.ATTENTION_ARITHMETIC, isFloat32 ? layout.ARITHMETIC_FLOAT32 : roundedArithmetic],
     [layout.ATTENTION_PHASES, PHASE_COUNT[sdpaFidelity]],
     [layout.ATTENTION_IN0_MASK, in0Mask],
@@ -125,7 +122,7 @@ function knobFields(shape: AttentionShape, config: N150Config, in0Mask: number):
     [layout.ATTENTION_SUMS_BY_MATMUL, Number(isScaleInside)],
     [layout.ATTENTION_EXPONENTIAL, isFloat32 ? layout.EXPONENTIAL_EXACT : EXPONENTIAL_CODE[sdpaExp]],
     [layout.ATTENTION_RECIPROCAL, sfpuRoots === 'exact' ? layout.RECIPROCAL_EXACT : layout.RECIPROCAL_2024],
-    [layout.ATTENTION_SCORE_SCALE, isScaleInside ? 0 : float32Bits(hostScalar(scale, config))],
+    [layout.ATTENTION_SCORE_SCALE, isScaleInside ? 0 : float32Bits(config.scoreScale)],
     [layout.ATTENTION_WEIGHT_SCALE, float32Bits(insideScale)],
     [layout.ATTENTION_DECAY_SCALE, float32Bits(cutsDecayScale ? truncateToBf16(insideScale) : insideScale)],
   ];

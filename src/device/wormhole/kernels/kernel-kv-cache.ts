@@ -2,9 +2,8 @@
 // Exactness: what kv-cache.ts keeps of each row, cut to what SrcA sees of it.
 import { bitsOf } from '../../../numerics/float-bits.ts';
 import { TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
-import type { AttentionShape } from '../../n150/attention-engine.ts';
-import type { N150Config } from '../../n150/compute-config.ts';
-import { createKvPacking } from '../../n150/kv-cache.ts';
+import type { AttentionShape } from '../attention-engine.ts';
+import { createKvPacking, type KvPackingKnobs } from '../kv-packing.ts';
 import { bankWithRoom, type KernelBank, type KernelPool } from './kernel-pool.ts';
 
 const FIRST_CAPACITY = 128;
@@ -30,11 +29,11 @@ export interface KernelKvCache {
 export function createKernelKvCache(
   pool: KernelPool,
   { keyValueHeads, headDim }: AttentionShape,
-  config: N150Config,
+  knobs: KvPackingKnobs,
   mask: number,
 ): KernelKvCache {
   const padded = tilesAcross(headDim) * TILE_SIDE;
-  const pack = createKvPacking(headDim, config);
+  const pack = createKvPacking(headDim, knobs);
   let region: KernelKvRegion | undefined;
   let keyBits: Int32Array = new Int32Array(0);
   let valueBits: Int32Array = new Int32Array(0);
@@ -43,8 +42,7 @@ export function createKernelKvCache(
     const capacity = region === undefined ? FIRST_CAPACITY : 2 * region.capacity;
     const length = keyValueHeads * capacity * padded;
     const bank = bankWithRoom(pool, 8 * length);
-    const keys = bank.heap.allocate(4 * length);
-    const values = bank.heap.allocate(4 * length);
+    const [keys, values] = bank.heap.allocateEach([4 * length, 4 * length]) as [number, number];
     const largerKeys = bank.heap.ints(keys, length).fill(0);
     const largerValues = bank.heap.ints(values, length).fill(0);
     const before = (region?.capacity ?? 0) * padded;

@@ -2,7 +2,7 @@
 // Exactness: the bits of the plain twins in matrix-unit/, for any number of threads and any number of rows at once.
 import { DeviceError, ShapeError } from '../../../errors.ts';
 import { packedBytes, TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
-import type { AttentionEngine } from '../../n150/attention-engine.ts';
+import type { AttentionEngine } from '../attention-engine.ts';
 import { PHASE_COUNT } from '../fidelity.ts';
 import type {
   LoadedMatrix,

@@ -42,9 +42,8 @@ export function startPacking({ heap, kernels }: KernelBank, shape: PackingShape)
   const stripeRows = TILE_SIDE * Math.max(1, Math.floor(STRIPE_BYTES / (rowBytes * TILE_SIDE)));
   const stripeBytes = Math.min(stripeRows, n) * rowBytes;
   const bytes = packedBytes(format, k, n);
-  const padded = heap.allocate(TILE_BYTES.BF16);
-  const stripes = Array.from({ length: STRIPES }, () => heap.allocate(stripeBytes));
-  const tiles = heap.allocate(bytes);
+  const rooms = [TILE_BYTES.BF16, bytes, ...Array.from({ length: STRIPES }, () => stripeBytes)];
+  const [padded, tiles, ...stripes] = heap.allocateEach(rooms) as [number, number, ...number[]];
   return {
     stripeRows,
     stripes: stripes.map((start) => heap.bytes(start, stripeBytes)),

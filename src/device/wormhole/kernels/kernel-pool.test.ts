@@ -1,11 +1,13 @@
 // The worker pool: same bits for any number of threads, dead workers are named, and nothing hangs.
 import { describe, expect, it } from 'vitest';
 import { DeviceError, ShapeError } from '../../../errors.ts';
+import { MAXIMUM_THREADS } from '../../../machine.ts';
 import { DEMO_MATMUL } from '../demo-matmul.fixture.ts';
 import { packMatrix } from '../host-packing.ts';
 import { MATMUL_TIERS } from '../matmul-engine.ts';
+import { HEARTBEAT_BYTES, HEARTBEAT_START, JOB_START } from './job-layout.ts';
 import { createEngineOnPool, createKernelMatmulEngine } from './kernel-matmul-engine.ts';
-import { createKernelPool, MAXIMUM_THREADS } from './kernel-pool.ts';
+import { createKernelPool } from './kernel-pool.ts';
 import { bf16Operands } from './operands.fixture.ts';
 
 // Large enough to wake the workers, with a half panel at the end and more rows than one block.
@@ -79,12 +81,13 @@ describe('kernel pool', () => {
     expect(() => {
       for (let run = 0; run < 1000; run++) engine.matmul(in0, rows, loaded, DEMO_MATMUL);
     }).toThrow(DeviceError);
-    expect(() => engine.matmul(in0, rows, loaded, DEMO_MATMUL)).toThrow(/KERNEL_WORKER|silent|exited/);
+    expect(() => engine.matmul(in0, rows, loaded, DEMO_MATMUL)).toThrow(/silent for 200 ms: worker 1|worker 1 exited/);
     await terminated;
     await engine.close();
   });
 
   it('refuses a number of threads that it has no room for', async () => {
+    expect(HEARTBEAT_START + MAXIMUM_THREADS * HEARTBEAT_BYTES).toBe(JOB_START);
     for (const threads of [0, 1.5, MAXIMUM_THREADS + 1]) {
       await expect(createKernelPool({ threads })).rejects.toThrow(DeviceError);
     }

@@ -1,14 +1,24 @@
 // The worker pool of the kernels: one job at a time, run synchronously by the calling thread and its workers, in one of
 // several memories.
+//
+// Why no job is done twice and no result read too early, whenever threads are woken or lose their core:
+// - A worker does a job only when the generation is another one than that of its last job, so once for each generation.
+// - It writes the generation down as finished after its share is done. The calling thread returns when every worker has
+//   written down the present one; how often anyone was woken, or the bell rang, does not count.
+// - The next generation, and any write to a job or its operands, comes after that return. So no worker is ever behind by
+//   more than the job in flight, and none is at work between jobs, those that the calling thread does alone included.
+// - After a failure no further job runs in the pool.
 import { readFileSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { DeviceError } from '../../../errors.ts';
+import { MAXIMUM_THREADS } from '../../../machine.ts';
 import {
   CONTROL_BANK,
-  CONTROL_DONE,
+  CONTROL_BELL,
   CONTROL_FAILED,
   CONTROL_GENERATION,
   CONTROL_START,
+  FINISHED_OFFSET,
   HEARTBEAT_BYTES,
   HEARTBEAT_START,
   JOB_BYTES,
@@ -45,12 +55,16 @@ declare const WebAssembly: {
 const MODULE_URL = new URL('./kernels.wasm', import.meta.url);
 const WORKER_URL = new URL('./kernel-worker.mjs', import.meta.url);
 
-/** Heartbeat counters lie between HEARTBEAT_START and JOB_START. */
-export const MAXIMUM_THREADS: number = (JOB_START - HEARTBEAT_START) / HEARTBEAT_BYTES;
-
 /** A worker that neither finishes nor moves its heartbeat for this long is dead: a heartbeat is milliseconds of work. */
 const WORKER_SILENCE_MS = 30_000;
 const WAIT_SLICE_MS = 500;
+
+/** Why a pool is unusable. */
+interface Failure {
+  readonly code: 'KERNEL_WORKER' | 'KERNEL_TRAP';
+  readonly found: string;
+  readonly cause?: unknown;
+}
 
 export interface KernelPoolOptions {
   /** The calling thread included. */
@@ -69,14 +83,14 @@ export interface KernelPool {
   readonly threads: number;
   /** At least one. */
   readonly banks: readonly [KernelBank, ...KernelBank[]];
-  readonly workers: readonly Worker[];
+  readonly workers: readonly { terminate(): Promise<number> }[];
   /** @throws DeviceError `KERNEL_MEMORY` if the machine has no room for another memory. */
   addBank(): KernelBank;
   /**
    * Runs the job that lies at the bank's JOB_START to its end.
    *
    * @param isSmall - the calling thread does it alone: waking the others would cost more.
-   * @throws DeviceError if a worker failed, died or fell silent; the pool is unusable then.
+   * @throws DeviceError `KERNEL_TRAP` if a kernel trapped, `KERNEL_WORKER` if a worker died or fell silent, each time from then on.
    */
   run(bank: KernelBank, isSmall: boolean): void;
   close(): Promise<void>;
@@ -99,11 +113,13 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
   const banks: [KernelBank, ...KernelBank[]] = [createBank(0)];
   // Workers wait on the first bank's control block, whichever bank the job lies in.
   const control = banks[0].heap.ints(CONTROL_START, 16);
-  let failure: string | undefined;
+  const lines = banks[0].heap.ints(HEARTBEAT_START, (threads * HEARTBEAT_BYTES) / 4);
+  let failure: Failure | undefined;
   let isClosed = false;
 
-  const workers = Array.from({ length: threads - 1 }, (_, index) => {
+  const shares = Array.from({ length: threads - 1 }, (_, index) => {
     const share = index + 1;
+    const { port1: traps, port2 } = new MessageChannel();
     const worker = new Worker(WORKER_URL, {
       workerData: {
         module,
@@ -111,33 +127,50 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
         control: CONTROL_START,
         words: {
           generation: CONTROL_GENERATION,
-          done: CONTROL_DONE,
+          bell: CONTROL_BELL,
           failed: CONTROL_FAILED,
           bank: CONTROL_BANK,
         },
         scratch: SCRATCH_START + share * SCRATCH_BYTES,
         heartbeat: HEARTBEAT_START + share * HEARTBEAT_BYTES,
+        finished: HEARTBEAT_START + share * HEARTBEAT_BYTES + FINISHED_OFFSET,
+        traps: port2,
       },
+      transferList: [port2],
     });
-    worker.on('error', (error) => {
-      failure ??= `worker ${share} threw: ${String(error)}`;
+    worker.on('error', (cause) => {
+      failure ??= { code: 'KERNEL_WORKER', found: `worker ${share} threw: ${String(cause)}`, cause };
     });
     worker.on('exit', (code) => {
-      if (!isClosed) failure ??= `worker ${share} exited with code ${code}`;
+      if (!isClosed) failure ??= { code: 'KERNEL_WORKER', found: `worker ${share} exited with code ${code}` };
     });
-    return worker;
+    return { share, worker, traps };
   });
+  const workers = shares.map(({ worker }) => worker);
   await Promise.all(workers.map(waitUntilReady));
   // An idle pool must not keep the process alive.
   for (const worker of workers) worker.unref();
 
-  function fail(reason: string): never {
+  function fail(reason: Failure): never {
     failure ??= reason;
-    throw new DeviceError('A kernel worker is gone; the device model cannot go on.', {
-      code: 'KERNEL_WORKER',
-      facts: { found: failure, wanted: `${threads - 1} workers that finish their share` },
-      hint: 'run again; with --threads 1 no workers are used',
+    const { code, found, cause } = failure;
+    throw new DeviceError('The kernels failed; the device model cannot go on.', {
+      code,
+      facts: { found, wanted: `${threads} threads that finish their share` },
+      hint:
+        code === 'KERNEL_TRAP'
+          ? 'this is an error of qwen-pcc: report it with the command and the cause'
+          : 'run again; with --threads 1 no workers are used',
+      cause,
     });
+  }
+
+  /** Numbers of the workers that have not finished the generation in flight. */
+  function unfinished(): number[] {
+    const generation = Atomics.load(control, CONTROL_GENERATION);
+    const isFinished = (share: number): boolean =>
+      Atomics.load(lines, (share * HEARTBEAT_BYTES + FINISHED_OFFSET) / 4) === generation;
+    return shares.filter(({ share }) => !isFinished(share)).map(({ share }) => share);
   }
 
   function waitForWorkers({ heap }: KernelBank): void {
@@ -146,17 +179,28 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
     let lastBeat = beats(heartbeats);
     let silentSince = performance.now();
     for (;;) {
-      const done = Atomics.load(control, CONTROL_DONE);
-      if (done === workers.length) return;
-      if (Atomics.wait(control, CONTROL_DONE, done, Math.min(WAIT_SLICE_MS, silenceMs)) !== 'timed-out') continue;
+      // Taken before looking: whoever finishes after the look has rung it once more, and the wait returns at once.
+      const bell = Atomics.load(control, CONTROL_BELL);
+      const waitedFor = unfinished();
+      if (waitedFor.length === 0) return;
+      if (Atomics.wait(control, CONTROL_BELL, bell, Math.min(WAIT_SLICE_MS, silenceMs)) !== 'timed-out') continue;
       const beat = beats(heartbeats);
       if (beat !== lastBeat) {
         lastBeat = beat;
         silentSince = performance.now();
       } else if (performance.now() - silentSince >= silenceMs) {
-        fail(`${workers.length - done} of ${workers.length} workers silent for ${silenceMs} ms`);
+        fail({ code: 'KERNEL_WORKER', found: `silent for ${silenceMs} ms: worker ${waitedFor.join(', ')}` });
       }
     }
+  }
+
+  /** What a worker's kernel threw, which the worker posted before it wrote its share down as finished. */
+  function trapOfWorker(): Failure {
+    for (const { share, traps } of shares) {
+      const stack = receiveMessageOnPort(traps)?.message as string | undefined;
+      if (stack !== undefined) return trap(`worker ${share}`, stack);
+    }
+    return trap('a worker', 'no stack');
   }
 
   return {
@@ -172,22 +216,26 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
     },
     run(bank, isSmall) {
       if (failure !== undefined) fail(failure);
-      if (isClosed) fail('the pool was closed');
+      if (isClosed) fail({ code: 'KERNEL_WORKER', found: 'the pool was closed' });
       Atomics.store(bank.heap.ints(JOB_START, JOB_BYTES / 4), JOB_NEXT_UNIT / 4, 0);
       const isAlone = isSmall || workers.length === 0;
       if (!isAlone) {
-        Atomics.store(control, CONTROL_DONE, 0);
         Atomics.store(control, CONTROL_BANK, bank.index);
         Atomics.add(control, CONTROL_GENERATION, 1);
         Atomics.notify(control, CONTROL_GENERATION);
       }
-      bank.kernels.runJob(SCRATCH_START, HEARTBEAT_START);
+      try {
+        bank.kernels.runJob(SCRATCH_START, HEARTBEAT_START);
+      } catch (error) {
+        fail(trap('the calling thread', String((error as Error).stack ?? error)));
+      }
       if (isAlone) return;
       waitForWorkers(bank);
-      if (Atomics.load(control, CONTROL_FAILED) !== 0) fail('a kernel trapped');
+      if (Atomics.load(control, CONTROL_FAILED) !== 0) fail(trapOfWorker());
     },
     async close() {
       isClosed = true;
+      for (const { traps } of shares) traps.close();
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
@@ -228,6 +276,13 @@ function waitUntilReady(worker: Worker): Promise<void> {
     worker.once('message', () => resolve());
     worker.once('error', reject);
   });
+}
+
+/** @param stack - of the error, its first line included. */
+function trap(where: string, stack: string): Failure {
+  const cause = new Error(stack.split('\n', 1)[0]);
+  cause.stack = stack;
+  return { code: 'KERNEL_TRAP', found: `${where} trapped: ${cause.message}`, cause };
 }
 
 function beats(heartbeats: Int32Array): number {

@@ -7,14 +7,17 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
  * @property {WebAssembly.Module} module
  * @property {WebAssembly.Memory} memory - shared; the first bank, further ones come through the port
  * @property {number} control - byte offset of the control block
- * @property {{ generation: number, done: number, failed: number, bank: number }} words - indices in the control block
+ * @property {{ generation: number, bell: number, failed: number, bank: number }} words - indices in the control block
  * @property {number} scratch - byte offset of this share's scratch region
  * @property {number} heartbeat - byte offset of this share's counter
+ * @property {number} finished - byte offset of the generation that this share has finished
+ * @property {MessagePort} traps - where the stack of a kernel's trap goes, read by a main thread that waits
  */
 
 /** @type {KernelWorkerData} */
-const { module, memory, control, words, scratch, heartbeat } = workerData;
+const { module, memory, control, words, scratch, heartbeat, finished, traps } = workerData;
 const controlWords = new Int32Array(memory.buffer, control, 16);
+const finishedWord = new Int32Array(memory.buffer, finished, 1);
 const kernelsOn = (bank) => new WebAssembly.Instance(module, { env: { memory: bank } }).exports;
 const banks = [kernelsOn(memory)];
 
@@ -22,15 +25,21 @@ const banks = [kernelsOn(memory)];
 let generation = Atomics.load(controlWords, words.generation);
 parentPort.postMessage('ready');
 for (;;) {
-  Atomics.wait(controlWords, words.generation, generation);
-  generation = Atomics.load(controlWords, words.generation);
+  // Being woken is no job: a notify may come late, when the generation was seen and its job done without it.
+  const last = generation;
+  while (generation === last) {
+    Atomics.wait(controlWords, words.generation, last);
+    generation = Atomics.load(controlWords, words.generation);
+  }
   try {
     const bank = Atomics.load(controlWords, words.bank);
     while (banks.length <= bank) banks.push(kernelsOn(receiveMessageOnPort(parentPort).message));
     banks[bank].runJob(scratch, heartbeat);
-  } catch {
+  } catch (error) {
+    traps.postMessage(String(error?.stack ?? error));
     Atomics.store(controlWords, words.failed, 1);
   }
-  Atomics.add(controlWords, words.done, 1);
-  Atomics.notify(controlWords, words.done);
+  Atomics.store(finishedWord, 0, generation);
+  Atomics.add(controlWords, words.bell, 1);
+  Atomics.notify(controlWords, words.bell);
 }

@@ -1,6 +1,6 @@
 // The shared heap: regions do not overlap, freed ones are used again, growth keeps what was written.
 import { describe, expect, it } from 'vitest';
-import { DeviceError } from '../../../errors.ts';
+import { DeviceError, InternalError } from '../../../errors.ts';
 import { createRandom } from './operands.fixture.ts';
 import { createSharedHeap } from './shared-heap.ts';
 
@@ -34,6 +34,22 @@ describe('shared heap', () => {
     for (const start of [3, 1, 0, 2, 7, 5, 6, 4].map((index) => starts[index]!)) heap.free(start);
     expect(heap.allocate(8 << 20)).toBe(starts[0]);
     expect(heap.memory.buffer.byteLength).toBe(size);
+  });
+
+  it('refuses to take back what it did not hand out, and what it has back already', () => {
+    const heap = createSharedHeap(0);
+    const start = heap.allocate(100);
+    expect(() => heap.free(start + 64)).toThrow(InternalError);
+    heap.free(start);
+    expect(() => heap.free(start)).toThrow(InternalError);
+  });
+
+  it('hands out all of several regions or none', () => {
+    const heap = createSharedHeap(0);
+    const [first, second] = heap.allocateEach([100, 200]);
+    expect(second).toBe(first! + 128);
+    expect(() => heap.allocateEach([64, 64, 2 ** 33])).toThrow(DeviceError);
+    expect(heap.allocate(64)).toBe(second! + 256);
   });
 
   it('keeps what was written when it grows', () => {

@@ -1,5 +1,5 @@
 // The kernels' shared memory: hands out and takes back regions of it, growing as needed.
-import { DeviceError } from '../../../errors.ts';
+import { DeviceError, InternalError } from '../../../errors.ts';
 
 const PAGE_BYTES = 65536;
 /** Limit of a 32-bit WebAssembly memory, as the module declares it. */
@@ -26,6 +26,9 @@ export interface SharedHeap {
   readonly memory: WasmMemory;
   /** @returns start of a region of at least `bytes`, aligned to 64; content unspecified. */
   allocate(bytes: number): number;
+  /** @returns a region of each size, in their order; after a failure none is kept. */
+  allocateEach(sizes: readonly number[]): number[];
+  /** @throws InternalError `HEAP_FREE` for anything but the start of a region that is handed out. */
   free(start: number): void;
   /** Whether a region of `bytes` can be had with `spareBytes` left to grow into. */
   fits(bytes: number, spareBytes: number): boolean;
@@ -68,26 +71,45 @@ export function createSharedHeap(reservedBytes: number): SharedHeap {
     return region.start;
   }
 
+  function allocate(bytes: number): number {
+    const size = alignUp(Math.max(bytes, 1));
+    let start = takeFree(size);
+    if (start === undefined) {
+      if (end + size > memory.buffer.byteLength) growTo(end + size);
+      start = end;
+      end += size;
+    }
+    used.set(start, size);
+    return start;
+  }
+
+  function giveBack(start: number): void {
+    const bytes = used.get(start);
+    if (bytes === undefined) {
+      throw new InternalError('Memory of the kernels was given back twice, or was never handed out.', {
+        code: 'HEAP_FREE',
+        facts: { found: start, wanted: `the start of one of ${used.size} regions` },
+      });
+    }
+    used.delete(start);
+    free.push({ start, bytes });
+    free = merged(free);
+  }
+
   return {
     memory,
-    allocate(bytes) {
-      const size = alignUp(Math.max(bytes, 1));
-      let start = takeFree(size);
-      if (start === undefined) {
-        if (end + size > memory.buffer.byteLength) growTo(end + size);
-        start = end;
-        end += size;
+    allocate,
+    allocateEach(sizes) {
+      const starts: number[] = [];
+      try {
+        for (const bytes of sizes) starts.push(allocate(bytes));
+      } catch (error) {
+        for (const start of starts) giveBack(start);
+        throw error;
       }
-      used.set(start, size);
-      return start;
+      return starts;
     },
-    free(start) {
-      const bytes = used.get(start);
-      if (bytes === undefined) return;
-      used.delete(start);
-      free.push({ start, bytes });
-      free = merged(free);
-    },
+    free: giveBack,
     fits(bytes, spareBytes) {
       const size = alignUp(Math.max(bytes, 1));
       return free.some((region) => region.bytes >= size) || end + size + spareBytes <= MAXIMUM_PAGES * PAGE_BYTES;

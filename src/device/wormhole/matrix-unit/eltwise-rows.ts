@@ -1,8 +1,7 @@
-// Element-wise ops over whole rows: residual and bias adds, subtraction and the two kinds of multiplication.
-// Source: n150-numerics B.5 (matrix unit), section I (`ttnn.multiply` of 2026, on the vector unit).
+// Element-wise ops of the matrix unit over whole rows, both widths of Dst: sums, differences, products.
+// Source: n150-numerics B.5.
 // Exactness: bit-exact.
 import { ShapeError } from '../../../errors.ts';
-import { bf16FromFloat32Bits } from '../../../numerics/bf16.ts';
 import { bitsOf } from '../../../numerics/float-bits.ts';
 import { PHASE_COUNT } from '../fidelity.ts';
 import type { MathFidelity } from '../matmul-engine.ts';
@@ -44,20 +43,6 @@ export function mulRows(a: Float32Array, b: Float32Array, options: MultiplyOptio
     for (const step of steps) dst = elwmul(x, y, dst, step);
     return dst;
   });
-}
-
-/** a * b on the vector unit: the exact product rounded to bfloat16, ties to even. Otherwise as {@link addRows}. */
-export function mulRowsNearestEven(a: Float32Array, b: Float32Array): Float32Array {
-  requireRows(a, b);
-  const product = new Float32Array(a.length);
-  const bits = bitsOf(product);
-  for (let i = 0, j = 0; i < a.length; i++) {
-    // Two bfloat16 significands make 16 bits: float32 holds the product exactly, so this is the only rounding.
-    product[i] = a[i]! * b[j]!;
-    bits[i] = bf16FromFloat32Bits(bits[i]!) << 16;
-    if (++j === b.length) j = 0;
-  }
-  return product;
 }
 
 function mapPairs(a: Float32Array, b: Float32Array, combine: (x: number, y: number) => number): Float32Array {

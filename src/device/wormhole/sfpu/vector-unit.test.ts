@@ -1,6 +1,5 @@
 // Reciprocal, roots and SiLU of 2024: the errors that n150-numerics D.3 to D.5 state.
 import { describe, expect, it } from 'vitest';
-import { RECIPES } from '../../n150/recipes.ts';
 import { createAttentionExponentials } from './attention-exponentials.ts';
 import { reciprocal2024 } from './reciprocal.ts';
 import { sigmoidExact, siluPiecewise2024 } from './silu.ts';
@@ -75,16 +74,16 @@ describe('sigmoidExact', () => {
 
 describe('createVectorUnit', () => {
   it('gives attention of 2024 the fast exponential, the later recipe polynomial decays and tier fp32 the true one', () => {
-    const demo = createAttentionExponentials(RECIPES['demo-2024'], 1);
-    const later = createAttentionExponentials(RECIPES['ttnn-0.81'], 0.125);
-    const plain = createAttentionExponentials({ ...RECIPES['demo-2024'], tier: 'fp32' }, 0.5);
+    const demo = createAttentionExponentials({ tier: 'fast', sdpaExp: 'fastApprox', sdpaFp32DestAcc: false }, 1);
+    const later = createAttentionExponentials({ tier: 'fast', sdpaExp: 'ttnn2026', sdpaFp32DestAcc: false }, 0.125);
+    const plain = createAttentionExponentials({ tier: 'fp32', sdpaExp: 'fastApprox', sdpaFp32DestAcc: false }, 0.5);
     expect([demo.weight(0), demo.decay(0)]).toEqual([0.9765625, 0.9765625]);
     expect([later.weight(0), later.decay(0)]).toEqual([0.9765625, 1]);
     expect([plain.weight(-2), plain.decay(-2)]).toEqual([Math.fround(Math.exp(-1)), Math.fround(Math.exp(-1))]);
   });
 
   it('stores SiLU truncated in 2024', () => {
-    const { silu } = createVectorUnit(RECIPES['demo-2024']);
+    const { silu } = createVectorUnit({ tier: 'fast', silu: 'piecewise2024', sfpuRoots: '2024' });
     const untruncated = siluPiecewise2024(0.7);
     expect(silu(0.7)).toBeLessThan(untruncated);
     expect(untruncated - silu(0.7)).toBeLessThan(2 ** -8);

@@ -1,0 +1,43 @@
+// vitest plugin: the tests get a temp folder of their own, and what they leave in it is an error.
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Reporter, VitestPluginContext } from 'vitest/node';
+
+/** Folders that vitest itself makes for code it has transformed. */
+const OF_VITEST = /^[\w-]{21}$/;
+
+interface LeavesNoFiles {
+  readonly name: string;
+  configureVitest(context: VitestPluginContext): void;
+}
+
+export function leavesNoFiles(): LeavesNoFiles {
+  return {
+    name: 'qwen-pcc:leaves-no-files',
+    configureVitest({ vitest }) {
+      const reporters = vitest.config.reporters as (Reporter | unknown)[];
+      // Every project of the workspace calls this hook.
+      if (reporters.some((reporter) => reporter instanceof LeftoverReporter)) return;
+      const folder = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-tests-'));
+      process.env['TMPDIR'] = folder;
+      process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+      reporters.push(new LeftoverReporter(folder));
+    },
+  };
+}
+
+class LeftoverReporter implements Reporter {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  onTestRunEnd(): void {
+    const left = readdirSync(this.#folder).filter((name) => !OF_VITEST.test(name));
+    if (left.length === 0) return;
+    process.stderr.write(`\nTests left files in the temp folder: ${left.join(', ')}\n`);
+    process.exitCode = 1;
+  }
+}

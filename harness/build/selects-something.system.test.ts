@@ -1,0 +1,45 @@
+// A gate that is called by a name must be there: vitest with this repository's configuration, as a process.
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const VITEST = path.join(ROOT, 'node_modules/vitest/vitest.mjs');
+
+function runVitest(...args: string[]): { readonly status: number | null; readonly text: string } {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VITEST|CI$)/.test(name)));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [VITEST, ...args], {
+    cwd: ROOT,
+    env: { ...env, NO_COLOR: '1' },
+    encoding: 'utf8',
+  });
+  return { status, text: stdout + stderr };
+}
+
+it.each([[[]], [['--reporter=json']]])('a name that no gate has is an error, with reporters %j', (reporters) => {
+  const { status, text } = runVitest('run', '--project', 'gates', '-t', 'general_weights-4_batch', ...reporters);
+  expect(text).toContain('No test has a name that fits /general_weights-4_batch/: nothing was tested.');
+  expect(status).toBe(1);
+});
+
+it('a name that some test has runs it, though it is skipped in every other file', () => {
+  const { status, text } = runVitest(
+    'run',
+    '--project',
+    'unit',
+    '-t',
+    'printable keeps line breaks only where asked',
+    'src/text',
+  );
+  expect(text).toMatch(/Tests +1 passed/);
+  expect(status).toBe(0);
+});
+
+it("every case of the original demo is a gate's name", () => {
+  const { status, text } = runVitest('list', '--project', 'gates');
+  expect(status).toBe(0);
+  for (const family of ['general', 'instruct']) {
+    for (const batches of [1, 2, 3]) expect(text).toMatch(new RegExp(`\\b${family}_weights-${batches}_batch'?\n`));
+  }
+});
