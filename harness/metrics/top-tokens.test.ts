@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from './random-rows.fixture.ts';
+import { BLOCK_SIZE, blockEnd, countBlocks, createRowScan, scanRow } from './row-scan.ts';
+import { countOverlap, findRanks, findTopIds } from './top-tokens.ts';
+
+const scanOf = (row: Float32Array) => scanRow(row, createRowScan(row.length));
+const byDefinition = (row: Float32Array): number[] => Array.from(row.keys()).sort((i, j) => row[j]! - row[i]! || i - j);
+
+describe('rows of many blocks', () => {
+  it.each([1, 2, 9, 1024, 1500, 1536, 5000, 12 * BLOCK_SIZE + 700])(
+    'of %i values are ranked as by sorting',
+    (length) => {
+      const random = seededRandom(length);
+      // Few distinct values, so that ties are everywhere, also across blocks.
+      const row = Float32Array.from({ length }, () => Math.floor(300 * random()) - 150);
+      const sorted = byDefinition(row);
+      const best = findTopIds(row, scanOf(row), 10);
+      expect(Array.from(best)).toEqual(sorted.slice(0, 10));
+      const asked = Int32Array.from(sorted.filter((_, place) => place % 7 === 0).slice(0, 12));
+      expect(Array.from(findRanks(row, scanOf(row), asked))).toEqual(Array.from(asked, (id) => sorted.indexOf(id) + 1));
+    },
+  );
+
+  it('find the last value of the last block', () => {
+    const row = new Float32Array(3 * BLOCK_SIZE);
+    row[row.length - 1] = 1;
+    expect(findTopIds(row, scanOf(row), 2)).toEqual(Int32Array.of(row.length - 1, 0));
+    expect(findRanks(row, scanOf(row), Int32Array.of(0))).toEqual(Int32Array.of(2));
+  });
+
+  it('have nothing to say of no ids', () => {
+    const row = Float32Array.of(1, 2);
+    expect(findRanks(row, scanOf(row), Int32Array.of())).toHaveLength(0);
+  });
+});
+
+describe('blocks', () => {
+  it.each([
+    { length: 1, blocks: 1, last: 1 },
+    { length: 1535, blocks: 1, last: 1535 },
+    { length: 1536, blocks: 2, last: 1536 },
+    { length: 2048, blocks: 2, last: 2048 },
+  ])('of $length values are $blocks: a short tail joins the block before', ({ length, blocks, last }) => {
+    expect(countBlocks(length)).toBe(blocks);
+    expect(blockEnd(blocks - 1, length)).toBe(last);
+    if (blocks > 1) expect(blockEnd(0, length)).toBe(BLOCK_SIZE);
+  });
+
+  it('have least, largest, mean, and zeros', () => {
+    const row = new Float32Array(2048);
+    row[0] = -3;
+    row[1] = 5;
+    row[1500] = 7;
+    expect(scanOf(row)).toEqual({
+      blockMin: Float64Array.of(-3, 0),
+      blockMax: Float64Array.of(5, 7),
+      min: -3,
+      max: 7,
+      mean: 9 / 2048,
+      zeros: 2045,
+      isFinite: true,
+    });
+    row[9] = Number.POSITIVE_INFINITY;
+    expect(scanOf(row).isFinite).toBe(false);
+    row[10] = Number.NEGATIVE_INFINITY;
+    expect(scanOf(row).isFinite).toBe(false);
+  });
+});
+
+describe('countOverlap', () => {
+  it('counts what the first few of both have in common', () => {
+    const [a, b] = [Int32Array.of(1, 2, 3, 4), Int32Array.of(3, 1, 9, 2)];
+    expect([1, 2, 3, 4].map((count) => countOverlap(a, b, count))).toEqual([0, 1, 2, 3]);
+  });
+});
