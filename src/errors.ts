@@ -117,7 +117,8 @@ export function nearestName(text: string, candidates: readonly string[]): string
   let bestDistance = Math.max(2, Math.floor(text.length / 3)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(text.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
+    // Words that share no letter are no typos of each other: 4 is not meant to be 1.
+    if (distance < bestDistance && distance < Math.max(text.length, candidate.length)) {
       best = candidate;
       bestDistance = distance;
     }

@@ -66,3 +66,10 @@ it('QWEN_PCC_STACK=1 adds stacks', async () => {
   const { stderr } = await callCommand(['doctor', '--weights', 'nowhere'], { environment: { QWEN_PCC_STACK: '1' } });
   expect(stderr).toMatch(/^ {4}at /m);
 });
+
+it('a value that has nothing in common with the allowed ones is no typo of one of them', async () => {
+  const { code, stderr } = await callCommand(['demo', '--batches', '4']);
+  expect(code).toBe(EXIT_CODES.usage);
+  expect(stderr).toMatch(/--batches must be one of 1, 2, 3; got "4"/);
+  expect(stderr).not.toMatch(/did you mean/i);
+});

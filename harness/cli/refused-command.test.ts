@@ -2,33 +2,16 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import { main } from './main.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { callCommand } from './in-process.fixture.ts';
+import type { Finished } from './spawned-command.fixture.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-refused-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-interface Answer {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(args: readonly string[]): Promise<Answer> {
-  const exitCode = process.exitCode;
-  onTestFinished(() => {
-    process.exitCode = exitCode;
-  });
-  const answer = { stdout: '', stderr: '' };
-  const stream = (name: keyof typeof answer) => ({
-    write: (text: string) => {
-      answer[name] += text;
-    },
-  });
-  // Runs that are refused leave a report: not among those of the project.
-  const out = args[0] === 'validate' ? ['--out', scratch] : [];
-  const code = await main([...args, ...out], { stdout: stream('stdout'), stderr: stream('stderr') });
-  return { code, ...answer };
+/** Runs that are refused leave a report: not among those of the project. */
+function run(args: readonly string[]): Promise<Finished> {
+  return callCommand([...args, ...(args[0] === 'validate' ? ['--out', scratch] : [])]);
 }
 
 describe('wrong use ends with 2 and says what would be right', () => {

@@ -6,8 +6,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { KNOBS } from '../../src/device/n150/compute-config.ts';
 import { EXIT_CODES, UsageError } from '../../src/errors.ts';
 import { MAXIMUM_THREADS } from '../../src/machine.ts';
+import { LOG_FILE } from '../record/read-log.ts';
+import { callCommand } from './in-process.fixture.ts';
 import { threadCount } from './option-values.ts';
-import { spawnCommand } from './spawned-command.fixture.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-threads-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -34,11 +35,11 @@ describe('--threads', () => {
     ['record', '--threads', '1000000000'],
     ['demo', '--threads', '300'],
     ['doctor', '--threads', '300'],
-  ])('of too many ends %s with exit code 2 before anything is made (%s %s)', async (...args) => {
+  ])('of too many ends %s with exit code 2 before a run begins (%s %s)', async (...args) => {
     const out = path.join(scratch, args.join(' '));
-    const { code, stderr } = await spawnCommand([...args, '--out', out]).finished;
+    const { code, stderr } = await callCommand([...args, '--out', out]);
     expect(stderr).toContain(String(MAXIMUM_THREADS));
     expect(code).toBe(EXIT_CODES.usage);
-    expect(existsSync(out)).toBe(false);
+    expect(existsSync(path.join(out, 'last', LOG_FILE))).toBe(false);
   });
 });

@@ -1,0 +1,27 @@
+// Mutants of the rooms that decide, each killed by tests of these rooms alone: `npm run mutants`, or `ROOMS=metrics npm run mutants`.
+
+/** Judged by vitest.mutants.config.ts, which reads the same variable. */
+const rooms = (process.env.ROOMS ?? 'metrics,gate,record,report').split(',');
+
+export default {
+  mutate: [
+    ...rooms.map((room) => `harness/${room}/**/*.ts`),
+    '!harness/**/*.test.ts',
+    '!harness/**/*.fixture.ts',
+    '!harness/**/*.d.ts',
+  ],
+  testRunner: 'vitest',
+  vitest: { configFile: 'vitest.mutants.config.ts' },
+  coverageAnalysis: 'perTest',
+  concurrency: 2,
+  timeoutMS: 20_000,
+  ignoreStatic: true,
+  // Not needed by any of these tests, and copied for each run otherwise.
+  ignorePatterns: ['dist', 'reports', 'docs', 'fixtures/vectors', 'fixtures/golden-*', '**/*.wasm'],
+  tempDirName: 'reports/mutants-sandbox',
+  reporters: ['clear-text', 'json', 'html'],
+  jsonReporter: { fileName: 'reports/mutants/mutants.json' },
+  htmlReporter: { fileName: 'reports/mutants/mutants.html' },
+  clearTextReporter: { allowColor: false, logTests: false, allowEmojis: false },
+  thresholds: { high: 95, low: 85, break: 85 },
+};
