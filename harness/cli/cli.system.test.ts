@@ -107,7 +107,7 @@ describe('qwen-pcc validate', () => {
         () =>
           existsSync(log) &&
           readRunEvent(lastRun()).runId !== previous &&
-          readFileSync(log, 'utf8').includes('"token"'),
+          readFileSync(log, 'utf8').includes('"event":"token"'),
         { timeout: 30_000 },
       )
       .toBe(true);

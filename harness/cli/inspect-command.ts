@@ -1,7 +1,7 @@
 // qwen-pcc inspect: one token of a run in the terminal, run again with taps.
 import path from 'node:path';
 import { Command } from 'commander';
-import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
+import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { requireTapName, type TapName, tapsHelp } from '../../src/device/taps.ts';
 import type { InspectedToken } from '../record/inspected-token.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
@@ -139,6 +139,8 @@ function openForInspection(
   record: TokenRecord,
   options: InspectOptions,
 ): OpenedToken {
+  // Says that FAKE_DEVICE or WH_ARCH_YAML mean no device of this model, before anything is opened.
+  readDeviceEnvironment(process.env);
   const { spec } = replay.run;
   const local = movedPaths(readLocalPaths(folder), record, options);
   const one = spec.cases.find(({ name }) => name === record.case)!;

@@ -1,6 +1,6 @@
 // qwen-pcc validate: the main job.
 import { Command } from 'commander';
-import { deviceEnvironmentHelp } from '../../src/device/n150/device-environment.ts';
+import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import { InputError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
@@ -131,6 +131,8 @@ async function begin(options: ValidateOptions, models: Models): Promise<LocatedR
 async function goOn(options: ValidateOptions, command: Command, models: Models): Promise<LocatedRun> {
   const folder = findRunFolder(options.resume === true ? undefined : options.resume, options.out);
   const local = readLocalPaths(folder);
+  // The grid is that of the run; a device that is none of this model's is refused all the same.
+  readDeviceEnvironment(process.env);
   const wanted = isPlanGiven(command)
     ? (await planRun(planRequest(options, settingsOf(options)).request, models)).spec
     : undefined;
