@@ -16,6 +16,8 @@ export default {
   concurrency: 2,
   timeoutMS: 20_000,
   ignoreStatic: true,
+  // vitest does not look at types.
+  disableTypeChecks: false,
   // Not needed by any of these tests, and copied for each run otherwise.
   ignorePatterns: ['dist', 'reports', 'docs', 'fixtures/vectors', 'fixtures/golden-*', '**/*.wasm'],
   tempDirName: 'reports/mutants-sandbox',
