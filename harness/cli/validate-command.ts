@@ -119,11 +119,11 @@ async function begin(options: ValidateOptions, models: Models): Promise<LocatedR
     part: null,
   } as const;
   const { request, notes } = planRequest(options, settingsOf(options));
-  const { spec, paths } = await planRun(request, models);
+  const { spec, paths, notes: unplanned } = await planRun(request, models);
   const local = localPaths(options, paths, args);
   // What cannot be opened is refused before a folder is made.
   openCases(spec, local, { models });
-  const run: Omit<RunEvent, 'runId'> = { ...header, notes, spec };
+  const run: Omit<RunEvent, 'runId'> = { ...header, notes: [...notes, ...unplanned], spec };
   return { ...startRun(options.out, run, local), local };
 }
 

@@ -5,13 +5,23 @@ import { longestSequence } from '../../src/checkpoint/config.ts';
 import type { RecordedPrompt } from '../../src/device/capture/recorded-prompt.ts';
 import { openRecording, type Recording, sameRecording } from '../../src/device/capture/recording.ts';
 import { coreCounts } from '../../src/device/n150/chip.ts';
-import { ComparisonInvalidError, UsageError } from '../../src/errors.ts';
+import { ComparisonInvalidError, InputError, UsageError } from '../../src/errors.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { type EncodedPrompt, encodePrompt } from '../../src/text/encode-prompt.ts';
+import { printable } from '../../src/text/printable.ts';
 import { type PromptEntry, readPrompts } from '../../src/text/prompts.ts';
 import { type CasePrompts, selectPrompts } from '../../src/text/select-prompts.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
-import type { CaseSpec, DecodingMode, JudgeSettings, PromptSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
+import {
+  type CaseSpec,
+  type DecodingMode,
+  type JudgeSettings,
+  type PromptSpec,
+  type RunSpec,
+  type SequenceLimits,
+  tokensPlannedMax,
+  type VariantSpec,
+} from '../record/run-spec.ts';
 import { type DeviceChoice, knobSettings, type ReferenceChoice, variantName } from './device-spec.ts';
 import { type Model, Models } from './models.ts';
 import { caseNames, MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, requireRunnable, type WeightsFamily } from './plan.ts';
@@ -46,6 +56,8 @@ export interface PlanRequest {
 export interface PlannedRun {
   readonly spec: RunSpec;
   readonly paths: LocalPaths['cases'];
+  /** What was recorded and is not judged, a sentence each; to stand with the verdict. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -83,10 +95,11 @@ export async function planRun(request: PlanRequest, models: Models = new Models(
       variants: planVariants(request, model, models),
     };
   });
+  const notes = unplannedNotes(recordings, cases, request, limits);
   const paths = Object.fromEntries(
     cases.map(({ name, variants }, i) => [name, pathsOf(request, planned[i]!.index, variants)]),
   );
-  return { spec: { mode: request.mode, limits, judge: request.judge, cases }, paths };
+  return { spec: { mode: request.mode, limits, judge: request.judge, cases }, paths, notes };
 }
 
 /** In the place of the sha256 of a tokenizer.json that the folder does not have. */
@@ -128,6 +141,51 @@ function requireOneRecorded({ planned }: Recordings, models: readonly Model[]): 
     code: 'RECORDING_WEIGHTS',
     facts: { found: models.map(({ checkpoint }) => checkpoint.name).join(', ') },
     hint: 'give the one checkpoint that was recorded with --weights.',
+  });
+}
+
+/**
+ * What was recorded is planned: rows of a planned prompt beyond its plan are refused, prompts that nobody asked for are said.
+ *
+ * @throws InputError RECORDING_NOT_PLANNED.
+ */
+function unplannedNotes(
+  { devices, golden }: Recordings,
+  cases: readonly CaseSpec[],
+  { only }: PlanRequest,
+  limits: SequenceLimits,
+): string[] {
+  const planned = new Map(
+    cases.flatMap(({ prompts }) => prompts.map((prompt) => [`${prompt.user} ${prompt.name}`, prompt] as const)),
+  );
+  return [...devices, golden].flatMap((recording) => {
+    if (recording === undefined) return [];
+    const left = recording.prompts.filter((recorded) => {
+      const prompt = planned.get(`${recorded.user} ${recorded.prompt}`);
+      if (prompt !== undefined) requireWholePlan(recording, recorded, prompt, limits);
+      return prompt === undefined && recorded.isNamed;
+    });
+    if (left.length === 0) return [];
+    const rows = left.reduce((sum, { positions }) => sum + positions.length, 0);
+    const why = only === undefined ? 'are not in the prompt file' : 'were not asked for with --prompt';
+    return [
+      `${left.length} of ${recording.prompts.length} recorded prompts (${rows} rows) of ${recording.name} ${why}`,
+    ];
+  });
+}
+
+function requireWholePlan(
+  { name }: Recording,
+  { name: label, inputIds }: RecordedPrompt,
+  prompt: PromptSpec,
+  limits: SequenceLimits,
+): void {
+  const most = tokensPlannedMax({ ...prompt, positions: null }, limits);
+  if (inputIds.length <= most) return;
+  throw new InputError(`${printable(name)}, prompt "${label}": more was recorded than is planned.`, {
+    code: 'RECORDING_NOT_PLANNED',
+    facts: { recorded: `${inputIds.length} tokens`, planned: `at most ${most} tokens` },
+    hint: 'leave --prompts out: a recording brings its own plan. Or plan as many tokens with --max-new-tokens or a continuation.',
   });
 }
 

@@ -59,7 +59,7 @@ export function gatePlan(gate: GateCase): Promise<PlannedRun> {
 }
 
 export async function runGate(gate: GateCase): Promise<GateRun> {
-  const { spec, paths } = await gatePlan(gate);
+  const { spec, paths, notes } = await gatePlan(gate);
   const local = { currentFolder: process.cwd(), arguments: [], cases: paths, threads: gate.threads };
   const started = startRun(
     gate.out ?? path.join('reports', 'gates'),
@@ -70,7 +70,7 @@ export async function runGate(gate: GateCase): Promise<GateRun> {
       tool: { name: 'qwen-pcc', version: packageVersion(), gitSha: gitSha() },
       machine: describeEnvironment(),
       command: equivalentCommand(gate),
-      notes: [],
+      notes,
       part: null,
       spec,
     },

@@ -25,9 +25,9 @@ const BYTES_PER_K = 2 * TILE_SIDE * 2;
 /** matmul-<fidelity>.bin: in0[32][K], in1[K][32], out16[32][32], out32[32][32]; K follows from the file's size. */
 export function checkMatmulBinary(file: VectorFile, mathFidelity: MathFidelity, engine: MatmulEngine): Comparison {
   const { data } = readRecords(file, 2);
-  const k = (data.length - OUTPUT_BYTES) / BYTES_PER_K;
+  const k = (data.byteLength - OUTPUT_BYTES) / BYTES_PER_K;
   if (!Number.isInteger(k) || k < TILE_SIDE || k % TILE_SIDE !== 0) {
-    throw wrongSize(file, data.length, `${BYTES_PER_K} * K + ${OUTPUT_BYTES} bytes, K a multiple of ${TILE_SIDE}`);
+    throw wrongSize(file, data.byteLength, `${BYTES_PER_K} * K + ${OUTPUT_BYTES} bytes, K a multiple of ${TILE_SIDE}`);
   }
   const in0 = bf16Values(data, 0, TILE_SIDE * k);
   const in1 = bf16Values(data, 2 * TILE_SIDE * k, k * TILE_SIDE);

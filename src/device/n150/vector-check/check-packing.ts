@@ -19,14 +19,14 @@ export function checkDevicePack(file: VectorFile): Comparison {
   const bytes = new Uint8Array(BLOCK_LENGTH);
   for (let record = 0; record < records; record++) {
     const start = record * DEVICE_RECORD_BYTES;
-    for (let i = 0; i < BLOCK_LENGTH; i++) patterns[i] = data.readUInt16LE(start + 2 * i);
+    for (let i = 0; i < BLOCK_LENGTH; i++) patterns[i] = data.getUint16(start + 2 * i, true);
     for (const doubleRound of [false, true]) {
       const goldenStart = start + 2 * BLOCK_LENGTH + (doubleRound ? BYTES_PER_GROUP : 0);
       const place = `group ${record}, ${doubleRound ? 'with' : 'without'} double rounding`;
       const exponent = packDeviceBlock(patterns, doubleRound, bytes);
-      comparePattern(comparison, () => `${place}, shared exponent`, exponent, data[goldenStart]!);
+      comparePattern(comparison, () => `${place}, shared exponent`, exponent, data.getUint8(goldenStart));
       for (let i = 0; i < BLOCK_LENGTH; i++) {
-        comparePattern(comparison, () => `${place}, element ${i}`, bytes[i]!, data[goldenStart + 1 + i]!);
+        comparePattern(comparison, () => `${place}, element ${i}`, bytes[i]!, data.getUint8(goldenStart + 1 + i));
       }
     }
   }
@@ -43,7 +43,7 @@ export function checkUnpack(file: VectorFile): Comparison {
       comparison,
       () => `shared exponent ${index >>> 8}, byte ${index & 0xff}`,
       actual,
-      data.readUInt16LE(2 * index),
+      data.getUint16(2 * index, true),
     );
   }
   return comparison;
@@ -60,7 +60,12 @@ export function checkHostPack(file: VectorFile, format: 'BFP8_B' | 'BFP4_B'): Co
     const values = float32Values(data, start, TILE_ELEMENTS);
     const packed = packMatrix(values, TILE_SIDE, TILE_SIDE, { format, rounding: 'nearestEven' });
     for (let i = 0; i < packed.tiles.length; i++) {
-      comparePattern(comparison, () => `tile ${record}, byte ${i}`, packed.tiles[i]!, data[start + valueBytes + i]!);
+      comparePattern(
+        comparison,
+        () => `tile ${record}, byte ${i}`,
+        packed.tiles[i]!,
+        data.getUint8(start + valueBytes + i),
+      );
     }
     const golden = float32Values(data, start + valueBytes + TILE_BYTES[format], TILE_ELEMENTS);
     compareValues(comparison, `tile ${record}, unpacked`, unpackMatrix(packed), golden);

@@ -18,14 +18,14 @@ export function checkSteps(file: VectorFile): Comparison {
   for (let record = 0; record < records; record++) {
     const start = record * RECORD_BYTES;
     for (let lane = 0; lane < MVMUL_LANES; lane++) {
-      srcA[lane] = data.readUInt16LE(start + 2 * lane) << 16;
-      srcB[lane] = data.readUInt16LE(start + 32 + 2 * lane) << 16;
+      srcA[lane] = data.getUint16(start + 2 * lane, true) << 16;
+      srcB[lane] = data.getUint16(start + 32 + 2 * lane, true) << 16;
     }
-    const dst = data.readUInt32LE(start + 64);
-    const phase = data.readUInt8(start + 68);
-    const fp32DestAcc = data.readUInt8(start + 69) !== 0;
-    const operation = OPERATIONS[data.readUInt8(start + 70)];
-    const golden = data.readUInt32LE(start + 72);
+    const dst = data.getUint32(start + 64, true);
+    const phase = data.getUint8(start + 68);
+    const fp32DestAcc = data.getUint8(start + 69) !== 0;
+    const operation = OPERATIONS[data.getUint8(start + 70)];
+    const golden = data.getUint32(start + 72, true);
     const place = () => `record ${record}, ${operation}, phase ${phase}, ${fp32DestAcc ? 32 : 16}-bit Dst`;
     const options = { phase, fp32DestAcc };
     if (operation === 'MVMUL') {
@@ -38,7 +38,11 @@ export function checkSteps(file: VectorFile): Comparison {
     } else if (operation === 'L1 accumulation') {
       comparePattern(comparison, place, l1Sum(srcA[0]!, srcB[0]!), golden & 0xffff);
     } else {
-      throw wrongSize(file, data.length, `operation codes 0 to 3; record ${record} has ${data.readUInt8(start + 70)}`);
+      throw wrongSize(
+        file,
+        data.byteLength,
+        `operation codes 0 to 3; record ${record} has ${data.getUint8(start + 70)}`,
+      );
     }
   }
   return comparison;

@@ -9,13 +9,14 @@ export interface VectorFile {
   readonly path: string;
 }
 
-/** @returns the file's bytes and its number of records. @throws InputError unless it holds whole records. */
-export function readRecords(file: VectorFile, recordBytes: number): { data: Buffer; records: number } {
-  const data = readFileSync(file.path);
-  if (data.length === 0 || data.length % recordBytes !== 0) {
-    throw wrongSize(file, data.length, `a multiple of ${recordBytes} bytes`);
+/** @returns a view of the file's bytes and its number of records. @throws InputError unless it holds whole records. */
+export function readRecords(file: VectorFile, recordBytes: number): { data: DataView; records: number } {
+  const { buffer, byteOffset, byteLength } = readFileSync(file.path);
+  const data = new DataView(buffer, byteOffset, byteLength);
+  if (data.byteLength === 0 || data.byteLength % recordBytes !== 0) {
+    throw wrongSize(file, data.byteLength, `a multiple of ${recordBytes} bytes`);
   }
-  return { data, records: data.length / recordBytes };
+  return { data, records: data.byteLength / recordBytes };
 }
 
 export function wrongSize(file: VectorFile, found: number, wanted: string): InputError {
@@ -27,17 +28,17 @@ export function wrongSize(file: VectorFile, found: number, wanted: string): Inpu
 }
 
 /** Float32 values of `count` little-endian bfloat16 patterns at `offset`. */
-export function bf16Values(data: Buffer, offset: number, count: number): Float32Array {
+export function bf16Values(data: DataView, offset: number, count: number): Float32Array {
   const values = new Float32Array(count);
   const bits = bitsOf(values);
-  for (let i = 0; i < count; i++) bits[i] = data.readUInt16LE(offset + 2 * i) << 16;
+  for (let i = 0; i < count; i++) bits[i] = data.getUint16(offset + 2 * i, true) << 16;
   return values;
 }
 
 /** `count` little-endian float32 values at `offset`, bit for bit. */
-export function float32Values(data: Buffer, offset: number, count: number): Float32Array {
+export function float32Values(data: DataView, offset: number, count: number): Float32Array {
   const values = new Float32Array(count);
   const bits = bitsOf(values);
-  for (let i = 0; i < count; i++) bits[i] = data.readUInt32LE(offset + 4 * i);
+  for (let i = 0; i < count; i++) bits[i] = data.getUint32(offset + 4 * i, true);
   return values;
 }
