@@ -159,7 +159,7 @@ function openVariant(
 /** What a report must say of the checkpoints of a variant. */
 function notesOf({ checkpoint: reference, tokenizer }: Model, device: Checkpoint): string[] {
   const vocabulary = tokenizer === undefined ? undefined : vocabularyNote(tokenizer, reference.config.vocabSize);
-  const notes = [...reference.notes, ...(vocabulary === undefined ? [] : [vocabulary])];
+  const notes = [...reference.notes, ...(tokenizer?.notes ?? []), ...(vocabulary === undefined ? [] : [vocabulary])];
   if (reference === device) return notes;
   const differences = configDifferences(reference.config, device.config).map(
     ({ key, reference: ours, variant }) => `${key} ${ours} (reference) and ${variant} (device)`,
