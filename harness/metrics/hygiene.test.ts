@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { countForbidden, inspectRows } from './hygiene.ts';
-import type { LogitsFormat } from './logits-format.ts';
 import { createRowScan, scanRow } from './row-scan.ts';
 
 const { NaN: nan, POSITIVE_INFINITY: plus, NEGATIVE_INFINITY: minus } = Number;
