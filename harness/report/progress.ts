@@ -6,7 +6,7 @@ const REDRAW_MS = 100;
 
 /** What a run tells while it goes on. */
 export interface RunProgress {
-  /** Called once, before the first token: the most tokens there can be; texts that end early leave the bar short. */
+  /** Called before the first token, of each batch in a demo: the most tokens there can be; texts that end early leave the bar short. */
   start(tokens: number): void;
   /** The device's weights are being packed or looked up: so many layers and slices of the lm_head are ready. */
   packing(ready: number, total: number): void;
@@ -46,8 +46,9 @@ export function createLines(write: (line: string) => void, now: () => number = (
   };
   return {
     start(tokens) {
+      if (tokens !== total) say(`at most ${tokens} tokens`);
       total = tokens;
-      say(`at most ${tokens} tokens`);
+      done = 0;
     },
     packing(ready, all) {
       sayNowAndThen(() => `packing weights, ${ready} of ${all}`);
