@@ -225,8 +225,8 @@ async function runAgain(
     openReference: one.openReference,
     openDevice: variant.open,
     expected: {
-      golden: recorded?.golden.weightsSha256,
-      actual: isOtherDevice || options.deviceWeights !== undefined ? undefined : recorded?.device.weightsSha256,
+      golden: recorded?.golden,
+      actual: isOtherDevice || options.deviceWeights !== undefined ? undefined : recorded?.device,
     },
     prompt: record.prompt,
     user: record.user,

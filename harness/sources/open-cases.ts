@@ -101,12 +101,17 @@ export function tapsOf(layers: number, taps: NonNullable<OpenOptions['taps']>): 
 }
 
 /** A golden file that says what it was recorded from must be of this checkpoint. */
-async function requireGoldenOf(checkpoint: Checkpoint, { name, weightsSha256: recorded }: Recording): Promise<void> {
-  const wanted = recorded === undefined ? undefined : await checkpoint.sha256();
-  if (recorded === wanted) return;
-  throw new ComparisonInvalidError(`${name} was recorded from other weights than ${checkpoint.name}.`, {
+async function requireGoldenOf(checkpoint: Checkpoint, recording: Recording): Promise<void> {
+  const { name, weightsSha256, configSha256 } = recording;
+  const isOther = weightsSha256 !== undefined && weightsSha256 !== (await checkpoint.sha256());
+  if (!isOther && (configSha256 === undefined || configSha256 === checkpoint.configSha256)) return;
+  const what = isOther ? 'other weights' : 'another config.json or generation_config.json';
+  throw new ComparisonInvalidError(`${name} was recorded from ${what} than ${checkpoint.name}.`, {
     code: 'GOLDEN_OF_OTHER_WEIGHTS',
-    facts: { recorded: `sha256 ${recorded}`, [checkpoint.name]: `sha256 ${wanted}` },
+    facts: {
+      recorded: `sha256 ${isOther ? weightsSha256 : configSha256}`,
+      [checkpoint.name]: `sha256 ${isOther ? await checkpoint.sha256() : checkpoint.configSha256}`,
+    },
     hint: 'record it anew with `qwen-pcc record --source reference`, or give its checkpoint with --weights.',
   });
 }
@@ -152,8 +157,16 @@ function openVariant(
     ...(onPacking === undefined ? {} : { onPacking }),
   };
   planN150(own, isInstruct, config, resources);
+  const notes = (): string[] => [...notesOf(model, own), ...epsilonNotes(own, config.rmsEps)];
   const open = (): Promise<LogitsSource> => openN150(own, isInstruct, config, resources);
-  return { openable: { spec, notes: () => notesOf(model, own), open }, checkpoint: own };
+  return { openable: { spec, notes, open }, checkpoint: own };
+}
+
+/** The kernels take epsilon from the recipe, as the original does: ten times Qwen2's own. More than that is worth a word. */
+function epsilonNotes({ config }: Checkpoint, rmsEps: number): string[] {
+  const ratio = config.rmsNormEps / rmsEps;
+  if (ratio > 0.09 && ratio < 11) return [];
+  return [`the device adds rmsEps=${rmsEps} where config.json has rms_norm_eps ${config.rmsNormEps}`];
 }
 
 /** What a report must say of the checkpoints of a variant. */

@@ -26,6 +26,8 @@ export interface Recording {
   readonly metadata: Readonly<Record<string, string>>;
   /** sha256 over the weights that the rows were made with, if the recording says. */
   readonly weightsSha256: string | undefined;
+  /** sha256 over the config that they were made with, if the recording says. */
+  readonly configSha256: string | undefined;
   /** Format of the logits, if the recording says. */
   readonly logitsFormat: LogitsFormat | undefined;
   /** Tokenizer that the ids are of, if the recording says: its name, sha256 of tokenizer.json. */
@@ -77,6 +79,7 @@ export function openRecording(path: string, { logitsTensor = 'logits' }: Recordi
     rowCount: prompts.reduce((sum, { positions }) => sum + positions.length, 0),
     metadata: container.metadata,
     weightsSha256: meta.source?.weightsSha256,
+    configSha256: meta.source?.configSha256,
     logitsFormat:
       meta.logits_format === undefined
         ? undefined
@@ -104,7 +107,7 @@ const metadataSchema = z.looseObject({
   logits_format: z.string().optional(),
   prompts: jsonText(z.array(z.string())).optional(),
   prompt_lengths: jsonText(z.record(z.string(), z.int())).optional(),
-  source: jsonText(z.looseObject({ weightsSha256: z.string() })).optional(),
+  source: jsonText(z.looseObject({ weightsSha256: z.string(), configSha256: z.string().optional() })).optional(),
   tokenizer: z.string().optional(),
   tokenizer_sha256: z.string().optional(),
 });
