@@ -68,6 +68,12 @@ export function openRecording(path: string, { logitsTensor = 'logits' }: Recordi
     problems.push({ code: 'EMPTY', where: 'prompts', found: 'none', wanted: 'at least one with input_ids and logits' });
   }
   if (problems.length > 0) throw unusable(path, problems);
+  const usersOf = new Map<string, Map<number, RecordedPrompt>>();
+  for (const one of prompts) {
+    const users = usersOf.get(one.prompt) ?? new Map<number, RecordedPrompt>();
+    if (!users.has(one.user)) users.set(one.user, one);
+    usersOf.set(one.prompt, users);
+  }
   let digest: Promise<string> | undefined;
   return {
     path,
@@ -86,7 +92,7 @@ export function openRecording(path: string, { logitsTensor = 'logits' }: Recordi
       ...(meta.tokenizer_sha256 === undefined ? {} : { sha256: meta.tokenizer_sha256 }),
     },
     notes: assembled.flatMap(({ notes }) => notes),
-    find: (prompt, user = 0) => prompts.find((one) => one.prompt === prompt && one.user === user),
+    find: (prompt, user = 0) => usersOf.get(prompt)?.get(user),
     sha256() {
       digest ??= hashFiles(container.files);
       return digest;
