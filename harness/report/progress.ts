@@ -24,12 +24,15 @@ export function createProgress(stream: NodeJS.WriteStream): RunProgress {
 
 /** A log must not look dead: in long prompts a line now and then. */
 const LINE_EVERY_MS = 30_000;
+/** Of thousands of prompts nobody reads each one's line; as many as the terminal's summary shows. */
+const PROMPTS_TOLD = 100;
 
-/** One line when a prompt begins, and one now and then within it. */
+/** One line when a prompt begins, up to PROMPTS_TOLD of them, and one now and then. */
 export function createLines(write: (line: string) => void, now: () => number = () => performance.now()): RunProgress {
   let total = 0;
   let done = 0;
   let prompt = '';
+  let prompts = 0;
   let writtenAt = now();
   const say = (line: string): void => {
     writtenAt = now();
@@ -42,6 +45,7 @@ export function createLines(write: (line: string) => void, now: () => number = (
     const next = `${caseName} · ${promptName}`;
     if (next === prompt) return;
     prompt = next;
+    if (++prompts > PROMPTS_TOLD) return;
     say(`${prompt} · ${done} of at most ${total} tokens done`);
   };
   return {

@@ -8,6 +8,7 @@ import {
   decodeStep,
   feedRequest,
   knownIds,
+  longestLength,
   type PairSink,
   type SequenceOutcome,
   type SequenceRequest,
@@ -68,7 +69,9 @@ class Lockstep {
     this.#devices = devices;
     this.#request = request;
     this.#sinks = sinks;
-    this.#chunk = new GoldenChunk(request.chunkPositions ?? CHUNK_POSITIONS, reference.vocabSize);
+    // A short text needs no buffer of a whole chunk, which is 156 MB at Qwen2-7B's vocabulary; its borders are the same.
+    const capacity = Math.min(request.chunkPositions ?? CHUNK_POSITIONS, longestLength(request));
+    this.#chunk = new GoldenChunk(capacity, reference.vocabSize);
   }
 
   async run(): Promise<SequenceOutcome> {

@@ -242,7 +242,11 @@ function withUsers(
 ): CasePrompts<NamedPrompt & { readonly users: readonly NamedPrompt[] }>[] {
   return cases.map(({ caseName, file, prompts }) => {
     const users = new Map<string, NamedPrompt[]>();
-    for (const prompt of prompts) users.set(prompt.name, [...(users.get(prompt.name) ?? []), prompt]);
+    for (const prompt of prompts) {
+      const known = users.get(prompt.name);
+      if (known === undefined) users.set(prompt.name, [prompt]);
+      else known.push(prompt);
+    }
     return { caseName, file, prompts: [...users.values()].map((all) => ({ ...all[0]!, users: all })) };
   });
 }
