@@ -125,6 +125,6 @@ function emptyPrompt({ name, text, messages }: PromptEntry, { path, caseName }: 
   return new InputError(`${path}: prompt "${name}" is empty.`, {
     code: 'PROMPT_EMPTY',
     facts: { found, wanted: 'at least one token', ...(caseName === undefined ? {} : { case: caseName }) },
-    hint: 'write a text; this tokenizer adds no token of its own that could be fed instead',
+    hint: 'write a text that is not empty, or take the prompt out: a sequence begins with a token that is fed',
   });
 }

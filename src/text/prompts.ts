@@ -134,6 +134,7 @@ function emptyPrompt(path: string, name: string, source: string): InputError {
   return new InputError(`${path}: prompt "${name}" is empty.`, {
     code: 'PROMPT_EMPTY',
     facts: { found: `no ${source}`, wanted: 'at least one token' },
+    hint: `put at least one into "${source}", or take the prompt out of the file`,
   });
 }
 
