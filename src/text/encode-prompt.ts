@@ -110,7 +110,7 @@ function requireKnownIds(ids: readonly number[], name: string, context: EncodeCo
     },
     hint:
       token === ''
-        ? 'the ids were made for another model, or tokenizer and checkpoint disagree'
+        ? 'take the ids from the tokenizer of this checkpoint, or give the one that they were made for with --weights'
         : 'take the token out of the prompt, or a checkpoint whose embedding has a row for it',
   });
 }

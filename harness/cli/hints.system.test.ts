@@ -1,0 +1,24 @@
+// A hint follows from its cause, and following it literally leads on: for each error code, through the real command line.
+import { describe, it } from 'vitest';
+import { followHint, type HintCase, Room } from './hints/hint-case.fixture.ts';
+import { HUB_CASES } from './hints/hub.fixture.ts';
+import { OPTION_CASES } from './hints/options.fixture.ts';
+
+const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCase[] }[] = [
+  { about: 'options and variables', cases: OPTION_CASES },
+  { about: 'downloads', cases: HUB_CASES },
+];
+
+describe.each(ROOMS)('a hint about $about leads on', ({ cases }) => {
+  it.each(cases.map((one) => ({ ...one, name: [one.code, one.what].filter(Boolean).join(', ') })))(
+    '$name',
+    async (one) => {
+      const room = new Room();
+      try {
+        await followHint(one, room);
+      } finally {
+        await room.remove();
+      }
+    },
+  );
+});
