@@ -1,12 +1,16 @@
 // A hint follows from its cause, and following it literally leads on: for each error code, through the real command line.
 import { describe, it } from 'vitest';
+import { CHECKPOINT_CASES } from './hints/checkpoint.fixture.ts';
 import { followHint, type HintCase, Room } from './hints/hint-case.fixture.ts';
 import { HUB_CASES } from './hints/hub.fixture.ts';
 import { OPTION_CASES } from './hints/options.fixture.ts';
+import { TEXT_CASES } from './hints/text.fixture.ts';
 
 const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCase[] }[] = [
   { about: 'options and variables', cases: OPTION_CASES },
   { about: 'downloads', cases: HUB_CASES },
+  { about: 'checkpoints', cases: CHECKPOINT_CASES },
+  { about: 'prompts and tokenizers', cases: TEXT_CASES },
 ];
 
 describe.each(ROOMS)('a hint about $about leads on', ({ cases }) => {

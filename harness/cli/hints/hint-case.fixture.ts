@@ -79,7 +79,7 @@ export interface HintCase {
 const callOf = (call: readonly string[] | Call): Call => ('args' in call ? call : { args: call });
 
 /** What an error must not show: something that was not filled in. */
-const LEFTOVERS = /(?<!received )\bundefined\b|\bNaN\b|\[object|\?\.(\s|$)|\.\.(?!\.)(\s|$)/m;
+const LEFTOVERS = /(?<!received )\bundefined\b|\[object|\?\.(\s|$)|\.\.(?!\.)(\s|$)/m;
 
 /** Makes the mistake, reads the hint, follows it. */
 export async function followHint({ code, wrong, hint, follow, leadsTo }: HintCase, room: Room): Promise<void> {
