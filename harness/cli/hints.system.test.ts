@@ -4,6 +4,7 @@ import { CHECKPOINT_CASES } from './hints/checkpoint.fixture.ts';
 import { followHint, type HintCase, Room } from './hints/hint-case.fixture.ts';
 import { HUB_CASES } from './hints/hub.fixture.ts';
 import { OPTION_CASES } from './hints/options.fixture.ts';
+import { RECORDING_CASES } from './hints/recordings.fixture.ts';
 import { TEXT_CASES } from './hints/text.fixture.ts';
 
 const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCase[] }[] = [
@@ -11,6 +12,7 @@ const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCas
   { about: 'downloads', cases: HUB_CASES },
   { about: 'checkpoints', cases: CHECKPOINT_CASES },
   { about: 'prompts and tokenizers', cases: TEXT_CASES },
+  { about: 'recordings', cases: RECORDING_CASES },
 ];
 
 describe.each(ROOMS)('a hint about $about leads on', ({ cases }) => {

@@ -228,25 +228,26 @@ export const TEXT_CASES: readonly HintCase[] = [
     code: 'TOKENIZER_UNSUPPORTED',
     what: 'a post-processor',
     wrong: tokenized((room) => tokenizer(room, (json) => ({ ...json, post_processor: { type: 'Other' } }))),
-    hint: /^give the prompts as ids/,
+    hint: /^give prompts as ids/,
     follow: AS_IDS,
   },
-  {
-    code: 'TOKENIZER_ID_DISPUTED',
-    wrong: tokenized(
-      (room) =>
-        tokenizer(room, (json) => ({
-          ...json,
-          added_tokens: [
-            ...(json['added_tokens'] as object[]),
-            { id: 2047, content: '<|x|>', special: true, single_word: false, lstrip: false, rstrip: false },
-          ],
-        })),
-      [{ name: 'a', text: '<|x|>' }],
-    ),
-    hint: /^give the prompt as ids/,
-    follow: AS_IDS,
-  },
+  // The second is a token that is looked up when the folder is opened, whatever the prompts are.
+  ...['<|x|>', '<|im_end|>'].map(
+    (content): HintCase => ({
+      code: 'TOKENIZER_ID_DISPUTED',
+      what: content,
+      wrong: tokenized(
+        (room) =>
+          rewriteJson(room.path('checkpoint'), 'tokenizer_config.json', (json) => ({
+            ...json,
+            added_tokens_decoder: { 2100: { content, special: true } },
+          })),
+        [{ name: 'a', text: content }],
+      ),
+      hint: /^give prompts as ids.*, and remove tokenizer\.json from the folder$/,
+      follow: withoutTokenizer,
+    }),
+  ),
   {
     code: 'CHAT_TEMPLATE_MISSING',
     wrong: tokenized((room) => {
