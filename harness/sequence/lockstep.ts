@@ -109,7 +109,7 @@ class Lockstep {
       throw new ReferenceFaultError(`prompt "${prompt}": the reference's logits hold no number to continue from.`, {
         code: 'GOLDEN_NOT_FINITE',
         facts: { position: last.position },
-        hint: 'the weights of the reference hold NaN or infinities, or are not those of this config.json.',
+        hint: 'make the reference again: its weights or its recording hold NaN or infinities, or are of another config.json.',
       });
     }
     if (eosTokenIds.includes(tokenId)) return stop('eos');

@@ -110,22 +110,29 @@ export const HUB_CASES: readonly HintCase[] = [
     hint: /check HF_ENDPOINT/,
     follow: (room) => getWeights(room),
   },
-  {
-    code: 'DOWNLOAD_HASH',
-    wrong: async (room) => {
-      const hub = await hubOf(room);
-      let isFirst = true;
-      hub.fault = ({ path: asked, range }, response, content) => {
-        if (!asked.endsWith('/model.safetensors') || !isFirst) return false;
-        isFirst = false;
-        sendContent(Buffer.alloc(content!.length, 4), range, response);
-        return true;
-      };
-      return getWeights(room);
-    },
-    hint: /run the same command again/,
-    follow: again,
-  },
+  ...(
+    [
+      ['DOWNLOAD_HASH', 0],
+      ['DOWNLOAD_SIZE', 9],
+    ] as const
+  ).map(
+    ([code, more]): HintCase => ({
+      code,
+      wrong: async (room) => {
+        const hub = await hubOf(room);
+        let isFirst = true;
+        hub.fault = ({ path: asked, range }, response, content) => {
+          if (!asked.endsWith('/model.safetensors') || !isFirst) return false;
+          isFirst = false;
+          sendContent(Buffer.alloc(content!.length + more, 4), range, response);
+          return true;
+        };
+        return getWeights(room);
+      },
+      hint: /^run the same command again/,
+      follow: again,
+    }),
+  ),
   {
     code: 'FILE_DIFFERS',
     wrong: async (room) => {

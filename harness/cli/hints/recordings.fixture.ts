@@ -6,14 +6,17 @@ import { fixtureOf, type HintCase, type Room, swapped, without } from './hint-ca
 
 const V = 2048;
 
-export const integers = (values: readonly number[], shape = [values.length]): Omit<TensorToWrite, 'name'> => ({
+export const integers = (
+  values: readonly number[],
+  shape: readonly number[] = [values.length],
+): Omit<TensorToWrite, 'name'> => ({
   dtype: 'I32',
   shape,
   data: Int32Array.from(values),
 });
 
 /** Rows that no model made: a run judges them and fails, which is a verdict. */
-export const rows = (count: number, columns = V): Omit<TensorToWrite, 'name'> => ({
+export const rows = (count: number, columns: number = V): Omit<TensorToWrite, 'name'> => ({
   dtype: 'F32',
   shape: [count, columns],
   data: Float32Array.from({ length: count * columns }, (_, i) => ((7 * i) % 13) - 6),
@@ -340,6 +343,21 @@ export const RECORDING_CASES: readonly HintCase[] = [
     },
     hint: /or leave (--prompts) out/,
     follow: (_room, [option], args) => without(args, option!),
+  },
+  {
+    code: 'GOLDEN_NOT_FINITE',
+    wrong: (room) => {
+      const none = { ...rows(2), data: new Float32Array(2 * V).fill(Number.NaN) };
+      const golden = recorded(room, { ...GOOD, logits: none });
+      const more = ['--max-new-tokens', '1', '--prompts', room.ids(), '--reference', `golden:${golden}`];
+      return room.validate('--weights', 'general', ...more);
+    },
+    hint: /^make the reference again: .* its recording/,
+    // With rows only of what was recorded, so that the plan is the recording's.
+    follow: (room, _said, args) => {
+      recorded(room, GOOD);
+      return swapped(args, '1', '0');
+    },
   },
   {
     code: 'RECORDING_ROW',
