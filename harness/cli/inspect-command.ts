@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { requireTapName, type TapName, tapsHelp } from '../../src/device/taps.ts';
+import { InputError } from '../../src/errors.ts';
 import type { InspectedToken } from '../record/inspected-token.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import { findRunFolder } from '../record/read-log.ts';
@@ -15,6 +16,7 @@ import { inspectCommandOf, type NamedTokens } from '../report/inspect-hint.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { tokenDetail } from '../report/token-detail.ts';
 import { inspectToken } from '../run/inspect-token.ts';
+import { quoteWord } from '../run/shown-command.ts';
 import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-spec.ts';
 import { openCases, tapsOf } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
@@ -114,9 +116,7 @@ function moved({ weights, deviceWeights, device, taps }: InspectOptions): string
   if (deviceWeights !== undefined) words.push('--device-weights', deviceWeights);
   if (device !== undefined) words.push('--device', device);
   if (taps !== undefined) words.push('--taps', ...taps);
-  return words
-    .map((word) => ` ${/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`)
-    .join('');
+  return words.map((word) => ` ${quoteWord(word)}`).join('');
 }
 
 /** Token ids up to and with the token: from the plan, and from the log where the reference chose them. */
@@ -154,7 +154,7 @@ function openForInspection(
   // Says that FAKE_DEVICE or WH_ARCH_YAML mean no device of this model, before anything is opened.
   readDeviceEnvironment(process.env);
   const { spec } = replay.run;
-  const local = movedPaths(readLocalPaths(folder), record, options);
+  const local = movedPaths(localPathsOf(folder, options), record, options);
   const one = spec.cases.find(({ name }) => name === record.case)!;
   const variant = one.variants.find(({ name }) => name === record.variant)!;
   const other = options.device === undefined ? undefined : otherDevice(options.device, variant);
@@ -164,6 +164,20 @@ function openForInspection(
     taps: one.reference.kind === 'onnx' && variant.device.kind === 'n150' ? tapsAsked(options) : 'all',
   });
   return { one: opened!, variant: opened!.variants[0]!, texts: opened!.texts, isOtherDevice: other !== undefined };
+}
+
+/** A run of another machine has none; --weights says then where its checkpoint is. */
+function localPathsOf(folder: string, { weights }: InspectOptions): LocalPaths {
+  const stored = `qwen-pcc inspect ${quoteWord(folder)} --stored`;
+  try {
+    return readLocalPaths(
+      folder,
+      `give its checkpoint with --weights, or look at what it has stored with \`${stored}\`.`,
+    );
+  } catch (error) {
+    if (weights === undefined || !(error instanceof InputError)) throw error;
+    return { currentFolder: process.cwd(), arguments: [], cases: {} };
+  }
 }
 
 function movedPaths(local: LocalPaths, { case: name, variant }: TokenRecord, options: InspectOptions): LocalPaths {

@@ -16,7 +16,7 @@ import { createProgress, type RunProgress } from '../report/progress.ts';
 import { RUN_REPORTS } from '../report/run-reports.ts';
 import { terminalSummary } from '../report/terminal.ts';
 import { describeEnvironment } from '../run/environment.ts';
-import { shownCommand } from '../run/shown-command.ts';
+import { quoteWord, shownCommand } from '../run/shown-command.ts';
 import { resumeRun, type StartedRun, startRun, type WrittenRun, writeRun } from '../run/write-run.ts';
 import { isAbort } from '../sequence/sides.ts';
 import { Models } from '../sources/models.ts';
@@ -130,7 +130,10 @@ async function begin(options: ValidateOptions, models: Models): Promise<LocatedR
 /** The plan is in the log; options that were given all the same must ask for the same. */
 async function goOn(options: ValidateOptions, command: Command, models: Models): Promise<LocatedRun> {
   const folder = findRunFolder(options.resume === true ? undefined : options.resume, options.out);
-  const local = readLocalPaths(folder);
+  const local = readLocalPaths(
+    folder,
+    `start a new run, or look at what this one has stored with \`qwen-pcc inspect ${quoteWord(folder)} --stored\`.`,
+  );
   // The grid is that of the run; a device that is none of this model's is refused all the same.
   readDeviceEnvironment(process.env);
   const wanted = isPlanGiven(command)
@@ -171,7 +174,7 @@ function requireSamePlan({ run }: RunReplay, wanted: RunSpec | undefined, folder
   throw new InputError(`${folder} was made with another plan, so it cannot go on with these options.`, {
     code: 'RESUME_DIFFERS',
     facts: { field: difference.path, recorded: difference.a, now: difference.b },
-    hint: `write \`qwen-pcc validate --resume ${folder}\` alone: the run knows its plan. Or start a new run.`,
+    hint: `write \`qwen-pcc validate --resume ${quoteWord(folder)}\` alone: the run knows its plan. Or start a new run.`,
   });
 }
 

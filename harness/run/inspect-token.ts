@@ -66,12 +66,9 @@ function requireExpected(side: string, { info }: LogitsSource, expected: SourceI
   });
 }
 
-/** Taps of the recording among the sides; of the device's where both are recordings. */
-function recordedTaps(reference: LogitsSource, device: LogitsSource): readonly TapName[] {
-  const of = (source: LogitsSource): readonly TapName[] =>
-    'taps' in source && Array.isArray(source.taps) ? (source.taps as TapName[]) : [];
-  const ofDevice = of(device);
-  return ofDevice.length > 0 ? ofDevice : of(reference);
+/** Taps that both sides have: a recording has those that were recorded, often none. */
+function recordedTaps({ taps }: LogitsSource, device: LogitsSource): readonly TapName[] {
+  return device.taps.filter((tap) => taps.includes(tap));
 }
 
 /** Feeds the context in the chunks of a run and copies the row of the last token. */

@@ -179,7 +179,8 @@ describe('runLockstep', () => {
     const device = new ToySource(50);
     const feed = device.feed.bind(device);
     device.feed = (ids, want, onRow) => feed(ids, want, (row) => (row.position === 9 ? undefined : onRow(row)));
-    await expect(pairsOf(new ToySource(50), device)).rejects.toMatchObject({ code: 'ROWS_MISSING', exitCode: 4 });
+    const missing = expect.stringContaining('1 rows, the first of position 9');
+    await expect(pairsOf(new ToySource(50), device)).rejects.toMatchObject({ code: 'ROWS_MISSING', message: missing });
   });
 
   it('names the side of a foreign error and keeps it as the cause', async () => {

@@ -82,7 +82,13 @@ async function openReference(
   { taps }: OpenOptions,
 ): Promise<LogitsSource> {
   if (spec.reference.kind === 'golden') {
-    const golden = openRecording(required(paths.golden, spec.reference.recording));
+    const golden = openRecording(
+      required(
+        paths.golden,
+        spec.reference.recording,
+        'look at what this one has stored with `qwen-pcc inspect --stored`',
+      ),
+    );
     await requireGoldenOf(checkpoint, golden);
     const source = await createCaptureSource(golden, { kind: 'golden-file', checkpoint });
     return checkedSource(source, 'reference', checkpoint.config);
@@ -134,7 +140,11 @@ function openVariant(
   const { checkpoint, family } = model;
   const place = paths.variants[spec.name];
   if (spec.device.kind === 'capture') {
-    const file = required(place?.recording, spec.device.recording);
+    const file = required(
+      place?.recording,
+      spec.device.recording,
+      'name the file with --device where you inspect a token',
+    );
     const format = spec.device.logitsFormat === null ? {} : { logitsFormat: spec.device.logitsFormat };
     const open = async (): Promise<LogitsSource> =>
       checkedSource(
@@ -186,10 +196,11 @@ function notesOf({ checkpoint: reference, tokenizer }: Model, device: Checkpoint
   ];
 }
 
-function required(file: string | undefined, name: string): string {
+function required(file: string | undefined, name: string, otherwise: string): string {
   if (file !== undefined) return file;
   throw new InputError(`nothing says where ${name} is.`, {
     code: 'LOCAL_PATHS',
-    hint: 'start a new run, or name the file with --device or --reference.',
+    facts: { wanted: 'its path in local.json of the run' },
+    hint: `start a new run, or ${otherwise}.`,
   });
 }

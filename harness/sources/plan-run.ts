@@ -76,11 +76,11 @@ export async function planRun(request: PlanRequest, models: Models = new Models(
   const maxSeqLen = request.maxSeqLen ?? defaultSeqLen([...opened.map(({ checkpoint }) => checkpoint), ...ofDevice]);
   const limits = { maxNewTokens: request.maxNewTokens ?? MAX_NEW_TOKENS_DEFAULT, maxSeqLen };
   const planned = chooseCases(opened, names, request, recordings);
-  const cases = planned.map(({ model, name, prompts }): CaseSpec => {
+  const cases = planned.map(({ model, name, file, prompts }): CaseSpec => {
     const { checkpoint, tokenizer } = model;
     const { eosTokenIds } = checkpoint.config;
     for (const { name: model, config } of [checkpoint, ...ofDevice]) {
-      requireRunnable(prompts, { model, vocabSize: config.vocabSize, longest: longestSequence(config) }, limits);
+      requireRunnable(prompts, { model, file, vocabSize: config.vocabSize, longest: longestSequence(config) }, limits);
     }
     return {
       name,
@@ -194,6 +194,8 @@ interface PlannedCase {
   readonly name: string;
   /** Place among the folders that were given. */
   readonly index: number;
+  /** Prompt file or recording that the prompts are of, as a message names it. */
+  readonly file: string;
   readonly prompts: readonly PromptSpec[];
 }
 
@@ -226,6 +228,7 @@ function chooseCases(
       model,
       name: names[index]!,
       index,
+      file: all[index]!.file,
       prompts: chosen[index]!.flatMap((one) => ('users' in one ? one.users : [one]).map(({ encode }) => encode())),
     }))
     .filter((one) => only === undefined || one.prompts.length > 0);

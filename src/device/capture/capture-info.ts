@@ -25,10 +25,13 @@ export interface RecordedCheckpoint {
 export function comparedColumns(recording: Recording, checkpoint: RecordedCheckpoint | undefined): number {
   const wanted = checkpoint?.config.vocabSize ?? recording.vocabSize;
   if (recording.vocabSize >= wanted) return wanted;
-  throw invalid(recording, 'VOCABULARY', 'the recorded rows have fewer columns than the checkpoint has tokens', {
-    recorded: `${recording.vocabSize} columns`,
-    [printable(checkpoint!.name)]: `${wanted} tokens`,
-  });
+  throw invalid(
+    recording,
+    'VOCABULARY',
+    'the recorded rows have fewer columns than the checkpoint has tokens',
+    { recorded: `${recording.vocabSize} columns`, [printable(checkpoint!.name)]: `${wanted} tokens` },
+    'give the checkpoint that was recorded with --weights, or record every column.',
+  );
 }
 
 export async function describeCapture(
