@@ -1,0 +1,55 @@
+// Where the files of an inspected token are: as its run left them, or where --weights and --device-weights say.
+import path from 'node:path';
+import { InputError } from '../../src/errors.ts';
+import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+
+export interface MovedFiles {
+  readonly weights?: string;
+  readonly deviceWeights?: string;
+}
+
+/** @throws InputError LOCAL_PATHS when nothing says where the run's files are, neither the run nor --weights. */
+export function inspectedPaths(folder: string, { case: name, variant }: TokenRecord, options: MovedFiles): LocalPaths {
+  const local = options.weights === undefined ? readLocalPaths(folder) : localPathsIfThere(folder);
+  const paths = local.cases[name];
+  const weights = options.weights ?? paths?.weights ?? '';
+  const own = options.deviceWeights ?? paths?.variants[variant]?.weights;
+  return {
+    ...local,
+    cases: {
+      ...local.cases,
+      [name]: {
+        ...paths,
+        weights: path.resolve(weights),
+        variants: {
+          ...paths?.variants,
+          [variant]: { ...paths?.variants[variant], ...(own === undefined ? {} : { weights: path.resolve(own) }) },
+        },
+      },
+    },
+  };
+}
+
+/** A run folder from another machine has none: its reports are uploaded without them. */
+function localPathsIfThere(folder: string): LocalPaths {
+  try {
+    return readLocalPaths(folder);
+  } catch (error) {
+    if (error instanceof InputError) return { currentFolder: process.cwd(), arguments: [], cases: {} };
+    throw error;
+  }
+}
+
+export function withVariant(
+  local: LocalPaths,
+  caseName: string,
+  variant: string,
+  paths: { readonly recording?: string },
+): LocalPaths {
+  const one = local.cases[caseName]!;
+  return {
+    ...local,
+    cases: { ...local.cases, [caseName]: { ...one, variants: { ...one.variants, [variant]: paths } } },
+  };
+}
