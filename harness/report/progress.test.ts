@@ -1,6 +1,7 @@
 // Progress in a log: a line a prompt, more only when a prompt takes long.
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { createLines } from './progress.ts';
+import { createLines, createProgress } from './progress.ts';
 
 describe('lines of progress', () => {
   it('tell each prompt once, and now and then where a long one is', () => {
@@ -26,5 +27,17 @@ describe('lines of progress', () => {
       'case · second · 10 of at most 20 tokens done',
       'case · second · device, positions 0 … 9, layer 3 of 28',
     ]);
+  });
+});
+
+describe('the bar of a terminal', () => {
+  it('says that it opens, and estimates nothing before a token is done', () => {
+    const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 160 });
+    const progress = createProgress(stream as unknown as NodeJS.WriteStream);
+    progress.start(20);
+    progress.close();
+    const text = String(stream.read());
+    expect(text).toContain('0/20 tokens  opening');
+    expect(text).not.toContain('left');
   });
 });
