@@ -1,8 +1,11 @@
 // What a run shows on stderr while it goes on: a bar in a terminal, a line for each prompt in a log.
-import { Format, type GenericFormatter, SingleBar } from 'cli-progress';
+import cliProgress, { type GenericFormatter, SingleBar } from 'cli-progress';
 import type { Stage } from '../record/stage.ts';
 
 const REDRAW_MS = 100;
+
+// Node finds no export of that name in the CommonJS package.
+const { Format } = cliProgress;
 
 /** Without a token done there is nothing to estimate from. */
 const drawBar: GenericFormatter = (options, params, { where }: { readonly where: string }) => {
