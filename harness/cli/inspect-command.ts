@@ -3,9 +3,8 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { requireTapName, type TapName, tapsHelp } from '../../src/device/taps.ts';
-import { InputError } from '../../src/errors.ts';
+import { QwenPccError } from '../../src/errors.ts';
 import type { InspectedToken } from '../record/inspected-token.ts';
-import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import { findRunFolder } from '../record/read-log.ts';
 import type { RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { formatTokenLine } from '../record/token-line.ts';
@@ -20,6 +19,7 @@ import { quoteWord } from '../run/shown-command.ts';
 import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-spec.ts';
 import { openCases, tapsOf } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
+import { inspectedPaths, withVariant } from './inspected-paths.ts';
 import { wholeNumber } from './option-values.ts';
 import { type TokenChoice, TokenPicker } from './token-picker.ts';
 
@@ -80,7 +80,7 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
     process.stdout.write(`${JSON.stringify({ record: JSON.parse(formatTokenLine(record)), taps }, null, 2)}\n`);
     return;
   }
-  const texts = opened?.texts;
+  const texts = opened?.texts ?? textsIfThere(folder, replay, record, options);
   process.stdout.write(
     tokenDetail({
       record,
@@ -136,6 +136,16 @@ function contextOf(folder: string, { run }: RunReplay, record: TokenRecord): Int
   return ids;
 }
 
+/** Those of the run's tokenizer, if it is still where it was: what is stored can be read without them. */
+function textsIfThere(...what: Parameters<typeof openForInspection>): OpenableCase['texts'] | undefined {
+  try {
+    return openForInspection(...what).texts;
+  } catch (error) {
+    if (error instanceof QwenPccError) return undefined;
+    throw error;
+  }
+}
+
 interface OpenedToken {
   readonly one: OpenableCase;
   readonly variant: OpenableCase['variants'][number];
@@ -154,7 +164,7 @@ function openForInspection(
   // Says that FAKE_DEVICE or WH_ARCH_YAML mean no device of this model, before anything is opened.
   readDeviceEnvironment(process.env);
   const { spec } = replay.run;
-  const local = movedPaths(localPathsOf(folder, options), record, options);
+  const local = inspectedPaths(folder, record, options);
   const one = spec.cases.find(({ name }) => name === record.case)!;
   const variant = one.variants.find(({ name }) => name === record.variant)!;
   const other = options.device === undefined ? undefined : otherDevice(options.device, variant);
@@ -164,40 +174,6 @@ function openForInspection(
     taps: one.reference.kind === 'onnx' && variant.device.kind === 'n150' ? tapsAsked(options) : 'all',
   });
   return { one: opened!, variant: opened!.variants[0]!, texts: opened!.texts, isOtherDevice: other !== undefined };
-}
-
-/** A run of another machine has none; --weights says then where its checkpoint is. */
-function localPathsOf(folder: string, { weights }: InspectOptions): LocalPaths {
-  const stored = `qwen-pcc inspect ${quoteWord(folder)} --stored`;
-  try {
-    return readLocalPaths(
-      folder,
-      `give its checkpoint with --weights, or look at what it has stored with \`${stored}\`.`,
-    );
-  } catch (error) {
-    if (weights === undefined || !(error instanceof InputError)) throw error;
-    return { currentFolder: process.cwd(), arguments: [], cases: {} };
-  }
-}
-
-function movedPaths(local: LocalPaths, { case: name, variant }: TokenRecord, options: InspectOptions): LocalPaths {
-  const paths = local.cases[name];
-  const weights = options.weights ?? paths?.weights ?? '';
-  const own = options.deviceWeights ?? paths?.variants[variant]?.weights;
-  return {
-    ...local,
-    cases: {
-      ...local.cases,
-      [name]: {
-        ...paths,
-        weights: path.resolve(weights),
-        variants: {
-          ...paths?.variants,
-          [variant]: { ...paths?.variants[variant], ...(own === undefined ? {} : { weights: path.resolve(own) }) },
-        },
-      },
-    },
-  };
 }
 
 function otherDevice(
@@ -223,19 +199,6 @@ function otherDevice(
         },
         paths: { recording: path.resolve(choice.file) },
       };
-}
-
-function withVariant(
-  local: LocalPaths,
-  caseName: string,
-  variant: string,
-  paths: { readonly recording?: string },
-): LocalPaths {
-  const one = local.cases[caseName]!;
-  return {
-    ...local,
-    cases: { ...local.cases, [caseName]: { ...one, variants: { ...one.variants, [variant]: paths } } },
-  };
 }
 
 async function runAgain(

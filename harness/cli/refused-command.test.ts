@@ -34,6 +34,11 @@ describe('wrong use ends with 2 and says what would be right', () => {
     { what: 'an unknown knob', args: () => ['validate', '--device', 'n150:tir=exact'], says: /did you mean tier\?/ },
     { what: 'a knob value', args: () => ['validate', '--device', 'n150:tier=exakt'], says: /did you mean exact\?/ },
     {
+      what: 'a layer to skip that is not there',
+      args: () => ['validate', '--weights', 'fixtures/tiny-qwen2', '--device', 'n150:skipLayer=6'],
+      says: /tiny-qwen2 has no such layer[\s\S]*0 … 5/,
+    },
+    {
       what: 'a threshold above 1',
       args: () => ['validate', '--threshold', '79'],
       says: /a number from -1 to 1; got "79"/,

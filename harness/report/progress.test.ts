@@ -1,6 +1,7 @@
 // Progress in a log: a line a prompt, more only when a prompt takes long, fewer where there are thousands.
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { createLines } from './progress.ts';
+import { createLines, createProgress } from './progress.ts';
 
 describe('lines of progress', () => {
   it('tell each prompt once, and now and then where a long one is', () => {
@@ -44,5 +45,17 @@ describe('lines of progress', () => {
       'case · prompt-99 · 98 of at most 20000 tokens done',
       'case · prompt-10000 · 10000 of at most 20000 tokens done',
     ]);
+  });
+});
+
+describe('the bar of a terminal', () => {
+  it('says that it opens, and estimates nothing before a token is done', () => {
+    const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 160 });
+    const progress = createProgress(stream as unknown as NodeJS.WriteStream);
+    progress.start(20);
+    progress.close();
+    const text = String(stream.read());
+    expect(text).toContain('0/20 tokens  opening');
+    expect(text).not.toContain('left');
   });
 });

@@ -1,8 +1,18 @@
 // What a run shows on stderr while it goes on: a bar in a terminal, a line for each prompt in a log.
-import { SingleBar } from 'cli-progress';
+import cliProgress, { type GenericFormatter, SingleBar } from 'cli-progress';
 import type { Stage } from '../record/stage.ts';
 
 const REDRAW_MS = 100;
+
+// Node finds no export of that name in the CommonJS package.
+const { Format } = cliProgress;
+
+/** Without a token done there is nothing to estimate from. */
+const drawBar: GenericFormatter = (options, params, { where }: { readonly where: string }) => {
+  const bar = Format.BarFormat(params.progress, options);
+  const left = params.value > 0 ? `  ${Format.TimeFormat(params.eta, options, 1)} left` : '';
+  return `${bar} ${params.value}/${params.total} tokens${left}  ${where}`;
+};
 
 /** What a run tells while it goes on. */
 export interface RunProgress {
@@ -74,7 +84,7 @@ export function createLines(write: (line: string) => void, now: () => number = (
 function createBar(stream: NodeJS.WriteStream): RunProgress {
   const bar = new SingleBar({
     stream,
-    format: '{bar} {value}/{total} tokens  {eta_formatted} left  {where}',
+    format: drawBar,
     barsize: 24,
     hideCursor: true,
     clearOnComplete: true,

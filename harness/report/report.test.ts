@@ -123,6 +123,13 @@ describe('summaryMarkdown', () => {
       .find((line) => line.includes(', sotu '))!;
     expect(row).toContain('"\\|\\\\n\\`\\<b\\>"');
   });
+
+  it('cannot be broken by a path with backticks, and ends its sentences', () => {
+    const command = "qwen-pcc validate --weights 'a`b``c'";
+    const text = summaryMarkdown({ ...bad.run, command }, bad.replay.highlights);
+    expect(text).toContain(`Repeat with \`\`\` ${command} \`\`\`.`);
+    expect(text).not.toMatch(/\w\)? (?:Run|Look at|Repeat) /);
+  });
 });
 
 describe('gateFailureText', () => {

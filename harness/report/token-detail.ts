@@ -40,7 +40,7 @@ export function tokenDetail(detail: TokenDetail): string {
     `context  ${quoteText(shown, CONTEXT_CHARACTERS + 1)}`,
     `token    ${record.inputToken.golden} ${quoteText(record.text)}`,
     '',
-    ...metricLines(record, chalk),
+    ...metricLines(detail),
     '',
     ...topLines(detail),
     ...(again === undefined
@@ -55,7 +55,7 @@ export function tokenDetail(detail: TokenDetail): string {
   ].join('\n')}\n`;
 }
 
-function metricLines(record: TokenRecord, chalk: ChalkInstance): string[] {
+function metricLines({ record, chalk, textOf }: TokenDetail): string[] {
   const { moments, distribution, choice, controls } = record;
   const status = isPassing(record) ? chalk.green(record.status) : chalk.red(record.status);
   const facts: [string, string][] = [
@@ -71,7 +71,7 @@ function metricLines(record: TokenRecord, chalk: ChalkInstance): string[] {
     if (next !== null) {
       facts.push([
         'next in the text',
-        `${next.id}: golden ${formatShare(next.probability.golden)}, actual ${formatShare(next.probability.actual)}`,
+        `${next.id} ${quoteText(textOf(next.id), 20)}: golden ${formatShare(next.probability.golden)}, actual ${formatShare(next.probability.actual)}`,
       ]);
     }
   }

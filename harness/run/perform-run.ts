@@ -20,7 +20,7 @@ import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { runFree } from '../sequence/free-running.ts';
 import { runLockstep } from '../sequence/lockstep.ts';
 import type { RowPair, SequenceOutcome, SequenceRequest } from '../sequence/sequence.ts';
-import { blame, requireComparable } from '../sequence/sides.ts';
+import { blame, isAbort, requireComparable } from '../sequence/sides.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { describeFailure } from './describe-failure.ts';
 import { evidenceShare } from './evidence-file.ts';
@@ -121,6 +121,10 @@ class Run {
         await this.#runUnit(unit, one, reference, variants);
         await one.requireUnchanged();
       }
+    } catch (error) {
+      // A file that is cut or removed under its reader fails in that reader's words; what happened to it is the reason.
+      if (!isAbort(error) && !(error instanceof LogError)) await one.requireUnchanged();
+      throw error;
     } finally {
       for (const source of open.reverse()) await source.close();
     }

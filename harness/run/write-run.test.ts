@@ -189,6 +189,32 @@ describe('writeRun', () => {
     expect(run).toMatchObject({ exitCode: 4, verdict: { status: 'invalid' }, failure: { code: 'CHECKPOINT_CHANGED' } });
   });
 
+  it.each([
+    { at: 'opening a side', open: () => Promise.reject(new Error('ENOENT')) },
+    {
+      at: 'reading a row',
+      open: () => Promise.resolve(failingAt(3, 8, () => new DeviceError('half a tensor.', { code: 'READ' }))),
+    },
+  ])('is invalid when $at fails because a file changed, not a fault of that side', async ({ open }) => {
+    let isChanged = false;
+    const one = toyCase('a');
+    const changing = {
+      ...one,
+      variants: one.variants.map((variant) => ({
+        ...variant,
+        open: async () => {
+          isChanged = true;
+          return open();
+        },
+      })),
+      requireUnchanged: async () => {
+        if (isChanged) throw new ComparisonInvalidError('it is gone.', { code: 'CHECKPOINT_CHANGED' });
+      },
+    };
+    const { run } = await runToy(scratch, [changing]);
+    expect(run).toMatchObject({ exitCode: 4, verdict: { status: 'invalid' }, failure: { code: 'CHECKPOINT_CHANGED' } });
+  });
+
   it('names the position where free texts part and counts what was left out', async () => {
     const parting = (): ToySource =>
       new ToySource(TOY_VOCABULARY, (row) => {

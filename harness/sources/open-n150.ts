@@ -8,6 +8,7 @@ import type { N150Config } from '../../src/device/n150/compute-config.ts';
 import { type PackingProgress, requireWeightPlan } from '../../src/device/n150/device-weights.ts';
 import { createN150Source } from '../../src/device/n150/n150-source.ts';
 import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
+import { UsageError } from '../../src/errors.ts';
 import { defaultThreads } from '../../src/machine.ts';
 import { weightCacheFolder } from './weight-cache-folder.ts';
 import { WrappedSource } from './wrapped-source.ts';
@@ -52,7 +53,7 @@ export async function openN150(
  * Refuses what the device model cannot run with these resources, before anything is opened or made; to be asked while a run is planned.
  *
  * @returns as `rememberInWeightCache`, which it calls.
- * @throws UsageError `WEIGHTS_TOO_LARGE`, UnsupportedError as `coreCounts`.
+ * @throws UsageError `WEIGHTS_TOO_LARGE`, `KNOB_VALUE` for a layer to skip that is not there; UnsupportedError as `coreCounts`.
  */
 export function planN150(
   checkpoint: Checkpoint,
@@ -61,6 +62,7 @@ export function planN150(
   resources: Omit<DeviceResources, 'onPacking' | 'threads'>,
 ): string | undefined {
   coreCounts(checkpoint.config, config.gridRows);
+  requireLayer(config.skipLayer, checkpoint);
   const weightCache = rememberInWeightCache(checkpoint, isInstruct, config, resources);
   const { memoryBytes } = resources;
   requireWeightPlan(checkpoint, config, {
@@ -105,4 +107,14 @@ class OwningSource extends WrappedSource {
     await super.close();
     await this.#closeRest();
   }
+}
+
+/** A layer that is not there would be left out without a trace. */
+function requireLayer(skipLayer: number, { name, config: { layers } }: Checkpoint): void {
+  if (skipLayer < layers) return;
+  throw new UsageError(`skipLayer=${skipLayer}: ${name} has no such layer.`, {
+    code: 'KNOB_VALUE',
+    facts: { found: String(skipLayer), wanted: `0 … ${layers - 1}, or -1 for none` },
+    hint: `write skipLayer=${layers - 1}, or less.`,
+  });
 }

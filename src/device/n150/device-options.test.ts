@@ -51,6 +51,7 @@ describe('parseDeviceOptions', () => {
     { text: 'intermediateFormat=BFP8_B', says: 'packerL1Acc=false' },
     { text: 'sdpaFp32DestAcc=true', says: 'sdpaKernel=2026' },
     { text: 'normFp32DestAcc=false', says: 'rmsLayout=interleaved' },
+    { text: 'tier=fp32,tier=exact', says: 'knob tier is given twice' },
     { text: 'constructor=1', says: 'no knob "constructor"' },
   ])('answers "$text" with "$says"', ({ text, says }) => {
     expect(errorOf(text).message).toContain(says);

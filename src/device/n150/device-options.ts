@@ -6,13 +6,22 @@ import { DEFAULT_N150_CONFIG, RECIPES } from './recipes.ts';
 /**
  * @param text - comma-separated `knob=value` pairs; empty for the default recipe. A recipe applies first, wherever it stands.
  * @param gridRows - of the grid that the environment names, if it does; the knob of that name wins over it.
- * @throws UsageError for an unknown knob or value, with the nearest one and all that exist.
+ * @throws UsageError for an unknown knob or value, with the nearest one and all that exist; for a knob that is given twice.
  */
 export function parseDeviceOptions(text: string, gridRows?: number): N150Config {
   const settings: Partial<Record<KnobName, string | number | boolean>> = gridRows === undefined ? {} : { gridRows };
+  const named = new Set<string>();
   for (const part of text.split(',').filter((piece) => piece.trim() !== '')) {
     const equals = part.indexOf('=');
     const name = (equals < 0 ? part : part.slice(0, equals)).trim();
+    if (named.has(name)) {
+      throw new UsageError(`The N150 model's knob ${name} is given twice.`, {
+        code: 'KNOB_TWICE',
+        facts: { found: text },
+        hint: `write ${name} once; for two devices beside each other, give --device twice`,
+      });
+    }
+    named.add(name);
     const value = equals < 0 ? '' : part.slice(equals + 1).trim();
     for (const knob of knobsNamed(name)) settings[knob] = parseKnobValue(name, KNOBS[knob].value, value);
   }

@@ -11,12 +11,25 @@ export interface VectorFile {
 
 /** @returns a view of the file's bytes and its number of records. @throws InputError unless it holds whole records. */
 export function readRecords(file: VectorFile, recordBytes: number): { data: DataView; records: number } {
-  const { buffer, byteOffset, byteLength } = readFileSync(file.path);
+  const { buffer, byteOffset, byteLength } = readWhole(file);
   const data = new DataView(buffer, byteOffset, byteLength);
   if (data.byteLength === 0 || data.byteLength % recordBytes !== 0) {
     throw wrongSize(file, data.byteLength, `a multiple of ${recordBytes} bytes`);
   }
   return { data, records: data.byteLength / recordBytes };
+}
+
+function readWhole({ name, path }: VectorFile): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new InputError(`${name} cannot be read.`, {
+      code: 'VECTOR_UNREADABLE',
+      facts: { found: (cause as Error).message, wanted: 'a file of recorded values' },
+      hint: 'copy it again, or take it out of the folder',
+      cause,
+    });
+  }
 }
 
 export function wrongSize(file: VectorFile, found: number, wanted: string): InputError {

@@ -1,5 +1,5 @@
 // The exact tier against every vector file: the simulator's steps and matmuls, and whole ttnn 0.81.1 operations.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -106,6 +106,14 @@ describe('checkVectors', () => {
     expect(found(report, 'fpu-steps.bin')).toMatchObject({ state: 'unreadable' });
     expect(found(report, 'fpu-steps.bin')?.message).toContain('a multiple of 76 bytes');
   });
+
+  it.each(['fpu-steps.bin', 'matmul-lofi.bin', 'kv-update-cache-bfp8.safetensors'])(
+    'calls a folder of the name %s unreadable',
+    (name) => {
+      mkdirSync(join(makeFolder(), name));
+      expect(found(checkVectors(folder), name)).toMatchObject({ state: 'unreadable' });
+    },
+  );
 
   it('calls a recording without its arguments unreadable', () => {
     const tensors = (['x', 'cache_before', 'cache_after'] as const).map((name) => ({
