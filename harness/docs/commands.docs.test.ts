@@ -31,7 +31,9 @@ const PLACEHOLDERS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Tier exact takes minutes for all packaged prompts: one of them, a few tokens. */
-const SHORTENED: readonly (readonly [RegExp, string])[] = [[/tier=exact/, ' --prompt senate-and-house --max-new-tokens 2']];
+const SHORTENED: readonly (readonly [RegExp, string])[] = [
+  [/tier=exact/, ' --prompt senate-and-house --max-new-tokens 2'],
+];
 
 const commands = DOCUMENTS.flatMap((document) => documentedCommands(document));
 const reasonOf = ({ command }: DocumentedCommand): string | undefined =>

@@ -43,6 +43,7 @@ const FOREIGN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   vitest: ['--project'],
   node: ['--expose-gc'],
   pytest: ['--timeout'],
+  'npm run fuzz': ['--only'],
 };
 
 describe('options', () => {

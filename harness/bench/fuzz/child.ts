@@ -58,5 +58,6 @@ function stackOf(error: unknown): string {
 }
 
 process.on('message', (request: Request) => {
-  void answer(request).then((given) => process.send!(given));
+  // A turn later, so that what a reader left running by mistake and throws at once counts to its input.
+  void answer(request).then((given) => setImmediate(() => process.send!(given)));
 });

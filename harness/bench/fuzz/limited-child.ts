@@ -33,6 +33,11 @@ export class LimitedChild {
 
   async try(request: Request): Promise<Tried> {
     if (this.#inputs++ % INPUTS_A_CHILD === 0) this.close();
+    if (this.#child?.connected === false) {
+      this.close();
+      const details = 'the child died after it had answered: look at the input before this one';
+      return { outcome: 'died', finding: 'crash', details, seconds: 0, peakBytes: 0 };
+    }
     this.#child ??= fork(CHILD, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     const tried = await watch(this.#child, request);
     if (tried.finding !== undefined) this.close();
