@@ -146,6 +146,16 @@ describe('files', () => {
     expect(parts.filter((part) => !isSelected(part))).toEqual([]);
   });
 
+  it('of gates have the tests that a shown command names', () => {
+    const commands = DOCUMENTS.flatMap((document) => documentedCommands(document)).map(({ command }) => command);
+    const named = commands.flatMap((command) => /vitest run --project gates -t '([^']+)'/.exec(command)?.[1] ?? []);
+    expect(named.length).toBeGreaterThan(1);
+    const vitest = path.join(ROOT, 'node_modules/vitest/vitest.mjs');
+    const listed = spawnSync(process.execPath, [vitest, 'list', '--project', 'gates'], { cwd: ROOT, encoding: 'utf8' });
+    expect(listed.status, listed.stderr).toBe(0);
+    expect(named.filter((name) => !listed.stdout.includes(name))).toEqual([]);
+  });
+
   it('that CONTRIBUTING and ARCHITECTURE name exist', () => {
     const named = ['CONTRIBUTING.md', 'ARCHITECTURE.md'].flatMap((document) =>
       proseLines(textOf(document)).flatMap(({ shown }) =>
