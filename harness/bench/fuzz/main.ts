@@ -53,7 +53,8 @@ export async function runFuzz(args: readonly string[]): Promise<number> {
         tally.findings[tried.finding]++;
         const place = keep(kept, index, { kind, seed, work, details: tried.details });
         console.log(`\n${tried.finding}: ${kind.name}, input ${index}, kept in ${place}`);
-        console.log(`${tried.details.split('\n').slice(0, 6).join('\n')}`);
+        const lines = tried.details.split('\n').slice(0, 6);
+        console.log(lines.map((line) => line.slice(0, 200)).join('\n'));
         console.log(`again: npm run fuzz -- --seed ${seed} --only ${index}`);
       } else if (tried.outcome === 'read') tally.read++;
       else {
