@@ -36,7 +36,10 @@ export function inspectedPaths(folder: string, { case: name, variant }: TokenRec
 function readPaths(folder: string, { weights }: MovedFiles): LocalPaths {
   const stored = `qwen-pcc inspect ${quoteWord(folder)} --stored`;
   try {
-    return readLocalPaths(folder, `give its checkpoint with --weights, or look at what it has stored with \`${stored}\`.`);
+    return readLocalPaths(
+      folder,
+      `give its checkpoint with --weights, or look at what it has stored with \`${stored}\`.`,
+    );
   } catch (error) {
     if (weights === undefined || !(error instanceof InputError)) throw error;
     return { currentFolder: process.cwd(), arguments: [], cases: {} };
