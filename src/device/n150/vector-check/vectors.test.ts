@@ -1,5 +1,5 @@
 // The exact tier against every vector file: the simulator's steps and matmuls, and whole ttnn 0.81.1 operations.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -131,6 +131,17 @@ describe('checkVectors', () => {
     const source = join(TTNN_VECTORS, 'matmul-bf16xbfp4-32x256x64.safetensors');
     copyFileSync(source, join(makeFolder(), 'matmul-bf16xbfp4-64x128x64.safetensors'));
     expect(checkVectors(folder)).toMatchObject({ passed: true, cases: 12 * 32 * 64 });
+  });
+
+  it.each(['matmul-lofi.bin', 'eltwise-add.safetensors'])('refuses a folder by the name of %s', (name) => {
+    mkdirSync(join(makeFolder(), name));
+    expect(() => checkVectors(folder)).toThrow(
+      expect.objectContaining({
+        code: 'FILE_KIND',
+        exitCode: 2,
+        message: expect.stringContaining(`${join(folder, name)}: this is not a regular file.`),
+      }),
+    );
   });
 
   it('refuses a folder that is not there', () => {
