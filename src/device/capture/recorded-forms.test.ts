@@ -455,6 +455,14 @@ describe('archives and folders that are broken', () => {
     expect(() => openRecording(archive(bytes))).toThrow(expect.objectContaining({ code: 'ZIP_BROKEN' }));
   });
 
+  it('two entries of one name are refused, whichever of them numpy would take', () => {
+    const bytes = zipBytes({ 'input_ids.npy': ids, 'logits.npy': logits, 'logitt.npy': logits });
+    const path = archive(Buffer.from(bytes.toString('latin1').replaceAll('logitt', 'logits'), 'latin1'));
+    expect(() => openRecording(path)).toThrow(
+      expect.objectContaining({ code: 'ZIP_TWICE', facts: { found: 'logits.npy', wanted: 'an entry of each name' } }),
+    );
+  });
+
   it('names what the file has when what it needs is missing', () => {
     const path = archive(zipBytes({ 'arr_0.npy': ids, 'scores.npy': logits }));
     expect(() => openRecording(path)).toThrow(/input_ids {2}found arr_0, scores, wanted \[T\] integers/);
