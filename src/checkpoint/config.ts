@@ -173,9 +173,9 @@ const DEFAULTED = [
   'tie_word_embeddings',
 ] as const;
 
-/** Both sides take the same value, so that no number of a comparison would show that it is not the model's. */
+/** Where both sides take the same value, no number of a comparison shows that it is not the model's. */
 function thetaNote(theta: number): string {
-  return `config.json: rope_theta is missing, and ${theta} is taken on both sides, as in Transformers; Qwen2 is trained with 1000000`;
+  return `config.json: rope_theta is missing, and ${theta} is taken, as in Transformers; Qwen2 is trained with 1000000`;
 }
 
 function notesOn(raw: RawConfig): string[] {
