@@ -1,6 +1,7 @@
 // From a run's state to run.json: gate, summaries, coverage against the plan, exit code; a pure function.
 import { EXIT_CODES } from '../../src/errors.ts';
 import { EXIT_CODE_OF_VERDICT } from '../gate/exit-code.ts';
+import { shareOf } from '../gate/headline.ts';
 import type { PlannedSequence } from '../gate/judged-sequences.ts';
 import { type Failure, SCHEMA_VERSION } from '../record/events.ts';
 import type { CaseRecord, PromptRecord, RunRecord, SkippedTokens, VariantRecord } from '../record/run-record.ts';
@@ -104,7 +105,7 @@ const KILLED: Failure = {
 function endingOf(replay: RunReplay, { coverage }: Verdict): Ending | undefined {
   const { end, isComplete } = replay;
   const failure = end === null ? (isComplete ? undefined : KILLED) : (end.failure ?? undefined);
-  const judged = `(${coverage.tokensJudged} of ${coverage.tokensPlanned} tokens judged)`;
+  const judged = `(${shareOf(coverage.tokensJudged, coverage.tokensPlanned, 'token')} judged)`;
   const headlineOf = ({ message }: Failure): string => `${message.split('\n')[0]} ${judged}`;
   if (failure !== undefined) {
     const isInvalid = failure.exitCode === EXIT_CODES.comparisonInvalid;

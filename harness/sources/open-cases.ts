@@ -1,6 +1,8 @@
 // From a run's spec and the places of its files to cases that can run: each source is opened when its turn comes.
+import path from 'node:path';
 import { createReference } from '../../reference/onnx-reference.ts';
 import { configDifferences } from '../../src/checkpoint/config-differences.ts';
+import { digestsOf } from '../../src/checkpoint/file-snapshot.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
 import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
@@ -10,6 +12,7 @@ import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
 import { allTaps, residualTaps } from '../../src/device/taps.ts';
 import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
 import { vocabularyNote } from '../../src/text/encode-prompt.ts';
+import type { Tokenizer } from '../../src/text/tokenizer.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
 import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { configFromKnobs } from './device-spec.ts';
@@ -193,7 +196,16 @@ function notesOf({ checkpoint: reference, tokenizer }: Model, device: Checkpoint
     ...device.notes.map((note) => `device: ${note}`),
     ...(differences.length === 0 ? [] : [`the configs differ: ${differences.join(', ')}`]),
     ...(ours === theirs ? [] : [`of the vocabularies, the first ${Math.min(ours, theirs)} entries are compared`]),
+    ...tokenizerNotes(tokenizer, device),
   ];
+}
+
+/** Equal vocabulary sizes hide that two tokenizers give ids to other texts. */
+function tokenizerNotes(tokenizer: Tokenizer | undefined, { folder }: Checkpoint): string[] {
+  const [theirs] = digestsOf([path.join(folder, 'tokenizer.json')]).values();
+  if (tokenizer === undefined || theirs === undefined || theirs === tokenizer.sha256) return [];
+  const [ours, other] = [tokenizer.sha256, theirs].map((sha256) => `${sha256.slice(0, 12)}…`);
+  return [`the tokenizers differ: tokens are the reference's (tokenizer.json sha256 ${ours}, of the device ${other})`];
 }
 
 function required(file: string | undefined, name: string, otherwise: string): string {

@@ -12,7 +12,7 @@ import { readFloat32At } from './safetensors.ts';
 import { checkTensors } from './tensor-check.ts';
 import { EMBED_TOKENS, LM_HEAD } from './tensor-names.ts';
 import { hasOwnHead, OWN_HEAD_NOTE } from './tied-head.ts';
-import { type CheckpointTensor, findWeights, indexPath, readHeaders } from './weight-files.ts';
+import { type CheckpointTensor, findWeights, indexPath, readHeaders, unreadNotes } from './weight-files.ts';
 
 export type { CheckpointTensor } from './weight-files.ts';
 
@@ -88,7 +88,9 @@ export function openCheckpoint(folder: string): Checkpoint {
     opened,
     lmHeadName: isTied && !ownHead ? EMBED_TOKENS : LM_HEAD,
     // Keys and names come out of foreign files, and go to terminals and reports.
-    notes: [...config.notes, ...(ownHead ? [OWN_HEAD_NOTE] : []), ...notes].map((note) => printable(note)),
+    notes: [...config.notes, ...unreadNotes(places), ...(ownHead ? [OWN_HEAD_NOTE] : []), ...notes].map((note) =>
+      printable(note),
+    ),
   });
 }
 
