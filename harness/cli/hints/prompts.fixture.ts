@@ -20,9 +20,9 @@ export const rewritten =
   };
 
 const ids = [{ name: 'a', ids: [5, 6] }];
-export const text = [{ name: 'a', text: 'The sea' }];
-export const chat = [{ name: 'a', messages: [{ role: 'user', content: 'Hi' }] }];
-export const AS_IDS = rewritten(ids);
+export const text: readonly object[] = [{ name: 'a', text: 'The sea' }];
+export const chat: readonly object[] = [{ name: 'a', messages: [{ role: 'user', content: 'Hi' }] }];
+export const AS_IDS: HintCase['follow'] = rewritten(ids);
 
 export const PROMPT_CASES: readonly HintCase[] = [
   {
