@@ -77,7 +77,7 @@ describe('wrong use of demo says what would be right', () => {
     { args: ['--batches', '4'], code: 'OPTION_VALUE', says: /one of 1, 2, 3/ },
     { args: ['--device', 'capture:file'], code: 'DEMO_RECORDING', says: /a recording cannot run the demo/ },
     { args: ['--device', 'n150:demoRotOffByOn=false'], code: 'UNKNOWN_KNOB', says: /did you mean demoRotOffByOne\?/ },
-    { args: ['--max-seq-len', '100'], code: 'PROMPT_TOO_LONG', says: /169 tokens[\s\S]*raise --max-seq-len/ },
+    { args: ['--max-seq-len', '100'], code: 'PROMPT_TOO_LONG', says: /169 tokens[\s\S]*write --max-seq-len 169/ },
     {
       args: ['--prompts', 'fixtures/prompts/general.json'],
       code: 'PROMPTS_MALFORMED',

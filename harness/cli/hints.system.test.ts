@@ -6,17 +6,25 @@ import { followHint, type HintCase, Room } from './hints/hint-case.fixture.ts';
 import { HUB_CASES } from './hints/hub.fixture.ts';
 import { NOT_EXECUTED } from './hints/not-executed.fixture.ts';
 import { OPTION_CASES } from './hints/options.fixture.ts';
-import { RECORDING_CASES } from './hints/recordings.fixture.ts';
-import { RUN_CASES } from './hints/run.fixture.ts';
-import { TEXT_CASES } from './hints/text.fixture.ts';
+import { PROMPT_CASES } from './hints/prompts.fixture.ts';
+import { ARRAY_CASES } from './hints/recorded-arrays.fixture.ts';
+import { RECORDED_PLAN_CASES } from './hints/recorded-plans.fixture.ts';
+import { RUN_CASES } from './hints/runs.fixture.ts';
+import { TOKENIZER_CASES } from './hints/tokenizers.fixture.ts';
+import { TOKEN_AND_OUTPUT_CASES } from './hints/tokens-and-outputs.fixture.ts';
+import { WEIGHT_FILE_CASES } from './hints/weight-files.fixture.ts';
 
 const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCase[] }[] = [
   { about: 'options and variables', cases: OPTION_CASES },
   { about: 'downloads', cases: HUB_CASES },
-  { about: 'checkpoints', cases: CHECKPOINT_CASES },
-  { about: 'prompts and tokenizers', cases: TEXT_CASES },
-  { about: 'recordings', cases: RECORDING_CASES },
+  { about: 'checkpoint folders', cases: CHECKPOINT_CASES },
+  { about: 'files of a checkpoint', cases: WEIGHT_FILE_CASES },
+  { about: 'prompts', cases: PROMPT_CASES },
+  { about: 'tokenizers', cases: TOKENIZER_CASES },
+  { about: 'recorded arrays', cases: ARRAY_CASES },
+  { about: 'plans of recordings', cases: RECORDED_PLAN_CASES },
   { about: 'runs', cases: RUN_CASES },
+  { about: 'tokens and outputs', cases: TOKEN_AND_OUTPUT_CASES },
 ];
 
 describe.each(ROOMS)('a hint about $about leads on', ({ cases }) => {

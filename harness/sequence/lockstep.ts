@@ -14,7 +14,7 @@ import {
   type SequenceRequest,
   type StopReason,
 } from './sequence.ts';
-import { blame, isAbort, requireContext, requireRows, SinkError } from './sides.ts';
+import { blame, isAbort, requireContext, requireRows, SinkError, skipped } from './sides.ts';
 
 export interface LockstepSinks {
   /** @param device - index of the device whose row it is. */
@@ -245,17 +245,6 @@ function isIn(sorted: Int32Array, value: number): boolean {
 
 function positionsOf(rows: readonly LogitsRow[]): Int32Array {
   return Int32Array.from(rows, ({ position }) => position);
-}
-
-/**
- * What a side left out when it hands out a whole row of a later position: that is no row of another context.
- *
- * @param waitedFor - rising.
- * @param fed - token at the row's position.
- */
-function skipped(waitedFor: Int32Array, { position, tokenId }: LogitsRow, fed: number | undefined): Int32Array {
-  const place = tokenId === fed ? waitedFor.indexOf(position) : -1;
-  return waitedFor.subarray(0, Math.max(place, 0));
 }
 
 function tooManyRows(prompt: string, row: LogitsRow): Error {

@@ -85,3 +85,14 @@ export function requireRows(side: 'golden' | 'actual', missing: Int32Array, prom
     hint: 'record a row for each position, or leave --prompts out: a recording then brings a plan of the rows that it has.',
   });
 }
+
+/**
+ * What a side left out when it hands out a whole row of a later position: that is no row of another context.
+ *
+ * @param waitedFor - rising.
+ * @param fed - token at the row's position.
+ */
+export function skipped(waitedFor: Int32Array, { position, tokenId }: LogitsRow, fed: number | undefined): Int32Array {
+  const place = tokenId === fed ? waitedFor.indexOf(position) : -1;
+  return waitedFor.subarray(0, Math.max(place, 0));
+}

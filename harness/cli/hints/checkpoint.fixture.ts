@@ -11,7 +11,8 @@ const config = (room: Room, change: (json: Json) => Json): void =>
   rewriteJson(room.path('checkpoint'), 'config.json', change);
 
 /** Judges the copy in the room. */
-const judge = (room: Room): string[] => room.validate('--weights', room.path('checkpoint'), '--prompts', room.ids());
+export const judge = (room: Room): string[] =>
+  room.validate('--weights', room.path('checkpoint'), '--prompts', room.ids());
 
 /** A copy with another config.json. */
 const configured =
@@ -23,7 +24,7 @@ const configured =
   };
 
 /** A copy with other tensors. */
-const stored =
+export const stored =
   (change: (tensors: TensorToWrite[]) => TensorToWrite[]): HintCase['wrong'] =>
   (room) => {
     rewriteWeights(room.checkpoint(), change);
@@ -31,7 +32,7 @@ const stored =
   };
 
 /** A copy without a file, or with another content in it. */
-const damaged =
+export const damaged =
   (file: string, content?: string, fixture?: string): HintCase['wrong'] =>
   (room) => {
     rmSync(path.join(room.checkpoint('checkpoint', fixture), file));
@@ -40,7 +41,7 @@ const damaged =
   };
 
 /** Takes files again from where the copy came from. */
-const takenAgain =
+export const takenAgain =
   (fixture = 'tiny-qwen2'): HintCase['follow'] =>
   (room) => {
     rmSync(room.path('checkpoint'), { recursive: true });
@@ -222,80 +223,5 @@ export const CHECKPOINT_CASES: readonly HintCase[] = [
       );
       return judge(room);
     },
-  },
-  {
-    code: 'SAFETENSORS_KIND',
-    wrong: damaged('model.safetensors', '<!DOCTYPE html><html></html>'),
-    hint: /download/,
-    follow: takenAgain(),
-  },
-  {
-    code: 'SAFETENSORS_TRUNCATED',
-    wrong: (room) => {
-      const file = path.join(room.checkpoint(), 'model.safetensors');
-      writeFileSync(file, readFileSync(file).subarray(0, 100_000));
-      return judge(room);
-    },
-    hint: /download or write the file again/,
-    follow: takenAgain(),
-  },
-  ...(
-    [
-      ['JSON', '[]'],
-      ['ENTRY', '{"a":1}'],
-      ['DTYPE', '{"a":{"dtype":"X9","shape":[1],"data_offsets":[0,4]}}'],
-      ['SHAPE', '{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}'],
-      ['OFFSETS', '{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}'],
-      ['LENGTH', '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}'],
-      ['HOLE', '{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}'],
-      [
-        'OVERLAP',
-        '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
-      ],
-      ['DUPLICATE', '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{}}'],
-      ['METADATA', '{"__metadata__":{"a":1}}'],
-    ] as const
-  ).map(
-    ([code, header]): HintCase => ({
-      code: `SAFETENSORS_${code}`,
-      wrong: (room) => {
-        const length = Buffer.alloc(8);
-        length.writeUInt32LE(header.length);
-        const bytes = Buffer.concat([length, Buffer.from(header), Buffer.alloc(8)]);
-        writeFileSync(path.join(room.checkpoint(), 'model.safetensors'), bytes);
-        return judge(room);
-      },
-      hint: /download or write the file again/,
-      follow: takenAgain(),
-    }),
-  ),
-  {
-    code: 'SAFETENSORS_HEADER_LENGTH',
-    wrong: damaged('model.safetensors', 'x'.repeat(100)),
-    hint: /download or write the file again/,
-    follow: takenAgain(),
-  },
-  {
-    code: 'WEIGHTS_NOT_FINITE',
-    wrong: stored((tensors) =>
-      tensors.map((tensor) =>
-        tensor.name === 'model.norm.weight'
-          ? { ...tensor, data: new Uint8Array(tensor.shape[0]! * 2).fill(0xff) }
-          : tensor,
-      ),
-    ),
-    hint: /download/,
-    follow: takenAgain(),
-  },
-  {
-    code: 'FILE_KIND',
-    wrong: (room) => {
-      const file = path.join(room.checkpoint(), 'config.json');
-      rmSync(file);
-      mkdirSync(file);
-      return judge(room);
-    },
-    hint: /move the folder away and put the file of that name in its place/,
-    follow: takenAgain(),
   },
 ];

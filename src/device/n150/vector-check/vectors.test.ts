@@ -107,14 +107,6 @@ describe('checkVectors', () => {
     expect(found(report, 'fpu-steps.bin')?.message).toContain('a multiple of 76 bytes');
   });
 
-  it.each(['fpu-steps.bin', 'matmul-lofi.bin', 'kv-update-cache-bfp8.safetensors'])(
-    'calls a folder of the name %s unreadable',
-    (name) => {
-      mkdirSync(join(makeFolder(), name));
-      expect(found(checkVectors(folder), name)).toMatchObject({ state: 'unreadable' });
-    },
-  );
-
   it('calls a recording without its arguments unreadable', () => {
     const tensors = (['x', 'cache_before', 'cache_after'] as const).map((name) => ({
       name,

@@ -1,10 +1,6 @@
-// Hints about prompts, tokenizers and chat templates: each edit that a hint names is made in the prompt file or the folder.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { rewriteJson } from '../../../src/checkpoint/checkpoint.fixture.ts';
-import { type HintCase, type Room, swapped, without } from './hint-case.fixture.ts';
-
-type Json = Record<string, unknown>;
+// Hints about prompt files: each edit that a hint names is made in the file or on the command line.
+import { readFileSync } from 'node:fs';
+import { type HintCase, swapped, without } from './hint-case.fixture.ts';
 
 /** A validate on the general checkpoint with a prompt file of this content. */
 const prompted =
@@ -13,7 +9,7 @@ const prompted =
     room.validate('--weights', 'general', '--prompts', room.write('prompts.json', content), ...more);
 
 /** Another content for the prompt file, as the hint says. */
-const rewritten =
+export const rewritten =
   (content: unknown | ((said: readonly string[]) => unknown)): HintCase['follow'] =>
   (room, said, args) => {
     room.write(
@@ -24,29 +20,11 @@ const rewritten =
   };
 
 const ids = [{ name: 'a', ids: [5, 6] }];
-const text = [{ name: 'a', text: 'The sea' }];
-const chat = [{ name: 'a', messages: [{ role: 'user', content: 'Hi' }] }];
-const AS_IDS = rewritten(ids);
+export const text: readonly object[] = [{ name: 'a', text: 'The sea' }];
+export const chat: readonly object[] = [{ name: 'a', messages: [{ role: 'user', content: 'Hi' }] }];
+export const AS_IDS: HintCase['follow'] = rewritten(ids);
 
-/** A validate of a copied checkpoint whose tokenizer files are changed. */
-const tokenized =
-  (change: (room: Room) => void, content: unknown = text, fixture = 'tiny-qwen2-instruct'): HintCase['wrong'] =>
-  (room) => {
-    const folder = room.checkpoint('checkpoint', fixture);
-    change(room);
-    return room.validate('--weights', folder, '--prompts', room.write('prompts.json', content));
-  };
-
-const tokenizer = (room: Room, change: (json: Json) => Json): void =>
-  rewriteJson(room.path('checkpoint'), 'tokenizer.json', change);
-const template = (room: Room, source: string): void =>
-  writeFileSync(path.join(room.path('checkpoint'), 'chat_template.jinja'), source);
-const withoutTokenizer: HintCase['follow'] = (room, said, args) => {
-  rmSync(room.path('checkpoint/tokenizer.json'));
-  return AS_IDS(room, said, args);
-};
-
-export const TEXT_CASES: readonly HintCase[] = [
+export const PROMPT_CASES: readonly HintCase[] = [
   {
     code: 'PROMPTS_UNREADABLE',
     wrong: prompted('[{ "name": "a"'),
@@ -183,96 +161,5 @@ export const TEXT_CASES: readonly HintCase[] = [
     wrong: prompted(ids, '--prompt', 'a', 'a'),
     hint: /name each prompt once/,
     follow: (_room, _said, args) => [...without(args, '--prompt', 2), '--prompt', 'a'],
-  },
-  {
-    code: 'TEMPLATE_DATE',
-    wrong: (room) => [
-      ...(tokenized((one) => template(one, 'It is {{ strftime_now("%d") }}.'), chat)(room) as string[]),
-      ...['--template-date', 'today'],
-    ],
-    hint: /--template-date (\S+)\.$/,
-    follow: (_room, [date], args) => swapped(args, 'today', date!),
-  },
-  {
-    code: 'PROMPT_NEEDS_TOKENIZER',
-    wrong: tokenized((room) => rmSync(room.path('checkpoint/tokenizer.json'))),
-    hint: /give the prompt as ids/,
-    follow: AS_IDS,
-  },
-  {
-    code: 'TOKENIZER_MISSING',
-    wrong: (room) => {
-      const folder = room.checkpoint();
-      rmSync(path.join(folder, 'tokenizer.json'));
-      return ['demo', '--weights', folder, '--max-new-tokens', '1', '--out', room.path('demo.json')];
-    },
-    hint: /put tokenizer\.json and tokenizer_config\.json of the same model into the folder/,
-    follow: (room, _said, args) => {
-      room.checkpoint();
-      return args;
-    },
-  },
-  {
-    code: 'TOKENIZER_UNREADABLE',
-    wrong: tokenized((room) => room.write('checkpoint/tokenizer.json', '{')),
-    hint: /give prompts as ids and remove tokenizer\.json/,
-    follow: withoutTokenizer,
-  },
-  {
-    code: 'TOKENIZER_UNSUPPORTED',
-    wrong: tokenized((room) => tokenizer(room, (json) => ({ ...json, model: { type: 'WordPiece', vocab: {} } }))),
-    hint: /give prompts as ids and remove tokenizer\.json/,
-    follow: withoutTokenizer,
-  },
-  {
-    code: 'TOKENIZER_UNSUPPORTED',
-    what: 'a post-processor',
-    wrong: tokenized((room) => tokenizer(room, (json) => ({ ...json, post_processor: { type: 'Other' } }))),
-    hint: /^give prompts as ids/,
-    follow: AS_IDS,
-  },
-  // The second is a token that is looked up when the folder is opened, whatever the prompts are.
-  ...['<|x|>', '<|im_end|>'].map(
-    (content): HintCase => ({
-      code: 'TOKENIZER_ID_DISPUTED',
-      what: content,
-      wrong: tokenized(
-        (room) =>
-          rewriteJson(room.path('checkpoint'), 'tokenizer_config.json', (json) => ({
-            ...json,
-            added_tokens_decoder: { 2100: { content, special: true } },
-          })),
-        [{ name: 'a', text: content }],
-      ),
-      hint: /^give prompts as ids.*, and remove tokenizer\.json from the folder$/,
-      follow: withoutTokenizer,
-    }),
-  ),
-  {
-    code: 'CHAT_TEMPLATE_MISSING',
-    wrong: tokenized((room) => {
-      rmSync(room.path('checkpoint/chat_template.jinja'), { force: true });
-      rewriteJson(room.path('checkpoint'), 'tokenizer_config.json', ({ chat_template: _gone, ...json }) => json);
-    }, chat),
-    hint: /give the prompt as text$/,
-    follow: rewritten(text),
-  },
-  {
-    code: 'CHAT_TEMPLATE_REFUSED',
-    wrong: tokenized((room) => template(room, '{{ raise_exception("no") }}'), chat),
-    hint: /give the prompt as text or ids$/,
-    follow: AS_IDS,
-  },
-  {
-    code: 'CHAT_TEMPLATE_SYNTAX',
-    wrong: tokenized((room) => template(room, '{% if %}'), chat),
-    hint: /give the prompt as text or ids$/,
-    follow: AS_IDS,
-  },
-  {
-    code: 'CHAT_TEMPLATE_DATE',
-    wrong: tokenized((room) => template(room, 'It is {{ strftime_now("%d") }}.'), chat),
-    hint: /add --template-date YYYY-MM-DD/,
-    follow: (_room, _said, args) => [...args, '--template-date', '2026-01-31'],
   },
 ];
