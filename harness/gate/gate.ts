@@ -5,6 +5,7 @@ import type { GateRule } from '../record/rules.ts';
 import type { ControlSpread, TokenSummary, VariantSummary } from '../record/summary.ts';
 import { PHASES, type Phase, type SequenceKey, type TokenKey, type TokenRecord } from '../record/token-record.ts';
 import type { Coverage, RuleResult, Verdict, VerdictStatus } from '../record/verdict.ts';
+import { describeConstantTails, findConstantTails } from './constant-tails.ts';
 import { evaluateAggregateRule, evaluateCoverage, evaluateTokenRule, type TokenGroup } from './evaluate-rule.ts';
 import { headlineOf } from './headline.ts';
 import { isTokenRule, judgeByTokenRules } from './judge-token.ts';
@@ -122,13 +123,18 @@ export function createGate(rules: readonly GateRule[]): Gate {
       if (symptom !== null) counts[symptom]++;
     }
     const symptoms = describeSymptoms(counts);
+    const tails = findConstantTails(columns, prompts);
     const variants = Array.from(groupByVariant(prompts).values());
     const penalised = variants.flatMap((groups) => {
       const flips = findPenalisedFlips(columns, groups);
       if (flips === null) return [];
       return [(variants.length === 1 ? '' : `${groups[0]!.key.variant}: `) + describePenalisedFlips(flips)];
     });
-    return [...(symptoms === null ? [] : [symptoms]), ...penalised];
+    return [
+      ...(symptoms === null ? [] : [symptoms]),
+      ...(tails === null ? [] : [describeConstantTails(tails)]),
+      ...penalised,
+    ];
   }
 
   /** The token to look at first: of the lowest PCC, where one that does not exist is lowest. */

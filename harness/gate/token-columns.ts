@@ -22,6 +22,8 @@ const COLUMN_TYPES = {
   phase: Uint8Array,
   /** 1: no hard rule broken, so that aggregates may use its numbers. */
   isSound: Uint8Array,
+  /** 1: all of one side's logits are equal. */
+  isConstantRow: Uint8Array,
   /** Index into SYMPTOMS; of broken tokens only. */
   symptom: Uint8Array,
   inputToken: Int32Array,
@@ -57,6 +59,8 @@ export interface TokenColumns {
   positionOf(token: number): number;
   phaseOf(token: number): Phase;
   outcomeOf(rule: number, token: number): RuleOutcome;
+  /** Whether all of one side's logits are equal. */
+  isConstantRow(token: number): boolean;
   /** Of a token that broke a rule. */
   symptomOf(token: number): Symptom | null;
   /** The token that golden consumed. */
@@ -107,6 +111,7 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
     positionOf: (token) => columns.position[token]!,
     phaseOf,
     outcomeOf: (rule, token) => outcomeColumns[rule]![token] as RuleOutcome,
+    isConstantRow: (token) => columns.isConstantRow[token] === 1,
     symptomOf: (token) => SYMPTOMS[columns.symptom[token]!]!,
     inputTokenOf: (token) => columns.inputToken[token]!,
     choiceOf: (token) => ({ golden: columns.goldenChoice[token]!, actual: columns.actualChoice[token]! }),
@@ -125,6 +130,7 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
   function add(record: TokenRecord, sequence: number, isSound: boolean, outcomes: readonly RuleOutcome[]): void {
     if (length === capacity) grow();
     const { choice, moments, distribution, controls } = record;
+    const { constantRow } = record.hygiene;
     const flips = (flip: string): number => (choice === null ? Number.NaN : choice.flip === flip ? 1 : 0);
     const values: Record<ColumnName, number | null> = {
       sequence,
@@ -132,6 +138,7 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
       position: record.position,
       phase: PHASES.indexOf(record.phase),
       isSound: isSound ? 1 : 0,
+      isConstantRow: constantRow.golden || constantRow.actual ? 1 : 0,
       symptom: outcomes.includes(2) ? SYMPTOMS.indexOf(findSymptom(record)) : 0,
       inputToken: record.inputToken.golden,
       goldenChoice: choice?.top1.golden ?? -1,

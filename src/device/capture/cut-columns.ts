@@ -56,5 +56,7 @@ function largest(values: Float32Array): number {
 
 /** Of equal logits the first is chosen, which is a kept one. Mostly seen after a few values. */
 function reaches(kept: Float32Array, value: number): boolean {
-  return value === Number.NEGATIVE_INFINITY || kept.some((own) => own >= value);
+  if (value === Number.NEGATIVE_INFINITY) return true;
+  for (const own of kept) if (own >= value) return true;
+  return false;
 }
