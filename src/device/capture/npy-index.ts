@@ -48,7 +48,7 @@ export function readIndexedFolder(folder: string): Container {
       });
     }
     const path = join(folder, fileName);
-    const bytes = statSync(path, { throwIfNoEntry: false })?.size;
+    const bytes = fileSize(path);
     if (bytes === undefined) throw unreadable(indexPath, 'a file that it names is missing', { found: fileName });
     read.add(path);
     return openNpy(fileRange(path, 0, bytes));
@@ -75,6 +75,16 @@ export function readIndexedFolder(folder: string): Container {
     otherNames: [],
     files: [...read].sort(),
   };
+}
+
+/** Undefined for what is no regular file, and for names that no file can have: too long, or with a NUL. */
+function fileSize(path: string): number | undefined {
+  try {
+    const stats = statSync(path);
+    return stats.isFile() ? stats.size : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function parseIndex(indexPath: string): z.infer<typeof indexSchema> {
