@@ -1,7 +1,6 @@
 // Where the files of an inspected token are: as its run left them, or where --weights and --device-weights say.
 import path from 'node:path';
-import { InputError } from '../../src/errors.ts';
-import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
+import { findLocalPaths, type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 
 export interface MovedFiles {
@@ -11,7 +10,8 @@ export interface MovedFiles {
 
 /** @throws InputError LOCAL_PATHS when nothing says where the run's files are, neither the run nor --weights. */
 export function inspectedPaths(folder: string, { case: name, variant }: TokenRecord, options: MovedFiles): LocalPaths {
-  const local = options.weights === undefined ? readLocalPaths(folder) : localPathsIfThere(folder);
+  const nowhere: LocalPaths = { currentFolder: process.cwd(), arguments: [], cases: {} };
+  const local = options.weights === undefined ? readLocalPaths(folder) : (findLocalPaths(folder) ?? nowhere);
   const paths = local.cases[name];
   const weights = options.weights ?? paths?.weights ?? '';
   const own = options.deviceWeights ?? paths?.variants[variant]?.weights;
@@ -29,16 +29,6 @@ export function inspectedPaths(folder: string, { case: name, variant }: TokenRec
       },
     },
   };
-}
-
-/** A run folder from another machine has none: its reports are uploaded without them. */
-function localPathsIfThere(folder: string): LocalPaths {
-  try {
-    return readLocalPaths(folder);
-  } catch (error) {
-    if (error instanceof InputError) return { currentFolder: process.cwd(), arguments: [], cases: {} };
-    throw error;
-  }
 }
 
 export function withVariant(

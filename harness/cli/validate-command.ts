@@ -5,7 +5,7 @@ import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import { InputError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { type RunEvent, SCHEMA_VERSION } from '../record/events.ts';
-import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
+import { findLocalPaths, type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import { findRunFolder } from '../record/read-log.ts';
 import { PCC_SEMANTICS, type PccSemantics } from '../record/row-metrics.ts';
 import { formatRunRecord } from '../record/run-record.ts';
@@ -130,13 +130,16 @@ async function begin(options: ValidateOptions, models: Models): Promise<LocatedR
 /** The plan is in the log; options that were given all the same must ask for the same. */
 async function goOn(options: ValidateOptions, command: Command, models: Models): Promise<LocatedRun> {
   const folder = findRunFolder(options.resume === true ? undefined : options.resume, options.out);
-  const local = readLocalPaths(folder);
   // The grid is that of the run; a device that is none of this model's is refused all the same.
   readDeviceEnvironment(process.env);
   const wanted = isPlanGiven(command)
-    ? (await planRun(planRequest(options, settingsOf(options)).request, models)).spec
+    ? await planRun(planRequest(options, settingsOf(options)).request, models)
     : undefined;
-  const started = resumeRun(folder, (replay) => requireSamePlan(replay, wanted, folder));
+  const local =
+    wanted === undefined
+      ? readLocalPaths(folder)
+      : (findLocalPaths(folder) ?? localPaths(options, wanted.paths, process.argv.slice(2)));
+  const started = resumeRun(folder, (replay) => requireSamePlan(replay, wanted?.spec, folder));
   return { ...started, local: { ...local, ...resourcesGiven(options) } };
 }
 

@@ -63,8 +63,18 @@ export function readLocalPaths(folder: string): LocalPaths {
     throw new InputError(`${file}: nothing says where this run's files are.`, {
       code: 'LOCAL_PATHS',
       facts: { found: cause instanceof Error ? cause.message.split('\n')[0]! : String(cause) },
-      hint: 'give its checkpoint with --weights, or look at what the run has stored with `qwen-pcc inspect --stored`.',
+      hint: 'give its checkpoint with --weights (--resume: all options of the run), or look at what the run has stored with `qwen-pcc inspect --stored`.',
       cause,
     });
+  }
+}
+
+/** Undefined for a run folder without them: from another machine, since reports are uploaded without them. */
+export function findLocalPaths(folder: string): LocalPaths | undefined {
+  try {
+    return readLocalPaths(folder);
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
   }
 }
