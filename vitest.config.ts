@@ -1,4 +1,4 @@
-// vitest projects, told apart by the names of files: unit tests beside their sources, laws and kernel twins, systems, accuracy gates.
+// vitest projects, told apart by the names of files: unit tests beside their sources, laws and kernel twins, systems, documents, accuracy gates.
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration, type ViteUserConfig } from 'vitest/config';
 import { leavesNoFiles } from './harness/build/leaves-no-files.ts';
 import { selectsSomething } from './harness/build/selects-something.ts';
@@ -43,12 +43,14 @@ const config: ViteUserConfig = defineConfig({
       // Under half a minute in all, on two quiet cores: for every save.
       project('unit', '*', {
         timeoutMs: UNIT_TIMEOUT_MS,
-        exclude: ['**/*.{property,twin,system,gate}.test.ts'],
+        exclude: ['**/*.{property,twin,system,gate,docs}.test.ts'],
       }),
       // Laws over generated inputs, and kernels against the plain code that defines them.
       project('twins', '*.{property,twin}', { timeoutMs: UNIT_TIMEOUT_MS }),
       // The command as a process, the package as others install it, long sequences, whole models against golden rows.
       project('system', '*.system', { timeoutMs: LONG_TIMEOUT_MS }),
+      // README and docs/ followed from top to bottom, and what they say held against the sources.
+      project('docs', '*.docs', { timeoutMs: LONG_TIMEOUT_MS }),
       project('gates', '*.gate', { timeoutMs: LONG_TIMEOUT_MS, isAlone: true }),
     ],
   },

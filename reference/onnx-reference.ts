@@ -85,6 +85,7 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
     label: `ONNX Runtime reference, ${precision}`,
     model: checkpoint.name,
     weightsSha256,
+    configSha256: checkpoint.configSha256,
     dtypes: { weights: storedDtypes(checkpoint), activations: dtype, kvCache: dtype, logits: dtype },
     logitsFormat: dtype,
     settings: { onnxruntime: runtimeVersion(), precision, threads, chunk, weightMemory: weights },

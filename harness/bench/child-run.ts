@@ -1,6 +1,7 @@
-// Runs the command line as a user does, in a child process: its wall time and its peak memory.
+// Runs the command line as a user does, or another script, in a child process: its wall time and its peak memory.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../cli/qwen-pcc.js', import.meta.url));
@@ -26,11 +27,16 @@ export interface ChildRunOptions {
 
 /** @throws Error with what the command wrote to stderr. */
 export function runCommand(args: readonly string[], options: ChildRunOptions = {}): Promise<ChildRun> {
+  return runScript(MAIN, args, options);
+}
+
+/** @throws Error with what the script wrote to stderr. */
+export function runScript(script: string, args: readonly string[], options: ChildRunOptions = {}): Promise<ChildRun> {
   const { accept = [0], onPoll = () => {} } = options;
   return new Promise((resolve, reject) => {
     const start = performance.now();
     const seconds = (): number => (performance.now() - start) / 1000;
-    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     let peakGiB: number | undefined;
     let peakAnonymousGiB: number | undefined;
     let stdout = '';
@@ -54,7 +60,7 @@ export function runCommand(args: readonly string[], options: ChildRunOptions = {
       clearInterval(poll);
       if (exitCode !== null && accept.includes(exitCode)) {
         resolve({ exitCode, seconds: seconds(), stdout, peakGiB, peakAnonymousGiB });
-      } else reject(new Error(`qwen-pcc ${args.join(' ')} ended with exit code ${exitCode}:\n${stderr}`));
+      } else reject(new Error(`${basename(script)} ${args.join(' ')} ended with exit code ${exitCode}:\n${stderr}`));
     });
   });
 }

@@ -22,19 +22,23 @@ export function leavesNoFiles(): LeavesNoFiles {
       const folder = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-tests-'));
       process.env['TMPDIR'] = folder;
       process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-      reporters.push(new LeftoverReporter(folder));
+      reporters.push(new LeftoverReporter(folder, () => vitest.config.testNamePattern !== undefined));
     },
   };
 }
 
 class LeftoverReporter implements Reporter {
   readonly #folder: string;
+  readonly #isByName: () => boolean;
 
-  constructor(folder: string) {
+  constructor(folder: string, isByName: () => boolean) {
     this.#folder = folder;
+    this.#isByName = isByName;
   }
 
   onTestRunEnd(): void {
+    // A file without a selected test is loaded, and its afterAll never runs.
+    if (this.#isByName()) return;
     const left = readdirSync(this.#folder).filter((name) => !OF_VITEST.test(name));
     if (left.length === 0) return;
     process.stderr.write(`\nTests left files in the temp folder: ${left.join(', ')}\n`);

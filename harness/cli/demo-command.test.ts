@@ -29,7 +29,15 @@ describe('qwen-pcc demo', () => {
       file,
       '--force',
     ]).finished;
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect({ code, stderr: stderr.split('\n') }).toEqual({
+      code: 0,
+      stderr: [
+        'at most 169 tokens',
+        'prefill · batch 0 · 0 of at most 169 tokens done',
+        'prefill · batch 1 · 0 of at most 169 tokens done',
+        '',
+      ],
+    });
     expect(stdout).toMatch(/^general weights: tiny-qwen2 · N150 device model, tier fast, recipe demo-2024/);
     expect(stdout).toMatch(/not of silicon\.\nIteration 0 rotates by the position before, as in the original/);
     expect(stdout).toMatch(/\nEncoded prompt lengths: 169\nNumber of batches: 2/);

@@ -53,7 +53,7 @@ it('a run from another machine goes on where its options are given again, and sa
   );
   const alone = await callCommand(['validate', '--resume', 'last', ...OUT]);
   expect({ code: alone.code, stdout: alone.stdout }).toEqual({ code: 2, stdout: '' });
-  expect(alone.stderr).toMatch(/LOCAL_PATHS[\s\S]*--resume: all options of the run/);
+  expect(alone.stderr).toMatch(/LOCAL_PATHS[\s\S]*give all options of the run again/);
   const given = await callCommand(['validate', '--resume', 'last', ...WEIGHTS, ...PROMPTS, ...OUT]);
   expect(given.code).toBe(0);
   expect(readFileSync(log, 'utf8').split('\n')).toHaveLength(whole.length);

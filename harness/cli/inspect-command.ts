@@ -9,13 +9,13 @@ import { findRunFolder } from '../record/read-log.ts';
 import type { RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { formatTokenLine } from '../record/token-line.ts';
 import type { TokenRecord } from '../record/token-record.ts';
-import { concludeRun } from '../replay/conclude-run.ts';
 import { readRun } from '../replay/read-run.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
-import { inspectCommandOf } from '../report/inspect-hint.ts';
+import { inspectCommandOf, type NamedTokens } from '../report/inspect-hint.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { tokenDetail } from '../report/token-detail.ts';
 import { inspectToken } from '../run/inspect-token.ts';
+import { quoteWord } from '../run/shown-command.ts';
 import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-spec.ts';
 import { openCases, tapsOf } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
@@ -87,10 +87,20 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
       contextText: texts?.decode(tokenIds.subarray(0, -1)) ?? `${record.position} tokens`,
       textOf: texts?.textOf ?? ((id) => `<id ${id}>`),
       again,
-      command: `${inspectCommandOf(concludeRun(replay), record, path.relative('.', folder) || '.')}${moved(options)}`,
+      command: `${inspectCommandOf(namedTokens(replay), record, path.relative('.', folder) || '.')}${moved(options)}`,
       chalk: createChalk(process.env),
     }),
   );
+}
+
+/** Of the plan: a verdict on a million tokens takes long, and no word of the command is in it. */
+function namedTokens({ run, units }: RunReplay): NamedTokens {
+  return {
+    cases: run.spec.cases.map((one) => {
+      const prompts = units.filter((unit) => unit.case === one).map(({ prompt }) => prompt);
+      return { variants: one.variants.map(() => ({ prompts })) };
+    }),
+  };
 }
 
 /** @throws UsageError for a name that is no tap of any model. */
@@ -106,9 +116,7 @@ function moved({ weights, deviceWeights, device, taps }: InspectOptions): string
   if (deviceWeights !== undefined) words.push('--device-weights', deviceWeights);
   if (device !== undefined) words.push('--device', device);
   if (taps !== undefined) words.push('--taps', ...taps);
-  return words
-    .map((word) => ` ${/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`)
-    .join('');
+  return words.map((word) => ` ${quoteWord(word)}`).join('');
 }
 
 /** Token ids up to and with the token: from the plan, and from the log where the reference chose them. */
@@ -116,7 +124,10 @@ function contextOf(folder: string, { run }: RunReplay, record: TokenRecord): Int
   const one = run.spec.cases.find(({ name }) => name === record.case)!;
   const prompt = one.prompts.find(({ name, user }) => name === record.prompt && user === record.user)!;
   const ids = Int32Array.from({ length: record.position + 1 }, () => -1);
-  ids.set([...prompt.promptIds, ...(prompt.continuationIds ?? [])].slice(0, ids.length));
+  const known = [...prompt.promptIds, ...(prompt.continuationIds ?? [])].slice(0, ids.length);
+  ids.set(known);
+  // A log that could be read has these tokens; it may be a gigabyte, so it is not read again for them.
+  if (known.length === ids.length) return ids;
   readRun(folder, ({ case: name, variant, prompt: ofPrompt, user, position, inputToken }) => {
     if (name !== record.case || variant !== record.variant || ofPrompt !== record.prompt || user !== record.user)
       return;
@@ -203,8 +214,8 @@ async function runAgain(
     openReference: one.openReference,
     openDevice: variant.open,
     expected: {
-      golden: recorded?.golden.weightsSha256,
-      actual: isOtherDevice || options.deviceWeights !== undefined ? undefined : recorded?.device.weightsSha256,
+      golden: recorded?.golden,
+      actual: isOtherDevice || options.deviceWeights !== undefined ? undefined : recorded?.device,
     },
     prompt: record.prompt,
     user: record.user,

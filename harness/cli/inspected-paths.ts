@@ -1,7 +1,9 @@
 // Where the files of an inspected token are: as its run left them, or where --weights and --device-weights say.
 import path from 'node:path';
-import { findLocalPaths, type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
+import { InputError } from '../../src/errors.ts';
+import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import type { TokenRecord } from '../record/token-record.ts';
+import { quoteWord } from '../run/shown-command.ts';
 
 export interface MovedFiles {
   readonly weights?: string;
@@ -10,8 +12,7 @@ export interface MovedFiles {
 
 /** @throws InputError LOCAL_PATHS when nothing says where the run's files are, neither the run nor --weights. */
 export function inspectedPaths(folder: string, { case: name, variant }: TokenRecord, options: MovedFiles): LocalPaths {
-  const nowhere: LocalPaths = { currentFolder: process.cwd(), arguments: [], cases: {} };
-  const local = options.weights === undefined ? readLocalPaths(folder) : (findLocalPaths(folder) ?? nowhere);
+  const local = readPaths(folder, options);
   const paths = local.cases[name];
   const weights = options.weights ?? paths?.weights ?? '';
   const own = options.deviceWeights ?? paths?.variants[variant]?.weights;
@@ -29,6 +30,20 @@ export function inspectedPaths(folder: string, { case: name, variant }: TokenRec
       },
     },
   };
+}
+
+/** A run folder from another machine has none: its reports are uploaded without them, and --weights says where the checkpoint is. */
+function readPaths(folder: string, { weights }: MovedFiles): LocalPaths {
+  const stored = `qwen-pcc inspect ${quoteWord(folder)} --stored`;
+  try {
+    return readLocalPaths(
+      folder,
+      `give its checkpoint with --weights, or look at what it has stored with \`${stored}\`.`,
+    );
+  } catch (error) {
+    if (weights === undefined || !(error instanceof InputError)) throw error;
+    return { currentFolder: process.cwd(), arguments: [], cases: {} };
+  }
 }
 
 export function withVariant(

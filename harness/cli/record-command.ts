@@ -148,7 +148,7 @@ function requireKnownTaps(taps: readonly TapName[], known: readonly TapName[]): 
     throw new UsageError(`the checkpoint has no tap "${tap}".`, {
       code: 'TAP_UNKNOWN',
       facts: { wanted: `one of ${known.length} taps; \`qwen-pcc record --help\` lists them` },
-      ...(nearest === undefined ? {} : { hint: `did you mean ${nearest}?` }),
+      hint: nearest === undefined ? 'leave the tap out, or name one of these.' : `did you mean ${nearest}?`,
     });
   }
 }

@@ -66,7 +66,7 @@ describe('wrong use ends with 2 and says what would be right', () => {
     {
       what: 'a prompt that is too long',
       args: () => ['validate', '--prompts', write('long.json', [{ name: 'a', ids: new Array(4097).fill(5) }])],
-      says: /4097 tokens[\s\S]*raise --max-seq-len/,
+      says: /4097 tokens[\s\S]*write --max-seq-len 4097/,
     },
     {
       what: 'a prompt that is too long to record',
@@ -74,7 +74,7 @@ describe('wrong use ends with 2 and says what would be right', () => {
         ...['record', '--source', 'n150', '--out', path.join(scratch, 'long.safetensors')],
         ...['--prompts', write('long.json', [{ name: 'a', ids: new Array(4097).fill(5) }])],
       ],
-      says: /4097 tokens[\s\S]*raise --max-seq-len/,
+      says: /4097 tokens[\s\S]*write --max-seq-len 4097/,
     },
     {
       what: 'a longer sequence than the config allows',

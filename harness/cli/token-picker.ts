@@ -2,6 +2,7 @@
 import { nearestName, UsageError } from '../../src/errors.ts';
 import { compareSeverity, isPassing } from '../gate/token-highlights.ts';
 import { promptLabel, type TokenRecord } from '../record/token-record.ts';
+import { quoteWord } from '../run/shown-command.ts';
 
 export interface TokenChoice {
   readonly token?: number;
@@ -93,7 +94,10 @@ export class TokenPicker {
     return new UsageError('the run has no such token.', {
       code: 'PROMPT_UNKNOWN',
       facts: { prompts: short(this.#prompts), cases: short(this.#cases), variants: short(this.#variants) },
-      hint: nearest === undefined ? `name a ${option} that the run has.` : `did you mean --${option} ${nearest}?`,
+      hint:
+        nearest === undefined
+          ? `name a ${option} that the run has.`
+          : `did you mean --${option} ${quoteWord(nearest)}?`,
     });
   }
 
@@ -103,7 +107,7 @@ export class TokenPicker {
     return new UsageError(`position ${token} is in ${places.length} prompts.`, {
       code: 'TOKEN_AMBIGUOUS',
       facts: { prompts: short(new Set(places)) },
-      hint: `name one, for example the worst: --prompt ${prompt}${user === 0 ? '' : ` --user ${user}`}; with --case and --variant if several have it.`,
+      hint: `name one, for example the worst: --prompt ${quoteWord(prompt)}${user === 0 ? '' : ` --user ${user}`}; with --case and --variant if several have it.`,
     });
   }
 }

@@ -5,7 +5,7 @@ import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import { InputError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { type RunEvent, SCHEMA_VERSION } from '../record/events.ts';
-import { findLocalPaths, type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
+import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import { findRunFolder } from '../record/read-log.ts';
 import { PCC_SEMANTICS, type PccSemantics } from '../record/row-metrics.ts';
 import { formatRunRecord } from '../record/run-record.ts';
@@ -16,7 +16,7 @@ import { createProgress, type RunProgress } from '../report/progress.ts';
 import { RUN_REPORTS } from '../report/run-reports.ts';
 import { terminalSummary } from '../report/terminal.ts';
 import { describeEnvironment } from '../run/environment.ts';
-import { shownCommand } from '../run/shown-command.ts';
+import { quoteWord, shownCommand } from '../run/shown-command.ts';
 import { resumeRun, type StartedRun, startRun, type WrittenRun, writeRun } from '../run/write-run.ts';
 import { isAbort } from '../sequence/sides.ts';
 import { Models } from '../sources/models.ts';
@@ -135,12 +135,23 @@ async function goOn(options: ValidateOptions, command: Command, models: Models):
   const wanted = isPlanGiven(command)
     ? await planRun(planRequest(options, settingsOf(options)).request, models)
     : undefined;
-  const local =
-    wanted === undefined
-      ? readLocalPaths(folder)
-      : (findLocalPaths(folder) ?? localPaths(options, wanted.paths, process.argv.slice(2)));
+  const given = wanted === undefined ? undefined : localPaths(options, wanted.paths, process.argv.slice(2));
+  const local = readPaths(folder, given);
   const started = resumeRun(folder, (replay) => requireSamePlan(replay, wanted?.spec, folder));
   return { ...started, local: { ...local, ...resourcesGiven(options) } };
+}
+
+/** A run folder from another machine has none: its reports are uploaded without them, and options given again say where files are. */
+function readPaths(folder: string, given: LocalPaths | undefined): LocalPaths {
+  try {
+    return readLocalPaths(
+      folder,
+      `give all options of the run again, or look at what it has stored with \`qwen-pcc inspect ${quoteWord(folder)} --stored\`.`,
+    );
+  } catch (error) {
+    if (given === undefined || !(error instanceof InputError)) throw error;
+    return given;
+  }
 }
 
 /** Threads and memory change no number, so a run may go on with others. */
@@ -174,7 +185,7 @@ function requireSamePlan({ run }: RunReplay, wanted: RunSpec | undefined, folder
   throw new InputError(`${folder} was made with another plan, so it cannot go on with these options.`, {
     code: 'RESUME_DIFFERS',
     facts: { field: difference.path, recorded: difference.a, now: difference.b },
-    hint: `write \`qwen-pcc validate --resume ${folder}\` alone: the run knows its plan. Or start a new run.`,
+    hint: `write \`qwen-pcc validate --resume ${quoteWord(folder)}\` alone: the run knows its plan. Or start a new run.`,
   });
 }
 

@@ -1,5 +1,4 @@
 // What the demo is going to run: checkpoint, mode, prompt and limits; refused here if it cannot work.
-import path from 'node:path';
 import { longestSequence } from '../../src/checkpoint/config.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
@@ -62,14 +61,14 @@ export function planDemo(options: DemoPlanOptions): DemoPlan {
   requireRunnable(
     [
       {
-        name: `${path.basename(prompts)}, first entry`,
+        name: 'first entry',
         user: 0,
         promptIds: [...promptIds],
         continuationIds: null,
         positions: null,
       },
     ],
-    { model: checkpoint.name, vocabSize, longest: longestSequence(checkpoint.config) },
+    { model: checkpoint.name, file: prompts, vocabSize, longest: longestSequence(checkpoint.config) },
     { maxNewTokens: 0, maxSeqLen },
   );
   return {

@@ -125,6 +125,21 @@ describe('coverage', () => {
     expect(conclude([planned('p', 1), planned('q', 0)], rowsOf('p', [0])).status).toBe('pass');
   });
 
+  it.each([
+    { name: 'a missing token', plan: [planned('p', 2)], records: rowsOf('p', [0]) },
+    {
+      name: 'a variant of which nothing came',
+      plan: [planned('p', 1), planned('p', 1, { variant: 'w' })],
+      records: rowsOf('p', [0]),
+    },
+    { name: 'nothing planned', plan: [], records: rowsOf('p', [0]) },
+    { name: 'nothing judged', plan: [planned('p', 1)], records: [] },
+  ])('is asked for even where no rule asks for it: $name is invalid', ({ plan, records }) => {
+    const gate = createGate(rules.filter(({ metric }) => metric === 'pcc'));
+    for (const record of records) gate.add(record);
+    expect(gate.conclude(plan).status).toBe('invalid');
+  });
+
   it('says which phases were judged', () => {
     const phases = ['prefill', 'prefill', 'prefill', 'firstDecode', 'decode'] as const;
     const records = phases.map((phase, position) => recordExample({ position }, { phase }));

@@ -227,6 +227,13 @@ describe('a comparison found invalid', () => {
     expect(resultOf(gate, plan, 'golden-rank').observed).toBe(1);
     expect(gate.conclude(plan).failingRules).toEqual(['same-context']);
   });
+
+  it('is in every summary, by phase too: what was judged is said', () => {
+    const [good, bad] = rows({}, [{}, { klNats: 5 }]);
+    const gate = gateOf([good!, { ...bad!, contextHash: { golden: 'a', actual: 'b' } }]);
+    expect(gate.summarizeAll()).toMatchObject({ n: 2, klNats: { max: 5 } });
+    expect(gate.summarizePhases().prefill).toMatchObject({ n: 2, klNats: { max: 5 } });
+  });
 });
 
 describe('rules that tokens were too few for', () => {

@@ -167,7 +167,7 @@ describe('evidence', () => {
   it.each([
     { name: 'no record', given: [], changes: {}, says: 'no token was judged' },
     { name: 'no plan and no record', given: [], changes: { plan: [] }, says: 'no token was planned' },
-    { name: 'a missing token', given: records.slice(1), changes: {}, says: '1 planned tokens were not judged' },
+    { name: 'a missing token', given: records.slice(1), changes: {}, says: '1 planned token was not judged' },
     {
       name: 'a token judged twice',
       given: [...records, records[3]!],

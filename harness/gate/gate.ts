@@ -55,7 +55,7 @@ export function createGate(rules: readonly GateRule[]): Gate {
     },
     summarizeSequence(key) {
       const wanted = sequences.find(key);
-      return wanted === null ? null : summarize(tokensOfSequences([wanted])[0]!);
+      return wanted === null ? null : summarize(columns.ofSequence(wanted));
     },
     controls() {
       const { values } = columns.sample(tokensOf());
@@ -69,10 +69,7 @@ export function createGate(rules: readonly GateRule[]): Gate {
   function conclude(plan: readonly PlannedSequence[]): Verdict {
     const arranged = arrangeSequences(sequences, plan);
     const audit = auditCoverage(sequences, plan, arranged);
-    const prompts = tokensOfSequences(arranged).map((tokens, place) => ({
-      key: sequences.all[arranged[place]!]!.key,
-      tokens,
-    }));
+    const prompts = arranged.map((index) => ({ key: sequences.all[index]!.key, tokens: columns.ofSequence(index) }));
     const groups = { prompt: prompts, run: joinByVariant(prompts) };
     const tokens = joinTokens(prompts);
     const results = rules.map((rule) => {
@@ -143,19 +140,6 @@ export function createGate(rules: readonly GateRule[]): Gate {
       if (isWorse) worst = { token, value };
     }
     return worst === null ? null : { ...keyOf(worst.token), metric: 'pcc', value: worst.value };
-  }
-
-  /** The tokens of some sequences, each sequence's in the order in which they came: one pass over all tokens. */
-  function tokensOfSequences(wanted: readonly number[]): Int32Array[] {
-    const lists = wanted.map((index) => new Int32Array(sequences.all[index]!.added));
-    const listOf = new Map(wanted.map((index, place) => [index, lists[place]!]));
-    const filled = new Int32Array(sequences.all.length);
-    for (let token = 0; token < columns.length; token++) {
-      const sequence = columns.sequenceOf(token);
-      const list = listOf.get(sequence);
-      if (list !== undefined) list[filled[sequence]!++] = token;
-    }
-    return lists;
   }
 
   function tokensOf(filter: (key: SequenceKey) => boolean = () => true): Int32Array {

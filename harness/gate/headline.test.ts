@@ -70,10 +70,10 @@ describe('the headline', () => {
 
   it('names the prompt of a prompt rule and the variant of a run rule', () => {
     expect(judge(records(() => ({ gain: 0.9 }))).headline).toMatch(
-      /^gain: gainDeviation 0\.1 > 0\.03 at c › v › p, 1 of 1 prompts \(/,
+      /^gain: gainDeviation 0\.1 > 0\.03 at c › v › p, 1 of 1 prompt \(/,
     );
     expect(judge(records(() => ({ klNats: 0.4 }))).headline).toMatch(
-      /^kl-mean: klMean 0\.4 > 0\.05 at c › v, 1 of 1 variants \(/,
+      /^kl-mean: klMean 0\.4 > 0\.05 at c › v, 1 of 1 variant \(/,
     );
   });
 
@@ -106,7 +106,7 @@ describe('the headline', () => {
   it('says what is not finite before that tokens are missing', () => {
     const broken = runWith((actual) => actual.map((value, i) => (i === 9 ? Number.NaN : value))).slice(1);
     expect(judge(broken).headline).toMatch(
-      /^comparison invalid: finite: nonFinite 1 > 0 at c › v › p › position 1, 11 of 11 tokens; 1 planned tokens were not judged \(/,
+      /^comparison invalid: finite: nonFinite 1 > 0 at c › v › p › position 1, 11 of 11 tokens; 1 planned token was not judged \(/,
     );
   });
 

@@ -9,7 +9,7 @@ import type { RulePlace, RuleResult, Verdict } from '../record/verdict.ts';
  */
 export function headlineOf(verdict: Omit<Verdict, 'headline'>, notices: readonly string[]): string {
   const { status, coverage, rules } = verdict;
-  const tokens = `${coverage.tokensJudged} of ${coverage.tokensPlanned} tokens judged`;
+  const tokens = `${shareOf(coverage.tokensJudged, coverage.tokensPlanned, 'token')} judged`;
   const unjudged = describeTooFew(rules);
   const noted = notices.map((notice) => `; ${notice}`).join('');
   if (status === 'invalid') return `comparison invalid: ${describeInvalid(verdict)}${noted} (${tokens}${unjudged})`;
@@ -53,7 +53,8 @@ function describeMissing({ coverage, rules }: Omit<Verdict, 'headline'>, isUntru
   if (coverage.tokensPlanned === 0) return 'no token was planned';
   if (coverage.tokensJudged === 0) return 'no token was judged';
   if (coverage.tokensJudged < coverage.tokensPlanned) {
-    return `${coverage.tokensPlanned - coverage.tokensJudged} planned tokens were not judged`;
+    const missing = coverage.tokensPlanned - coverage.tokensJudged;
+    return `${missing} planned ${missing === 1 ? 'token was' : 'tokens were'} not judged`;
   }
   if (rules.some(({ metric, status }) => metric === 'coverage' && status === 'invalid')) {
     return 'tokens were judged twice, out of order, or were not in the plan';
@@ -66,8 +67,13 @@ function describeMissing({ coverage, rules }: Omit<Verdict, 'headline'>, isUntru
 
 function describeBroken(rule: RuleResult): string {
   const where = rule.worstAt === null ? '' : ` at ${describePlace(rule.worstAt)}`;
-  const unit = { token: 'tokens', prompt: 'prompts', run: 'variants' }[rule.scope];
-  return `${rule.id}: ${describeObserved(rule)}${where}, ${rule.failures} of ${rule.judged} ${unit}`;
+  const unit = { token: 'token', prompt: 'prompt', run: 'variant' }[rule.scope];
+  return `${rule.id}: ${describeObserved(rule)}${where}, ${shareOf(rule.failures, rule.judged, unit)}`;
+}
+
+/** `1 of 1 variant`, `1 of 12 tokens` */
+export function shareOf(some: number, all: number, noun: string): string {
+  return `${some} of ${all} ${noun}${all === 1 ? '' : 's'}`;
 }
 
 /** Where things began, unless that is the worst place, which is named already. */
@@ -96,8 +102,8 @@ function describeTooFew(rules: readonly RuleResult[]): string {
   const rulesOf = new Map<string, string[]>();
   for (const rule of rules) {
     if (rule.scope === 'token' || rule.tooFew === 0) continue;
-    const unit = rule.scope === 'prompt' ? 'prompts' : 'variants';
-    const share = rule.judged === 0 ? '' : ` in ${rule.tooFew} of ${rule.tooFew + rule.judged} ${unit}`;
+    const unit = rule.scope === 'prompt' ? 'prompt' : 'variant';
+    const share = rule.judged === 0 ? '' : ` in ${shareOf(rule.tooFew, rule.tooFew + rule.judged, unit)}`;
     const cause = `${rule.largestTooFew} of at least ${rule.sampleMinimum}${share}`;
     rulesOf.set(cause, [...(rulesOf.get(cause) ?? []), rule.id]);
   }

@@ -13,8 +13,6 @@ export interface JudgedSequence {
   readonly key: SequenceKey;
   /** Positions judged, each once. */
   judged: number;
-  /** Tokens added, those that came again or out of order included. */
-  added: number;
   lastPosition: number;
   /** A token came again, out of order or at no position at all. */
   isStray: boolean;
@@ -37,7 +35,6 @@ export function createJudgedSequences(): JudgedSequences {
     // Tokens of one sequence mostly come together: comparing four fields is cheaper than making an id.
     if (current < 0 || !isSameSequence(all[current]!.key, token)) current = indexOf(token);
     const sequence = all[current]!;
-    sequence.added++;
     if (Number.isSafeInteger(token.position) && token.position > sequence.lastPosition) {
       sequence.judged++;
       sequence.lastPosition = token.position;
@@ -55,7 +52,6 @@ export function createJudgedSequences(): JudgedSequences {
     all.push({
       key: { case: caseName, variant, prompt, user },
       judged: 0,
-      added: 0,
       lastPosition: -1,
       isStray: false,
     });

@@ -16,6 +16,8 @@ import { tokenMetricValue } from './token-metrics.ts';
  */
 const COLUMN_TYPES = {
   sequence: Int32Array,
+  /** The token before of the same sequence; -1 for its first. */
+  previous: Int32Array,
   position: Int32Array,
   phase: Uint8Array,
   /** 1: no hard rule broken, so that aggregates may use its numbers. */
@@ -50,6 +52,8 @@ export interface TokenColumns {
   /** @param outcomes - of each token rule, in order of the table. */
   add(record: TokenRecord, sequence: number, isSound: boolean, outcomes: readonly RuleOutcome[]): void;
   sequenceOf(token: number): number;
+  /** The tokens of a sequence in the order in which they came; costs no more than they are. */
+  ofSequence(sequence: number): Int32Array;
   positionOf(token: number): number;
   phaseOf(token: number): Phase;
   outcomeOf(rule: number, token: number): RuleOutcome;
@@ -78,6 +82,9 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
     Object.entries(COLUMN_TYPES).map(([name, type]) => [name, new type(INITIAL_CAPACITY)]),
   ) as Record<ColumnName, Column>;
   const outcomeColumns = Array.from({ length: ruleCount }, () => new Uint8Array(INITIAL_CAPACITY));
+  /** By sequence: its last token and how many it has. */
+  const last: number[] = [];
+  const counts: number[] = [];
   let capacity = INITIAL_CAPACITY;
   let length = 0;
 
@@ -88,6 +95,15 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
     },
     add,
     sequenceOf: (token) => columns.sequence[token]!,
+    ofSequence(sequence) {
+      const tokens = new Int32Array(counts[sequence] ?? 0);
+      let token = last[sequence] ?? -1;
+      for (let place = tokens.length - 1; place >= 0; place--) {
+        tokens[place] = token;
+        token = columns.previous[token]!;
+      }
+      return tokens;
+    },
     positionOf: (token) => columns.position[token]!,
     phaseOf,
     outcomeOf: (rule, token) => outcomeColumns[rule]![token] as RuleOutcome,
@@ -112,6 +128,7 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
     const flips = (flip: string): number => (choice === null ? Number.NaN : choice.flip === flip ? 1 : 0);
     const values: Record<ColumnName, number | null> = {
       sequence,
+      previous: last[sequence] ?? -1,
       position: record.position,
       phase: PHASES.indexOf(record.phase),
       isSound: isSound ? 1 : 0,
@@ -138,6 +155,8 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
     };
     for (const name in values) columns[name as ColumnName][length] = values[name as ColumnName] ?? Number.NaN;
     for (let rule = 0; rule < ruleCount; rule++) outcomeColumns[rule]![length] = outcomes[rule]!;
+    last[sequence] = length;
+    counts[sequence] = (counts[sequence] ?? 0) + 1;
     length++;
   }
 

@@ -187,7 +187,7 @@ export class RowComparer {
     throw new ComparisonInvalidError('logits rows are not as long as the vocabulary.', {
       code: 'ROW_LENGTH',
       facts: { golden: `${golden.length} values`, actual: `${actual.length} values`, wanted: `${vocabSize} values` },
-      hint: 'compare rows of the same checkpoint, padding columns excluded',
+      hint: 'cut both rows to the vocabulary that is compared, or make the comparer with the length that both have.',
     });
   }
 }

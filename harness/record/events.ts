@@ -5,7 +5,7 @@ import { type RunSpec, RunSpecSchema } from './run-spec.ts';
 import { type RunUsage, RunUsageSchema } from './run-usage.ts';
 import { SourceInfoSchema } from './source-info.ts';
 import { formatTokenLine, fromTokenLine } from './token-line.ts';
-import { TokenLineSchema } from './token-line-schema.ts';
+import { type TokenLine, TokenLineSchema } from './token-line-schema.ts';
 import type { SequenceKey, TokenRecord } from './token-record.ts';
 
 /** Version of the log and of run.json together; the major part grows when a reader must change. */
@@ -179,10 +179,18 @@ export function formatEvent(event: LogEvent): string {
  * @throws ZodError or SyntaxError if the line is no event; readers name the file and line.
  */
 export function parseEvent(line: string): LogEvent {
-  const json: unknown = JSON.parse(line);
+  return eventOf(JSON.parse(line), (json) => z.parse(TokenLineSchema, json));
+}
+
+/** `parseEvent` of a line that it has accepted before: what a token's line holds is not looked at again. */
+export function parseKnownEvent(line: string): LogEvent {
+  return eventOf(JSON.parse(line), (json) => json as TokenLine);
+}
+
+function eventOf(json: unknown, tokenLineOf: (json: unknown) => TokenLine): LogEvent {
   switch ((json as { event?: unknown } | null)?.event) {
     case 'token':
-      return { event: 'token', ...fromTokenLine(z.parse(TokenLineSchema, json)) };
+      return { event: 'token', ...fromTokenLine(tokenLineOf(json)) };
     case 'case':
       return z.decode(CaseEventSchema, json);
     case 'prompt':

@@ -54,8 +54,11 @@ export const LocalPathsSchema: z.ZodType<LocalPaths, unknown> = z.strictObject({
   qwenDir: absolute.optional(),
 });
 
-/** @throws InputError LOCAL_PATHS when the folder has none that can be used, e.g. because it came from another machine. */
-export function readLocalPaths(folder: string): LocalPaths {
+/**
+ * @param hint - what can be done without them.
+ * @throws InputError LOCAL_PATHS when the folder has none that can be used, e.g. because it came from another machine.
+ */
+export function readLocalPaths(folder: string, hint: string): LocalPaths {
   const file = path.join(folder, LOCAL_FILE);
   try {
     return LocalPathsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
@@ -63,18 +66,8 @@ export function readLocalPaths(folder: string): LocalPaths {
     throw new InputError(`${file}: nothing says where this run's files are.`, {
       code: 'LOCAL_PATHS',
       facts: { found: cause instanceof Error ? cause.message.split('\n')[0]! : String(cause) },
-      hint: 'give its checkpoint with --weights (--resume: all options of the run), or look at what the run has stored with `qwen-pcc inspect --stored`.',
+      hint,
       cause,
     });
-  }
-}
-
-/** Undefined for a run folder without them: from another machine, since reports are uploaded without them. */
-export function findLocalPaths(folder: string): LocalPaths | undefined {
-  try {
-    return readLocalPaths(folder);
-  } catch (error) {
-    if (error instanceof InputError) return undefined;
-    throw error;
   }
 }

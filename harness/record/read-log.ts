@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { InputError, UsageError } from '../../src/errors.ts';
-import { type LogEvent, parseEvent, type RunEvent } from './events.ts';
+import { type LogEvent, parseEvent, parseKnownEvent, type RunEvent } from './events.ts';
 import { readError } from './file-errors.ts';
 
 export const LOG_FILE = 'run.jsonl';
@@ -66,22 +66,34 @@ const LINE_FEED = 0x0a;
 /**
  * The complete lines of a log, in order; what follows the last line end is left out, since its writer was killed in it.
  *
+ * @param isKnown - every line was read before, under one lock: they are not held against the schema again.
  * @throws InputError FILE_UNREADABLE or LOG_BROKEN, naming the file and the line.
  */
-export function* readLog(folder: string): Generator<LogLine, void, undefined> {
+export function* readLog(
+  folder: string,
+  { isKnown = false }: { readonly isKnown?: boolean } = {},
+): Generator<LogLine, void, undefined> {
   const file = path.join(folder, LOG_FILE);
   let number = 0;
   for (const { text, end } of readLines(file)) {
     number++;
     let event: LogEvent;
     try {
-      event = parseEvent(text);
+      event = (isKnown ? parseKnownEvent : parseEvent)(text);
     } catch (error) {
       throw brokenLog(file, number, text, error);
     }
     yield { event, text, number, end };
   }
   if (number === 0) throw brokenLog(file, 1, '', undefined);
+}
+
+/** Lines of a log as they stand there, read as they are asked for: those between two byte offsets. */
+export function* readLogText(folder: string, from: number, to: number): Generator<string, void, undefined> {
+  for (const { text, end } of readLines(path.join(folder, LOG_FILE), from)) {
+    if (end > to) return;
+    yield text;
+  }
 }
 
 /** The first line of a log: what the run was asked to do. */
@@ -105,13 +117,19 @@ export function brokenLog(file: string, line: number, text: string, cause: unkno
   });
 }
 
-function* readLines(file: string): Generator<{ text: string; end: number }, void, undefined> {
+function* readLines(file: string, from = 0): Generator<{ text: string; end: number }, void, undefined> {
   const fd = openForReading(file);
   try {
     const chunk = Buffer.alloc(READ_BYTES);
     let rest: Buffer = Buffer.alloc(0);
-    let offset = 0;
-    for (let read = readSync(fd, chunk); read > 0; read = readSync(fd, chunk)) {
+    let offset = from;
+    let place = from;
+    const readOn = (): number => {
+      const read = readSync(fd, chunk, 0, READ_BYTES, place);
+      place += read;
+      return read;
+    };
+    for (let read = readOn(); read > 0; read = readOn()) {
       const bytes = Buffer.concat([rest, chunk.subarray(0, read)]);
       let start = 0;
       for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, start)) {

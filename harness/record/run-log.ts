@@ -30,7 +30,7 @@ export interface ResumePoint {
   /** Bytes of the log that stay; what follows is cut off. */
   readonly bytes: number;
   /** Lines of the unit that was under way, which the run makes again: they must come out as they stand. */
-  readonly pending: readonly string[];
+  readonly pending: Iterable<string>;
 }
 
 /** The writer of a log. */
@@ -39,16 +39,18 @@ export class RunLog {
   readonly folder: string;
   readonly #lock: RunLock;
   readonly #fd: number;
-  readonly #pending: string[];
+  readonly #pending: Iterator<string>;
+  /** The line that the next event must repeat. */
+  #expected: string | undefined;
   #isOpen = true;
 
-  private constructor(folder: string, lock: RunLock, pending: readonly string[]) {
+  private constructor(folder: string, lock: RunLock, pending: Iterable<string>) {
     this.folder = folder;
     this.#lock = lock;
-    // Taken from the end.
-    this.#pending = [...pending].reverse();
+    this.#pending = pending[Symbol.iterator]();
     const file = path.join(folder, LOG_FILE);
     this.#fd = guardWrite(file, () => openSync(file, 'a'));
+    this.#expectNext();
   }
 
   /**
@@ -104,15 +106,17 @@ export class RunLog {
    */
   append(event: LogEvent): string {
     const line = formatEvent(event);
-    const before = this.#pending.pop();
-    if (before === undefined) appendLine(this.#fd, `${line}\n`, path.join(this.folder, LOG_FILE));
-    else requireRepeated(before, line, this.folder);
+    if (this.#expected === undefined) appendLine(this.#fd, `${line}\n`, path.join(this.folder, LOG_FILE));
+    else {
+      requireRepeated(this.#expected, line, this.folder);
+      this.#expectNext();
+    }
     return line;
   }
 
   /** Whether the next event repeats a line that the log has. */
   get isRepeating(): boolean {
-    return this.#pending.length > 0;
+    return this.#expected !== undefined;
   }
 
   /** Writes a whole file, or leaves the one that is there. */
@@ -137,8 +141,14 @@ export class RunLog {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#pending.return?.();
     closeSync(this.#fd);
     this.#lock.release();
+  }
+
+  #expectNext(): void {
+    const next = this.#pending.next();
+    this.#expected = next.done === true ? undefined : next.value;
   }
 }
 

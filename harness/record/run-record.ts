@@ -17,8 +17,7 @@ import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
 import { DECODING_MODES, type DecodingMode, type DeviceSpec, DeviceSpecSchema, ruleSchemaWith } from './run-spec.ts';
 import { type RunUsage, RunUsageSchema } from './run-usage.ts';
 import { SourceInfoSchema } from './source-info.ts';
-import type { TokenSummary } from './summary.ts';
-import type { Phase } from './token-record.ts';
+import type { ControlSpread, TokenSummary, VariantSummary } from './summary.ts';
 import { type Coverage, type RuleResult, VERDICT_STATUSES, type Verdict } from './verdict.ts';
 
 export const PROMPT_OUTCOMES = ['pass', 'fail', 'invalid', 'notRun'] as const;
@@ -62,7 +61,7 @@ export interface VariantRecord {
   readonly vocabSize: number | null;
   readonly notes: readonly string[];
   readonly prompts: readonly PromptRecord[];
-  readonly summary: RunSummary;
+  readonly summary: VariantSummary;
 }
 
 /** A reference checkpoint with its prompts. */
@@ -74,19 +73,6 @@ export interface CaseRecord {
   readonly reference: SourceInfo | null;
   readonly tokenizerSha256: string;
   readonly variants: readonly VariantRecord[];
-}
-
-export interface RunSummary {
-  readonly all: TokenSummary;
-  readonly byPhase: Readonly<Partial<Record<Phase, TokenSummary>>>;
-}
-
-/** Quantiles of a negative control: what PCC unrelated rows reach. null: no token had such a row. */
-export interface ControlSpread {
-  readonly n: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
 }
 
 /** Something that was left out, with the reason; it is never silent. */
@@ -124,7 +110,7 @@ export interface RunRecord {
     readonly part: readonly number[] | null;
   };
   readonly gate: { readonly rules: readonly RuleResult[] };
-  readonly summary: RunSummary;
+  readonly summary: VariantSummary;
   readonly controls: { readonly previous: ControlSpread | null; readonly unrelated: ControlSpread | null };
   readonly cases: readonly CaseRecord[];
   readonly environment: MachineInfo;
@@ -159,13 +145,13 @@ const TokenSummarySchema: z.ZodType<TokenSummary, unknown> = z.strictObject({
   pplRatio: z.strictObject({ value: real, se: real }).nullable(),
 });
 
-const RunSummarySchema: z.ZodType<RunSummary, unknown> = z.strictObject({
+const RunSummarySchema: z.ZodType<VariantSummary, unknown> = z.strictObject({
   all: TokenSummarySchema,
   byPhase: z.strictObject({
     prefill: TokenSummarySchema.optional(),
     firstDecode: TokenSummarySchema.optional(),
     decode: TokenSummarySchema.optional(),
-  }) as z.ZodType<RunSummary['byPhase'], unknown>,
+  }) as z.ZodType<VariantSummary['byPhase'], unknown>,
 });
 
 const TokenKeyShape = { case: z.string(), variant: z.string(), prompt: z.string(), user: count, position: count };

@@ -8,6 +8,7 @@ export const SourceInfoSchema: z.ZodType<SourceInfo, unknown> = z.strictObject({
   label: z.string(),
   model: z.string(),
   weightsSha256: z.string(),
+  configSha256: z.string().exactOptional(),
   dtypes: z.record(z.string(), z.string()),
   logitsFormat: z.enum(LOGITS_FORMATS),
   settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),

@@ -1,6 +1,7 @@
 // From a run's state to run.json: gate, summaries, coverage against the plan, exit code; a pure function.
 import { EXIT_CODES } from '../../src/errors.ts';
 import { EXIT_CODE_OF_VERDICT } from '../gate/exit-code.ts';
+import { shareOf } from '../gate/headline.ts';
 import type { PlannedSequence } from '../gate/judged-sequences.ts';
 import { type Failure, SCHEMA_VERSION } from '../record/events.ts';
 import type { CaseRecord, PromptRecord, RunRecord, SkippedTokens, VariantRecord } from '../record/run-record.ts';
@@ -17,6 +18,7 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
   const { coverage, rules, ...answer } = verdict;
   const ending = endingOf(replay, verdict);
   const finishedAt = end?.finishedAt ?? null;
+  const cases = run.spec.cases.map((one) => caseRecord(one, replay));
   return {
     schemaVersion: SCHEMA_VERSION,
     tool: run.tool,
@@ -30,7 +32,7 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     verdict: {
       ...answer,
       status: ending?.status ?? answer.status,
-      headline: [ending?.headline ?? answer.headline, ...warningsOf(replay)].join('; '),
+      headline: [ending?.headline ?? answer.headline, ...warningsOf(run.notes, cases)].join('; '),
     },
     failure: ending?.failure ?? null,
     notes: run.notes,
@@ -47,7 +49,7 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     gate: { rules },
     summary: { all: gate.summarizeAll(), byPhase: gate.summarizePhases() },
     controls: gate.controls(),
-    cases: run.spec.cases.map((one) => caseRecord(one, replay)),
+    cases,
     environment: run.machine,
     artifacts,
   };
@@ -69,14 +71,12 @@ function plannedSequences(replay: RunReplay): PlannedSequence[] {
 }
 
 /** What a reader of the verdict has to know with it. */
-function warningsOf(replay: RunReplay): string[] {
-  const equal = replay.run.spec.cases.flatMap((one) =>
-    one.variants
-      .filter(({ name }) => isEqualThroughout(replay, one.name, name))
-      .map(({ name }) => `${one.name}, ${name}`),
+function warningsOf(notes: readonly string[], cases: readonly CaseRecord[]): string[] {
+  const equal = cases.flatMap((one) =>
+    one.variants.filter(isEqualThroughout).map(({ name }) => `${one.name}, ${name}`),
   );
   return [
-    ...replay.run.notes,
+    ...notes,
     ...equal.map(
       (place) => `WARNING: every logit of ${place} equals the reference's to the bit: are these the device's own rows?`,
     ),
@@ -84,9 +84,8 @@ function warningsOf(replay: RunReplay): string[] {
 }
 
 /** No device that rounds anywhere gives the bits of a float32 reference, token after token. */
-function isEqualThroughout(replay: RunReplay, caseName: string, variant: string): boolean {
-  const { n, maxAbs } = replay.gate.summarizeVariant(caseName, variant).all;
-  return n > 0 && maxAbs === 0;
+function isEqualThroughout({ summary: { all } }: VariantRecord): boolean {
+  return all.n > 0 && all.maxAbs === 0;
 }
 
 interface Ending {
@@ -106,7 +105,7 @@ const KILLED: Failure = {
 function endingOf(replay: RunReplay, { coverage }: Verdict): Ending | undefined {
   const { end, isComplete } = replay;
   const failure = end === null ? (isComplete ? undefined : KILLED) : (end.failure ?? undefined);
-  const judged = `(${coverage.tokensJudged} of ${coverage.tokensPlanned} tokens judged)`;
+  const judged = `(${shareOf(coverage.tokensJudged, coverage.tokensPlanned, 'token')} judged)`;
   const headlineOf = ({ message }: Failure): string => `${message.split('\n')[0]} ${judged}`;
   if (failure !== undefined) {
     const isInvalid = failure.exitCode === EXIT_CODES.comparisonInvalid;

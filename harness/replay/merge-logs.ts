@@ -22,6 +22,7 @@ export function mergeLogs(logs: readonly (readonly LogEvent[])[]): LogEvent[] {
   const units = new Map<string, LogEvent[]>();
   for (const log of logs) collect(log, cases, units);
   const merged: LogEvent[] = [{ ...first, part: null, startedAt: runs.map(({ startedAt }) => startedAt).sort()[0]! }];
+  const begun = new Set<CaseEvent>();
   let isGap = false;
   for (const unit of unitsOf(first.spec)) {
     const events = units.get(unitId(unit));
@@ -30,9 +31,12 @@ export function mergeLogs(logs: readonly (readonly LogEvent[])[]): LogEvent[] {
     if (events === undefined || isGap) continue;
     for (const key of sequencesOf(unit)) {
       const opened = cases.get(caseId(key));
-      if (opened !== undefined && !merged.includes(opened)) merged.push(opened);
+      if (opened === undefined || begun.has(opened)) continue;
+      begun.add(opened);
+      merged.push(opened);
     }
-    merged.push(...events);
+    // One by one: a hundred thousand arguments are more than a call takes.
+    for (const event of events) merged.push(event);
   }
   const end = mergedEnd(logs, isGap);
   return end === undefined ? merged : [...merged, end];

@@ -1,7 +1,7 @@
 // From a run folder to its state; where a resumed run goes on; one token of a log.
 import path from 'node:path';
 import { InputError } from '../../src/errors.ts';
-import { brokenLog, LOG_FILE, type LogLine, readLog } from '../record/read-log.ts';
+import { brokenLog, LOG_FILE, type LogLine, readLog, readLogText } from '../record/read-log.ts';
 import type { ResumePoint } from '../record/run-log.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 import { RunReplay } from './run-replay.ts';
@@ -28,8 +28,8 @@ export interface ResumedRun {
 }
 
 /**
- * Reads a log up to its last whole prompt; the lines after it are kept as text, for the resumed run to repeat. An end by failure
- * is left out: the run goes on.
+ * Reads a log up to its last whole prompt; the resumed run reads the lines after it, which it has to repeat, when it comes to each.
+ * An end by failure is left out: the run goes on.
  *
  * @throws InputError as `readRun`; nothing is changed.
  */
@@ -37,21 +37,24 @@ export function readForResume(folder: string): ResumedRun {
   // Twice: the first pass finds the last whole prompt and checks every line of the log.
   let whole: RunReplay | undefined;
   let linesDone = 0;
+  let bytesDone = 0;
+  let bytes = 0;
   for (const line of readLog(folder)) {
     const before = whole?.unitsDone;
     whole = addLine(whole, line, folder);
     const isEnd = line.event.event === 'end' && line.event.failure === null;
-    if (before === undefined || whole.unitsDone > before || isEnd) linesDone = line.number;
+    if (before === undefined || whole.unitsDone > before || isEnd) {
+      linesDone = line.number;
+      bytesDone = line.end;
+    }
+    if (line.event.event !== 'end' || isEnd) bytes = line.end;
   }
   let replay: RunReplay | undefined;
-  let bytes = 0;
-  const pending: string[] = [];
-  for (const line of readLog(folder)) {
-    if (line.number <= linesDone) replay = addLine(replay, line, folder);
-    else if (line.event.event !== 'end') pending.push(line.text);
-    if (line.event.event !== 'end' || line.number <= linesDone) bytes = line.end;
+  for (const line of readLog(folder, { isKnown: true })) {
+    if (line.number > linesDone) break;
+    replay = addLine(replay, line, folder);
   }
-  return { replay: replay!, point: { bytes, pending } };
+  return { replay: replay!, point: { bytes, pending: readLogText(folder, bytesDone, bytes) } };
 }
 
 function addLine(replay: RunReplay | undefined, { event, text, number }: LogLine, folder: string): RunReplay {

@@ -1,9 +1,16 @@
 // The command that shows a token of a run, with no more words than it needs.
-import type { RunRecord } from '../record/run-record.ts';
+import type { PromptRecord } from '../record/run-record.ts';
 import type { TokenKey } from '../record/token-record.ts';
 
+/** What a run has, as far as it takes to tell one token from all others; a run record is one. */
+export interface NamedTokens {
+  readonly cases: readonly {
+    readonly variants: readonly { readonly prompts: readonly Pick<PromptRecord, 'name' | 'user'>[] }[];
+  }[];
+}
+
 /** @param folder - path of the run folder as the reader can type it. */
-export function inspectCommandOf(run: Pick<RunRecord, 'cases'>, key: TokenKey, folder: string): string {
+export function inspectCommandOf(run: NamedTokens, key: TokenKey, folder: string): string {
   const words = ['qwen-pcc', 'inspect', folder];
   const having = run.cases.filter(({ variants }) => variants.some(({ prompts }) => prompts.some(isOf)));
   if (having.length > 1) words.push('--case', key.case);

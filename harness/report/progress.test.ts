@@ -1,4 +1,4 @@
-// Progress in a log: a line a prompt, more only when a prompt takes long.
+// Progress in a log: a line a prompt, more only when a prompt takes long, fewer where there are thousands.
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createLines, createProgress } from './progress.ts';
@@ -26,6 +26,24 @@ describe('lines of progress', () => {
       'case · first · 0 of at most 20 tokens done',
       'case · second · 10 of at most 20 tokens done',
       'case · second · device, positions 0 … 9, layer 3 of 28',
+    ]);
+  });
+
+  it('tell a hundred prompts of thousands, then now and then where the run is', () => {
+    const lines: string[] = [];
+    let time = 0;
+    const progress = createLines(
+      (line) => lines.push(line),
+      () => time,
+    );
+    progress.start(20_000);
+    for (let i = 0; i < 10_000; i++) progress.advance('case', `prompt-${i}`, i);
+    time = 30_000;
+    for (let i = 10_000; i < 20_000; i++) progress.advance('case', `prompt-${i}`, i);
+    expect(lines).toHaveLength(102);
+    expect(lines.slice(100)).toEqual([
+      'case · prompt-99 · 98 of at most 20000 tokens done',
+      'case · prompt-10000 · 10000 of at most 20000 tokens done',
     ]);
   });
 });

@@ -16,7 +16,7 @@ const drawBar: GenericFormatter = (options, params, { where }: { readonly where:
 
 /** What a run tells while it goes on. */
 export interface RunProgress {
-  /** Called once, before the first token: the most tokens there can be; texts that end early leave the bar short. */
+  /** Called before the first token, of each batch in a demo: the most tokens there can be; texts that end early leave the bar short. */
   start(tokens: number): void;
   /** The device's weights are being packed or looked up: so many layers and slices of the lm_head are ready. */
   packing(ready: number, total: number): void;
@@ -34,12 +34,15 @@ export function createProgress(stream: NodeJS.WriteStream): RunProgress {
 
 /** A log must not look dead: in long prompts a line now and then. */
 const LINE_EVERY_MS = 30_000;
+/** Of thousands of prompts nobody reads each one's line; as many as the terminal's summary shows. */
+const PROMPTS_TOLD = 100;
 
-/** One line when a prompt begins, and one now and then within it. */
+/** One line when a prompt begins, up to PROMPTS_TOLD of them, and one now and then. */
 export function createLines(write: (line: string) => void, now: () => number = () => performance.now()): RunProgress {
   let total = 0;
   let done = 0;
   let prompt = '';
+  let prompts = 0;
   let writtenAt = now();
   const say = (line: string): void => {
     writtenAt = now();
@@ -52,12 +55,14 @@ export function createLines(write: (line: string) => void, now: () => number = (
     const next = `${caseName} · ${promptName}`;
     if (next === prompt) return;
     prompt = next;
+    if (++prompts > PROMPTS_TOLD) return;
     say(`${prompt} · ${done} of at most ${total} tokens done`);
   };
   return {
     start(tokens) {
+      if (tokens !== total) say(`at most ${tokens} tokens`);
       total = tokens;
-      say(`at most ${tokens} tokens`);
+      done = 0;
     },
     packing(ready, all) {
       sayNowAndThen(() => `packing weights, ${ready} of ${all}`);

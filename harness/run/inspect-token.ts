@@ -1,5 +1,5 @@
 // Runs one token of a run again, with taps, and measures where the two sides part.
-import type { LogitsRow, LogitsSource, TapName } from '../../src/device/logits-source.ts';
+import type { LogitsRow, LogitsSource, SourceInfo, TapName } from '../../src/device/logits-source.ts';
 import { ComparisonInvalidError } from '../../src/errors.ts';
 import { compareTap } from '../metrics/pcc.ts';
 import type { InspectedToken, TapComparison } from '../record/inspected-token.ts';
@@ -7,11 +7,14 @@ import type { Pair } from '../record/row-metrics.ts';
 import { CHUNK_POSITIONS } from '../sequence/sequence.ts';
 import { blame, requireContext, requireRows } from '../sequence/sides.ts';
 
+/** Which model a side ran. */
+type SourceIdentity = Pick<SourceInfo, 'weightsSha256' | 'configSha256'>;
+
 export interface InspectRequest {
   readonly openReference: () => Promise<LogitsSource>;
   readonly openDevice: () => Promise<LogitsSource>;
-  /** Digests that the sides had in the run; undefined where another one is wanted. */
-  readonly expected: Pair<string | undefined>;
+  /** What the sides were in the run; undefined where another one is wanted. */
+  readonly expected: Pair<SourceIdentity | undefined>;
   readonly prompt: string;
   readonly user: number;
   /** The context up to and with the token, [position + 1]. */
@@ -50,21 +53,22 @@ export async function inspectToken(request: InspectRequest): Promise<InspectedTo
   }
 }
 
-function requireExpected(side: string, { info }: LogitsSource, sha256: string | undefined): void {
-  if (sha256 === undefined || info.weightsSha256 === sha256) return;
+function requireExpected(side: string, { info }: LogitsSource, expected: SourceIdentity | undefined): void {
+  if (expected === undefined) return;
+  const isOther = info.weightsSha256 !== expected.weightsSha256;
+  if (!isOther && info.configSha256 === expected.configSha256) return;
+  const identity = ({ weightsSha256, configSha256 = 'none' }: SourceIdentity): string =>
+    isOther ? `weights of sha256 ${weightsSha256}` : `config.json and generation_config.json of sha256 ${configSha256}`;
   throw new ComparisonInvalidError(`the ${side} is not the one that this run had.`, {
     code: 'WEIGHTS_DIFFER',
-    facts: { 'the run': `sha256 ${sha256}`, [info.model]: `sha256 ${info.weightsSha256}` },
+    facts: { 'the run': identity(expected), [info.model]: identity(info) },
     hint: 'name the folder of the run with --weights or --device-weights, or look at what is stored with --stored.',
   });
 }
 
-/** Taps of the recording among the sides; of the device's where both are recordings. */
-function recordedTaps(reference: LogitsSource, device: LogitsSource): readonly TapName[] {
-  const of = (source: LogitsSource): readonly TapName[] =>
-    'taps' in source && Array.isArray(source.taps) ? (source.taps as TapName[]) : [];
-  const ofDevice = of(device);
-  return ofDevice.length > 0 ? ofDevice : of(reference);
+/** Taps that both sides have: a recording has those that were recorded, often none. */
+function recordedTaps({ taps }: LogitsSource, device: LogitsSource): readonly TapName[] {
+  return device.taps.filter((tap) => taps.includes(tap));
 }
 
 /** Feeds the context in the chunks of a run and copies the row of the last token. */

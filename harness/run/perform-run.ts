@@ -213,7 +213,8 @@ class Run {
     }
     for (const [index, { judge }] of variants.entries()) {
       const { limits } = this.#options.replay.run.spec;
-      this.#emit(promptEvent(rows[index]!, judge.contextHash, prompt, limits, outcome, failures.get(index)));
+      const error = failures.get(index) ?? notReached(prompt, outcome);
+      this.#emit(promptEvent(rows[index]!, judge.contextHash, prompt, limits, outcome, error));
     }
   }
 
@@ -257,6 +258,20 @@ class LogError extends Error {
 /** Whether the other prompts can be judged all the same: a recording lacks rows, or has other tokens. */
 function isOfPromptAlone(error: unknown): boolean {
   return error instanceof ComparisonInvalidError || error instanceof InputError;
+}
+
+/** Rows that were recorded behind the end of the text: a plan that leaves them out judges less than it says. */
+function notReached({ name, positions }: PromptSpec, outcome: Outcome | undefined): QwenPccError | undefined {
+  const last = positions?.at(-1);
+  if (outcome === undefined || last === undefined || last < outcome.tokenIds.length) return undefined;
+  return new ComparisonInvalidError(`prompt "${name}": the text ended before the last row that was to be judged.`, {
+    code: 'ROWS_NOT_REACHED',
+    facts: {
+      'last row': `position ${last}`,
+      ended: `by ${outcome.stopReason} after ${outcome.tokenIds.length} positions`,
+    },
+    hint: 'leave --prompts out: a recording brings its own plan and tokens.',
+  });
 }
 
 function promptEvent(

@@ -19,6 +19,7 @@ function withoutAbsolutePath(word: string, currentFolder: string): string {
   return start < 0 ? word : word.slice(0, start) + shownPath(word.slice(start), currentFolder);
 }
 
-function quoteWord(word: string): string {
+/** A word as a shell takes it for one. */
+export function quoteWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -152,7 +152,7 @@ describe('writeRun', () => {
       { outcome: 'pass', tokensJudged: 13, cause: null },
     ]);
     expect(run).toMatchObject({ exitCode: 4, verdict: { status: 'invalid' } });
-    expect(run.verdict.headline).toMatch(/^the recording ends here\. \(27 of 36 tokens judged\)$/);
+    expect(run.verdict.headline).toMatch(/^the recording ends here\. \(27 of 36 tokens judged\)/);
   });
 
   it('does not blame a variant for what another one lacks', async () => {

@@ -1,21 +1,11 @@
 // Facts about free running: equal sides never part, and nothing is compared after they do.
 import { describe, expect, it } from 'vitest';
 import { runFree } from './free-running.ts';
-import type { SequenceRequest } from './sequence.ts';
-import { ToySource } from './toy-source.fixture.ts';
-
-const request: SequenceRequest = {
-  prompt: 'toy',
-  promptIds: Int32Array.from({ length: 10 }, (_, i) => (i * 7) % 50),
-  maxNewTokens: 9,
-  maxSeqLen: 4096,
-  eosTokenIds: [],
-  chunkPositions: 4,
-};
+import { TOY_REQUEST, ToySource } from './toy-source.fixture.ts';
 
 async function positionsOf(device: ToySource) {
   const positions: number[] = [];
-  const outcome = await runFree(new ToySource(50), device, request, ({ position }) => {
+  const outcome = await runFree(new ToySource(50), device, TOY_REQUEST, ({ position }) => {
     positions.push(position);
   });
   return { positions, outcome };

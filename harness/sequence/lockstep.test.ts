@@ -3,16 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DeviceError } from '../../src/errors.ts';
 import { runLockstep } from './lockstep.ts';
 import { argmax, type RowPair, type SequenceRequest } from './sequence.ts';
-import { ToySource } from './toy-source.fixture.ts';
-
-const request: SequenceRequest = {
-  prompt: 'toy',
-  promptIds: Int32Array.from({ length: 10 }, (_, i) => (i * 7) % 50),
-  maxNewTokens: 9,
-  maxSeqLen: 4096,
-  eosTokenIds: [],
-  chunkPositions: 4,
-};
+import { TOY_REQUEST, ToySource } from './toy-source.fixture.ts';
 
 async function pairsOf(reference: ToySource, device: ToySource, overrides: Partial<SequenceRequest> = {}) {
   const pairs: Omit<RowPair, 'golden' | 'actual' | 'ms'>[] = [];
@@ -24,7 +15,7 @@ async function pairsOf(reference: ToySource, device: ToySource, overrides: Parti
       largestDifference = Math.max(largestDifference, Math.abs(golden.logits[i]! - actual.logits[i]!));
     }
   };
-  const outcome = await runLockstep(reference, [device], { ...request, ...overrides }, { onPair });
+  const outcome = await runLockstep(reference, [device], { ...TOY_REQUEST, ...overrides }, { onPair });
   return { pairs, outcome, largestDifference };
 }
 
@@ -143,7 +134,7 @@ describe('runLockstep', () => {
     const devices = [new ToySource(50), new ToySource(50, (row) => ({ ...row, logits: row.logits.reverse() }))];
     const seen: number[][] = [[], []];
     const differs = [false, false];
-    await runLockstep(reference, devices, request, {
+    await runLockstep(reference, devices, TOY_REQUEST, {
       onPair: (device, { position, golden, actual }) => {
         seen[device]!.push(position);
         differs[device] ||= golden.logits.some((logit, i) => logit !== actual.logits[i]);
@@ -161,7 +152,7 @@ describe('runLockstep', () => {
     });
     const seen: number[][] = [[], []];
     const failures: unknown[] = [];
-    await runLockstep(new ToySource(50), [failing, new ToySource(50)], request, {
+    await runLockstep(new ToySource(50), [failing, new ToySource(50)], TOY_REQUEST, {
       onPair: (device, { position }) => {
         seen[device]!.push(position);
       },
@@ -188,7 +179,8 @@ describe('runLockstep', () => {
     const device = new ToySource(50);
     const feed = device.feed.bind(device);
     device.feed = (ids, want, onRow) => feed(ids, want, (row) => (row.position === 9 ? undefined : onRow(row)));
-    await expect(pairsOf(new ToySource(50), device)).rejects.toMatchObject({ code: 'ROWS_MISSING', exitCode: 4 });
+    const missing = expect.stringContaining('1 rows, the first of position 9');
+    await expect(pairsOf(new ToySource(50), device)).rejects.toMatchObject({ code: 'ROWS_MISSING', message: missing });
   });
 
   it('names the side of a foreign error and keeps it as the cause', async () => {
@@ -203,7 +195,7 @@ describe('runLockstep', () => {
   it('throws what the sink throws as it is', async () => {
     const full = new RangeError('disk full');
     await expect(
-      runLockstep(new ToySource(50), [new ToySource(50)], request, {
+      runLockstep(new ToySource(50), [new ToySource(50)], TOY_REQUEST, {
         onPair: () => {
           throw full;
         },
@@ -215,7 +207,7 @@ describe('runLockstep', () => {
   it('stops at an aborted signal', async () => {
     const controller = new AbortController();
     const seen: number[] = [];
-    const stopping = { ...request, signal: controller.signal };
+    const stopping = { ...TOY_REQUEST, signal: controller.signal };
     const run = runLockstep(new ToySource(50), [new ToySource(50)], stopping, {
       onPair: (_device, { position }) => {
         seen.push(position);
@@ -229,7 +221,7 @@ describe('runLockstep', () => {
 
   it('delivers the taps asked for on both sides', async () => {
     const seen: number[] = [];
-    const tapped: SequenceRequest = { ...request, taps: ['norm.out'] };
+    const tapped: SequenceRequest = { ...TOY_REQUEST, taps: ['norm.out'] };
     await runLockstep(new ToySource(50), [new ToySource(50)], tapped, {
       onPair: (_device, { golden, actual }) => {
         expect(golden.taps.get('norm.out')).toEqual(actual.taps.get('norm.out'));

@@ -8,6 +8,7 @@ import {
   decodeStep,
   feedRequest,
   knownIds,
+  longestLength,
   type PairSink,
   type SequenceOutcome,
   type SequenceRequest,
@@ -68,7 +69,9 @@ class Lockstep {
     this.#devices = devices;
     this.#request = request;
     this.#sinks = sinks;
-    this.#chunk = new GoldenChunk(request.chunkPositions ?? CHUNK_POSITIONS, reference.vocabSize);
+    // A short text needs no buffer of a whole chunk, which is 156 MB at Qwen2-7B's vocabulary; its borders are the same.
+    const capacity = Math.min(request.chunkPositions ?? CHUNK_POSITIONS, longestLength(request));
+    this.#chunk = new GoldenChunk(capacity, reference.vocabSize);
   }
 
   async run(): Promise<SequenceOutcome> {
@@ -109,7 +112,7 @@ class Lockstep {
       throw new ReferenceFaultError(`prompt "${prompt}": the reference's logits hold no number to continue from.`, {
         code: 'GOLDEN_NOT_FINITE',
         facts: { position: last.position },
-        hint: 'the weights of the reference hold NaN or infinities, or are not those of this config.json.',
+        hint: 'make the reference again: its weights or its recording hold NaN or infinities, or are of another config.json.',
       });
     }
     if (eosTokenIds.includes(tokenId)) return stop('eos');
@@ -126,6 +129,7 @@ class Lockstep {
     await blame('reference', () =>
       this.#reference.feed(ids, feedRequest(this.#request), (row) => {
         if (!this.#isWanted(row.position)) return;
+        requireRows('golden', skipped(wanted.subarray(found), row, ids[row.position - firstPosition]), prompt);
         requireContext('golden', row, wanted[found] ?? -1, ids[row.position - firstPosition], prompt);
         found++;
         this.#chunk.push(row, performance.now() - since);
@@ -166,6 +170,11 @@ class Lockstep {
         if (!this.#isWanted(actual.position)) return;
         const golden = rows[found];
         if (golden === undefined) throw tooManyRows(request.prompt, actual);
+        requireRows(
+          'actual',
+          skipped(positionsOf(rows.slice(found)), actual, ids[actual.position - firstPosition]),
+          request.prompt,
+        );
         requireContext('actual', actual, golden.position, golden.tokenId, request.prompt);
         const goldenMs = milliseconds[found]!;
         found++;
@@ -187,11 +196,7 @@ class Lockstep {
         since = performance.now();
       }),
     );
-    requireRows(
-      'actual',
-      Int32Array.from(rows.slice(found), ({ position }) => position),
-      request.prompt,
-    );
+    requireRows('actual', positionsOf(rows.slice(found)), request.prompt);
   }
 
   /** Runs what may fail for a device that has not failed yet; what a sink threw is nobody's fault and goes through as it was. */
@@ -236,6 +241,21 @@ function isIn(sorted: Int32Array, value: number): boolean {
     else high = middle;
   }
   return sorted[low] === value;
+}
+
+function positionsOf(rows: readonly LogitsRow[]): Int32Array {
+  return Int32Array.from(rows, ({ position }) => position);
+}
+
+/**
+ * What a side left out when it hands out a whole row of a later position: that is no row of another context.
+ *
+ * @param waitedFor - rising.
+ * @param fed - token at the row's position.
+ */
+function skipped(waitedFor: Int32Array, { position, tokenId }: LogitsRow, fed: number | undefined): Int32Array {
+  const place = tokenId === fed ? waitedFor.indexOf(position) : -1;
+  return waitedFor.subarray(0, Math.max(place, 0));
 }
 
 function tooManyRows(prompt: string, row: LogitsRow): Error {

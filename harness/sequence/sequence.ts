@@ -124,3 +124,14 @@ export function knownIds({
   ids.set(continuationIds, promptIds.length);
   return ids;
 }
+
+/** Most positions that are fed; fewer when the text ends early. */
+export function longestLength({
+  promptIds,
+  continuationIds,
+  maxNewTokens,
+  maxSeqLen,
+}: Pick<SequenceRequest, 'promptIds' | 'continuationIds' | 'maxNewTokens' | 'maxSeqLen'>): number {
+  const newTokens = continuationIds?.length ?? maxNewTokens;
+  return Math.max(promptIds.length, Math.min(promptIds.length + newTokens, maxSeqLen));
+}

@@ -82,6 +82,6 @@ export function requireRows(side: 'golden' | 'actual', missing: Int32Array, prom
   throw new ComparisonInvalidError(`prompt "${prompt}": the ${side} side did not hand out a row for each position.`, {
     code: 'ROWS_MISSING',
     facts: { missing: `${missing.length} rows, the first of position ${missing[0]}` },
-    hint: 'a position without a row cannot be judged; record it, or plan the positions that there are.',
+    hint: 'record a row for each position, or leave --prompts out: a recording then brings a plan of the rows that it has.',
   });
 }

@@ -7,6 +7,17 @@ import type {
   SourceInfo,
   TapName,
 } from '../../src/device/logits-source.ts';
+import type { SequenceRequest } from './sequence.ts';
+
+/** Ten tokens and nine more, in chunks of four. */
+export const TOY_REQUEST: SequenceRequest = {
+  prompt: 'toy',
+  promptIds: Int32Array.from({ length: 10 }, (_, i) => (i * 7) % 50),
+  maxNewTokens: 9,
+  maxSeqLen: 4096,
+  eosTokenIds: [],
+  chunkPositions: 4,
+};
 
 /** Changes a row before it is handed out; `logits` is a copy that may be written to. */
 export type RowChange = (row: { position: number; tokenId: number; logits: Float32Array }) => {

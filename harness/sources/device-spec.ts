@@ -1,4 +1,5 @@
 // `n150:tier=exact,…` and `capture:FILE`: what --device means; `golden:FILE`: what --reference may be.
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { KNOB_NAMES, type N150Config } from '../../src/device/n150/compute-config.ts';
 import { readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
@@ -27,12 +28,11 @@ export function parseDeviceSpec(
     return { kind, config: parseDeviceOptions(rest, readDeviceEnvironment(environment).gridRows) };
   }
   if (kind === 'capture' && rest !== '') return { kind, file: rest };
-  throw unknown(
-    '--device',
-    text,
-    ['n150', 'n150:KNOB=VALUE,…', 'capture:FILE'],
-    nearestName(kind, ['n150', 'capture']),
-  );
+  throw unknown('--device', text, ['n150', 'n150:KNOB=VALUE,…', 'capture:FILE'], {
+    live: 'n150',
+    recorded: 'capture',
+    knobs: rest,
+  });
 }
 
 /** @throws UsageError for anything but `onnx` and `golden:FILE`. */
@@ -40,7 +40,7 @@ export function parseReferenceSpec(text: string): ReferenceChoice {
   const { kind, rest } = split(text);
   if (kind === 'onnx' && rest === '') return { kind };
   if (kind === 'golden' && rest !== '') return { kind, file: rest };
-  throw unknown('--reference', text, ['onnx', 'golden:FILE'], nearestName(kind, ['onnx', 'golden']));
+  throw unknown('--reference', text, ['onnx', 'golden:FILE'], { live: 'onnx', recorded: 'golden', knobs: '' });
 }
 
 /** Knobs as a spec has them: all but `threads`, which changes no number. */
@@ -78,9 +78,27 @@ function split(text: string): { kind: string; rest: string } {
   return colon < 0 ? { kind: text, rest: '' } : { kind: text.slice(0, colon), rest: text.slice(colon + 1) };
 }
 
-function unknown(option: string, text: string, forms: readonly string[], nearest: string | undefined): UsageError {
+interface SideNames {
+  readonly live: string;
+  readonly recorded: string;
+  /** What was written after the colon, if the live side takes something there. */
+  readonly knobs: string;
+}
+
+function unknown(option: string, text: string, forms: readonly string[], names: SideNames): UsageError {
   return new UsageError(`${option} must be ${forms.join(' or ')}; got "${text}".`, {
     code: 'OPTION_VALUE',
-    hint: nearest === undefined ? `write ${option} ${forms[0]}.` : `did you mean ${nearest}?`,
+    hint: meant(text, names) ?? `write ${option} ${names.live}, or ${option} ${names.recorded}:FILE.`,
   });
+}
+
+/** Whole, so that it can be written as it is said: a recording's name without its file would be refused again. */
+function meant(text: string, { live, recorded, knobs }: SideNames): string | undefined {
+  const { kind, rest } = split(text);
+  const nearest = existsSync(text) ? undefined : nearestName(kind, [live, recorded]);
+  if (nearest === live) return `did you mean ${live}${knobs === '' ? '' : `:${knobs}`}?`;
+  if (kind !== recorded && nearest === recorded && rest !== '') return `did you mean ${recorded}:${rest}?`;
+  // A file by itself: it has an ending, lies in a folder or is there.
+  if (kind !== recorded && (/[./\\]/.test(text) || existsSync(text))) return `did you mean ${recorded}:${text}?`;
+  return undefined;
 }

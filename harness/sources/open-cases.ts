@@ -1,6 +1,8 @@
 // From a run's spec and the places of its files to cases that can run: each source is opened when its turn comes.
+import path from 'node:path';
 import { createReference } from '../../reference/onnx-reference.ts';
 import { configDifferences } from '../../src/checkpoint/config-differences.ts';
+import { digestsOf } from '../../src/checkpoint/file-snapshot.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
 import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
@@ -10,6 +12,7 @@ import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
 import { allTaps, residualTaps } from '../../src/device/taps.ts';
 import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
 import { vocabularyNote } from '../../src/text/encode-prompt.ts';
+import type { Tokenizer } from '../../src/text/tokenizer.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
 import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { configFromKnobs } from './device-spec.ts';
@@ -82,7 +85,13 @@ async function openReference(
   { taps }: OpenOptions,
 ): Promise<LogitsSource> {
   if (spec.reference.kind === 'golden') {
-    const golden = openRecording(required(paths.golden, spec.reference.recording));
+    const golden = openRecording(
+      required(
+        paths.golden,
+        spec.reference.recording,
+        'look at what this one has stored with `qwen-pcc inspect --stored`',
+      ),
+    );
     await requireGoldenOf(checkpoint, golden);
     const source = await createCaptureSource(golden, { kind: 'golden-file', checkpoint });
     return checkedSource(source, 'reference', checkpoint.config);
@@ -101,12 +110,17 @@ export function tapsOf(layers: number, taps: NonNullable<OpenOptions['taps']>): 
 }
 
 /** A golden file that says what it was recorded from must be of this checkpoint. */
-async function requireGoldenOf(checkpoint: Checkpoint, { name, weightsSha256: recorded }: Recording): Promise<void> {
-  const wanted = recorded === undefined ? undefined : await checkpoint.sha256();
-  if (recorded === wanted) return;
-  throw new ComparisonInvalidError(`${name} was recorded from other weights than ${checkpoint.name}.`, {
+async function requireGoldenOf(checkpoint: Checkpoint, recording: Recording): Promise<void> {
+  const { name, weightsSha256, configSha256 } = recording;
+  const isOther = weightsSha256 !== undefined && weightsSha256 !== (await checkpoint.sha256());
+  if (!isOther && (configSha256 === undefined || configSha256 === checkpoint.configSha256)) return;
+  const what = isOther ? 'other weights' : 'another config.json or generation_config.json';
+  throw new ComparisonInvalidError(`${name} was recorded from ${what} than ${checkpoint.name}.`, {
     code: 'GOLDEN_OF_OTHER_WEIGHTS',
-    facts: { recorded: `sha256 ${recorded}`, [checkpoint.name]: `sha256 ${wanted}` },
+    facts: {
+      recorded: `sha256 ${isOther ? weightsSha256 : configSha256}`,
+      [checkpoint.name]: `sha256 ${isOther ? await checkpoint.sha256() : checkpoint.configSha256}`,
+    },
     hint: 'record it anew with `qwen-pcc record --source reference`, or give its checkpoint with --weights.',
   });
 }
@@ -129,7 +143,11 @@ function openVariant(
   const { checkpoint, family } = model;
   const place = paths.variants[spec.name];
   if (spec.device.kind === 'capture') {
-    const file = required(place?.recording, spec.device.recording);
+    const file = required(
+      place?.recording,
+      spec.device.recording,
+      'name the file with --device where you inspect a token',
+    );
     const format = spec.device.logitsFormat === null ? {} : { logitsFormat: spec.device.logitsFormat };
     const open = async (): Promise<LogitsSource> =>
       checkedSource(
@@ -152,14 +170,22 @@ function openVariant(
     ...(onPacking === undefined ? {} : { onPacking }),
   };
   planN150(own, isInstruct, config, resources);
+  const notes = (): string[] => [...notesOf(model, own), ...epsilonNotes(own, config.rmsEps)];
   const open = (): Promise<LogitsSource> => openN150(own, isInstruct, config, resources);
-  return { openable: { spec, notes: () => notesOf(model, own), open }, checkpoint: own };
+  return { openable: { spec, notes, open }, checkpoint: own };
+}
+
+/** The kernels take epsilon from the recipe, as the original does: ten times Qwen2's own. More than that is worth a word. */
+function epsilonNotes({ config }: Checkpoint, rmsEps: number): string[] {
+  const ratio = config.rmsNormEps / rmsEps;
+  if (ratio > 0.09 && ratio < 11) return [];
+  return [`the device adds rmsEps=${rmsEps} where config.json has rms_norm_eps ${config.rmsNormEps}`];
 }
 
 /** What a report must say of the checkpoints of a variant. */
 function notesOf({ checkpoint: reference, tokenizer }: Model, device: Checkpoint): string[] {
   const vocabulary = tokenizer === undefined ? undefined : vocabularyNote(tokenizer, reference.config.vocabSize);
-  const notes = [...reference.notes, ...(vocabulary === undefined ? [] : [vocabulary])];
+  const notes = [...reference.notes, ...(tokenizer?.notes ?? []), ...(vocabulary === undefined ? [] : [vocabulary])];
   if (reference === device) return notes;
   const differences = configDifferences(reference.config, device.config).map(
     ({ key, reference: ours, variant }) => `${key} ${ours} (reference) and ${variant} (device)`,
@@ -170,13 +196,23 @@ function notesOf({ checkpoint: reference, tokenizer }: Model, device: Checkpoint
     ...device.notes.map((note) => `device: ${note}`),
     ...(differences.length === 0 ? [] : [`the configs differ: ${differences.join(', ')}`]),
     ...(ours === theirs ? [] : [`of the vocabularies, the first ${Math.min(ours, theirs)} entries are compared`]),
+    ...tokenizerNotes(tokenizer, device),
   ];
 }
 
-function required(file: string | undefined, name: string): string {
+/** Equal vocabulary sizes hide that two tokenizers give ids to other texts. */
+function tokenizerNotes(tokenizer: Tokenizer | undefined, { folder }: Checkpoint): string[] {
+  const [theirs] = digestsOf([path.join(folder, 'tokenizer.json')]).values();
+  if (tokenizer === undefined || theirs === undefined || theirs === tokenizer.sha256) return [];
+  const [ours, other] = [tokenizer.sha256, theirs].map((sha256) => `${sha256.slice(0, 12)}…`);
+  return [`the tokenizers differ: tokens are the reference's (tokenizer.json sha256 ${ours}, of the device ${other})`];
+}
+
+function required(file: string | undefined, name: string, otherwise: string): string {
   if (file !== undefined) return file;
   throw new InputError(`nothing says where ${name} is.`, {
     code: 'LOCAL_PATHS',
-    hint: 'start a new run, or name the file with --device or --reference.',
+    facts: { wanted: 'its path in local.json of the run' },
+    hint: `start a new run, or ${otherwise}.`,
   });
 }

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Precision } from '../../reference/onnx-reference.ts';
 import { longestSequence } from '../../src/checkpoint/config.ts';
+import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import type { RecordedPrompt } from '../../src/device/capture/recorded-prompt.ts';
 import { openRecording, type Recording, sameRecording } from '../../src/device/capture/recording.ts';
 import { coreCounts } from '../../src/device/n150/chip.ts';
@@ -71,17 +72,16 @@ export async function planRun(request: PlanRequest, models: Models = new Models(
   const opened = request.weights.map((folder) => models.open(folder));
   requireOneRecorded(recordings, opened);
   const names = caseNames(opened.map(({ checkpoint, family }) => ({ family, model: checkpoint.name })));
-  const maxSeqLen = request.maxSeqLen ?? defaultSeqLen(opened);
+  const ofDevice = request.deviceWeights === undefined ? [] : [models.checkpoint(request.deviceWeights)];
+  const maxSeqLen = request.maxSeqLen ?? defaultSeqLen([...opened.map(({ checkpoint }) => checkpoint), ...ofDevice]);
   const limits = { maxNewTokens: request.maxNewTokens ?? MAX_NEW_TOKENS_DEFAULT, maxSeqLen };
-  const planned = chooseCases(opened, names, request, recordings.planned);
-  const cases = planned.map(({ model, name, prompts }): CaseSpec => {
+  const planned = chooseCases(opened, names, request, recordings);
+  const cases = planned.map(({ model, name, file, prompts }): CaseSpec => {
     const { checkpoint, tokenizer } = model;
-    const { vocabSize, eosTokenIds } = checkpoint.config;
-    requireRunnable(
-      prompts,
-      { model: checkpoint.name, vocabSize, longest: longestSequence(checkpoint.config) },
-      limits,
-    );
+    const { eosTokenIds } = checkpoint.config;
+    for (const { name: model, config } of [checkpoint, ...ofDevice]) {
+      requireRunnable(prompts, { model, file, vocabSize: config.vocabSize, longest: longestSequence(config) }, limits);
+    }
     return {
       name,
       model: checkpoint.name,
@@ -106,8 +106,8 @@ export async function planRun(request: PlanRequest, models: Models = new Models(
 const NO_TOKENIZER = 'none';
 
 /** The original's, or what the shortest of the checkpoints allows. */
-function defaultSeqLen(models: readonly Model[]): number {
-  return Math.min(MAX_SEQ_LEN_DEFAULT, ...models.map(({ checkpoint }) => longestSequence(checkpoint.config).positions));
+function defaultSeqLen(checkpoints: readonly Checkpoint[]): number {
+  return Math.min(MAX_SEQ_LEN_DEFAULT, ...checkpoints.map(({ config }) => longestSequence(config).positions));
 }
 
 interface Recordings {
@@ -194,6 +194,8 @@ interface PlannedCase {
   readonly name: string;
   /** Place among the folders that were given. */
   readonly index: number;
+  /** Prompt file or recording that the prompts are of, as a message names it. */
+  readonly file: string;
   readonly prompts: readonly PromptSpec[];
 }
 
@@ -206,18 +208,18 @@ function chooseCases(
   models: readonly Model[],
   names: readonly string[],
   { prompts, defaultPrompts, only, templateDate }: PlanRequest,
-  recording: Recording | undefined,
+  { planned: recording, golden }: Recordings,
 ): PlannedCase[] {
   const all = models.map((model, i) => {
     const caseName = names[i]!;
     if (prompts === undefined && recording !== undefined) {
-      const recorded = recording.prompts.map((one) => ({ name: one.prompt, encode: () => recordedPlan(one) }));
+      const recorded = recording.prompts.map((one) => ({ name: one.prompt, encode: () => recordedPlan(one, golden) }));
       return { caseName, file: recording.name, prompts: recorded };
     }
     const file = prompts ?? defaultPrompts[model.family];
     const { vocabSize } = model.checkpoint.config;
     const context = { tokenizer: model.tokenizer, vocabSize, path: file, caseName, templateDate };
-    const encode = (entry: PromptEntry) => () => plannedPrompt(encodePrompt(entry, context), recording);
+    const encode = (entry: PromptEntry) => () => plannedPrompt(encodePrompt(entry, context), recording, golden);
     return { caseName, file, prompts: readPrompts(file).map((entry) => ({ name: entry.name, encode: encode(entry) })) };
   });
   const chosen = only === undefined ? all.map((one) => one.prompts) : selectPrompts(withUsers(all), only);
@@ -226,6 +228,7 @@ function chooseCases(
       model,
       name: names[index]!,
       index,
+      file: all[index]!.file,
       prompts: chosen[index]!.flatMap((one) => ('users' in one ? one.users : [one]).map(({ encode }) => encode())),
     }))
     .filter((one) => only === undefined || one.prompts.length > 0);
@@ -242,15 +245,20 @@ function withUsers(
 ): CasePrompts<NamedPrompt & { readonly users: readonly NamedPrompt[] }>[] {
   return cases.map(({ caseName, file, prompts }) => {
     const users = new Map<string, NamedPrompt[]>();
-    for (const prompt of prompts) users.set(prompt.name, [...(users.get(prompt.name) ?? []), prompt]);
+    for (const prompt of prompts) {
+      const known = users.get(prompt.name);
+      if (known === undefined) users.set(prompt.name, [prompt]);
+      else known.push(prompt);
+    }
     return { caseName, file, prompts: [...users.values()].map((all) => ({ ...all[0]!, users: all })) };
   });
 }
 
-/** @param recording - that stands on a side: of a prompt of its name, only the positions that it has are judged. */
+/** @param recording - that stands on a side: of a prompt of its name, only the positions that it and the golden one have are judged. */
 function plannedPrompt(
   { name, promptIds, continuationIds }: EncodedPrompt,
   recording: Recording | undefined,
+  golden: Recording | undefined,
 ): PromptSpec {
   const planned = {
     name,
@@ -259,24 +267,46 @@ function plannedPrompt(
     continuationIds: continuationIds === undefined ? null : [...continuationIds],
   };
   const recorded = recording?.find(name);
-  return { ...planned, positions: recorded === undefined ? null : recordedPositions(recorded) };
+  return { ...planned, positions: recorded === undefined ? null : recordedPositions(recorded, golden?.find(name)) };
 }
 
 /** What was recorded is forced again, so that no token is left to choose. */
-function recordedPlan(recorded: RecordedPrompt): PromptSpec {
+function recordedPlan(recorded: RecordedPrompt, golden: Recording | undefined): PromptSpec {
   const { prompt, user, inputIds, promptLength = inputIds.length } = recorded;
   return {
     name: prompt,
     user,
     promptIds: [...inputIds.subarray(0, promptLength)],
     continuationIds: [...inputIds.subarray(promptLength)],
-    positions: recordedPositions(recorded),
+    positions: recordedPositions(recorded, golden?.find(prompt, user)),
   };
 }
 
-/** Null where every token has a row. */
-function recordedPositions({ inputIds, positions }: RecordedPrompt): number[] | null {
-  return positions.length === inputIds.length ? null : [...positions];
+/** Those that both sides have; null where every token has a row. */
+function recordedPositions(
+  { inputIds, positions }: RecordedPrompt,
+  golden: RecordedPrompt | undefined,
+): number[] | null {
+  const ofGolden = golden === undefined ? undefined : new Set(golden.positions);
+  const both = [...positions].filter((position) => ofGolden?.has(position) ?? true);
+  // Without one in common the run itself says what is missing where.
+  if (both.length === inputIds.length || both.length === 0) return null;
+  return both;
+}
+
+/**
+ * A device that adds another epsilon than its checkpoint says cannot tell whether that checkpoint lost its own.
+ *
+ * @throws InputError CONFIG_NOT_JUDGED.
+ */
+function requireEpsilonUsed({ config, name }: Checkpoint, variant: Checkpoint, rmsEps: number): void {
+  const own = variant.config.rmsNormEps;
+  if (own === config.rmsNormEps || own === rmsEps) return;
+  throw new InputError(`${variant.name} has another rms_norm_eps than ${name}, and the device would use neither.`, {
+    code: 'CONFIG_NOT_JUDGED',
+    facts: { [variant.name]: own, [name]: config.rmsNormEps, 'of the device': `rmsEps=${rmsEps}` },
+    hint: `write --device n150:rmsEps=${own} to judge it; if it is a mistake, mend config.json of ${variant.name}.`,
+  });
 }
 
 function planVariants(
@@ -287,6 +317,7 @@ function planVariants(
   const other = deviceWeights === undefined ? undefined : models.checkpoint(deviceWeights);
   const used = new Set<string>();
   return devices.map((device): VariantSpec => {
+    if (device.kind === 'n150' && other !== undefined) requireEpsilonUsed(checkpoint, other, device.config.rmsEps);
     if (device.kind === 'n150') coreCounts((other ?? checkpoint).config, device.config.gridRows);
     const base = variantName(device, device.kind === 'n150' ? other?.name : undefined);
     if (device.kind === 'n150' && used.has(base)) {

@@ -5,6 +5,7 @@ import { caseNames, MAX_SEQ_LEN_DEFAULT, requireRunnable, weightsFamily } from '
 
 const checkpoint = {
   model: 'tiny',
+  file: 'prompts.json',
   vocabSize: 100,
   longest: { positions: 131_072, because: 'max_position_embeddings' },
 };
@@ -73,7 +74,9 @@ describe('requireRunnable', () => {
       code: 'TOKENIZER_MISMATCH',
     },
   ])('refuses $name', ({ prompts, code }) => {
-    expect(() => requireRunnable(prompts, checkpoint, limits)).toThrow(expect.objectContaining({ code, exitCode: 2 }));
+    expect(() => requireRunnable(prompts, checkpoint, limits)).toThrow(
+      expect.objectContaining({ code, exitCode: 2, message: expect.stringContaining('prompts.json: ') }),
+    );
   });
 
   it('says which --max-seq-len takes a continuation whole', () => {
@@ -107,7 +110,9 @@ describe("the original's longest sequence", () => {
     expect(() => requireRunnable([prompt('full', 4096)], checkpoint, byDefault)).not.toThrow();
     const refused = (): void => requireRunnable([prompt('long', 4097)], checkpoint, byDefault);
     expect(refused).toThrow(expect.objectContaining({ code: 'PROMPT_TOO_LONG', exitCode: 2 }));
-    expect(refused).toThrow(/4097 tokens\n.*at most 4096 tokens\n.*raise --max-seq-len \(up to 131072 for tiny\)/);
+    expect(refused).toThrow(
+      /4097 tokens\n.*at most 4096 tokens\n.*write --max-seq-len 4097, or shorten it \(tiny allows up to 131072\)/,
+    );
   });
 
   it('is lifted by maxSeqLen up to what the checkpoint allows', () => {

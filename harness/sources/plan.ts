@@ -19,6 +19,8 @@ export type WeightsFamily = (typeof WEIGHTS_FAMILIES)[number];
 export interface CheckpointLimits {
   /** Folder name, for messages. */
   readonly model: string;
+  /** The prompt file or recording that the prompts are of, for messages. */
+  readonly file: string;
   /** Rows of the embedding. */
   readonly vocabSize: number;
   readonly longest: LongestSequence;
@@ -64,9 +66,10 @@ export function requireRunnable(
   limits: SequenceLimits,
 ): void {
   if (prompts.length === 0) {
-    throw new InputError(`there is no prompt to run on ${checkpoint.model}.`, {
+    throw new InputError(`${checkpoint.file}: there is no prompt to run on ${checkpoint.model}.`, {
       code: 'PLAN_EMPTY',
-      hint: 'a run without a comparison has no verdict; give a file with at least one prompt.',
+      facts: { found: '0 prompts', wanted: 'at least 1 prompt' },
+      hint: 'a run without a comparison has no verdict; give a file with at least one prompt, or leave --prompts out.',
     });
   }
   const { positions, because } = checkpoint.longest;
@@ -84,7 +87,7 @@ export function requireRunnable(
   for (const prompt of prompts) {
     const label = promptLabel({ prompt: prompt.name, user: prompt.user });
     if (names.has(label)) {
-      throw new InputError(`two prompts are called "${label}".`, {
+      throw new InputError(`${checkpoint.file}: two prompts are called "${label}".`, {
         code: 'PROMPT_NAME_TWICE',
         hint: 'give each prompt a name of its own; reports find tokens by it.',
       });
@@ -97,40 +100,46 @@ export function requireRunnable(
 function requirePrompt(prompt: PromptSpec, checkpoint: CheckpointLimits, limits: SequenceLimits): void {
   const { promptIds, name } = prompt;
   if (promptIds.length === 0) {
-    throw new InputError(`prompt "${name}" is empty.`, {
+    throw new InputError(`${checkpoint.file}: prompt "${name}" is empty.`, {
       code: 'PROMPT_EMPTY',
       facts: { found: '0 tokens', wanted: 'at least 1 token' },
-      hint: 'Qwen2 adds no token of its own at the beginning, so an empty text gives nothing to compare.',
+      hint: 'write a text that is not empty, or take the prompt out: a sequence begins with a token that is fed.',
     });
   }
   if (promptIds.length > limits.maxSeqLen) {
-    throw new InputError(`prompt "${name}" is longer than the longest sequence.`, {
+    throw new InputError(`${checkpoint.file}: prompt "${name}" is longer than the longest sequence.`, {
       code: 'PROMPT_TOO_LONG',
       facts: { found: `${promptIds.length} tokens`, wanted: `at most ${limits.maxSeqLen} tokens` },
-      hint: `shorten it, or raise --max-seq-len (up to ${checkpoint.longest.positions} for ${checkpoint.model}).`,
+      hint:
+        promptIds.length <= checkpoint.longest.positions
+          ? `write --max-seq-len ${promptIds.length}, or shorten it (${checkpoint.model} allows up to ${checkpoint.longest.positions}).`
+          : `shorten it: ${checkpoint.model} allows ${checkpoint.longest.positions} positions.`,
     });
   }
   const length = promptIds.length + (prompt.continuationIds?.length ?? 0);
   if (length > limits.maxSeqLen) {
     const { positions } = checkpoint.longest;
-    throw new InputError(`prompt "${name}" and its continuation are longer than the longest sequence.`, {
-      code: 'CONTINUATION_TOO_LONG',
-      facts: {
-        found: `${promptIds.length} + ${prompt.continuationIds?.length ?? 0} = ${length} tokens`,
-        wanted: `at most ${limits.maxSeqLen} tokens`,
+    throw new InputError(
+      `${checkpoint.file}: prompt "${name}" and its continuation are longer than the longest sequence.`,
+      {
+        code: 'CONTINUATION_TOO_LONG',
+        facts: {
+          found: `${promptIds.length} + ${prompt.continuationIds?.length ?? 0} = ${length} tokens`,
+          wanted: `at most ${limits.maxSeqLen} tokens`,
+        },
+        hint:
+          length <= positions
+            ? `write --max-seq-len ${length}, or shorten the continuation: nothing that was given is left out.`
+            : `shorten the continuation: ${checkpoint.model} allows ${positions} positions.`,
       },
-      hint:
-        length <= positions
-          ? `write --max-seq-len ${length}, or shorten the continuation: nothing that was given is left out.`
-          : `shorten the continuation: ${checkpoint.model} allows ${positions} positions.`,
-    });
+    );
   }
   for (const tokenId of [...promptIds, ...(prompt.continuationIds ?? [])]) {
     if (Number.isInteger(tokenId) && tokenId >= 0 && tokenId < checkpoint.vocabSize) continue;
-    throw new InputError(`prompt "${name}" has a token that ${checkpoint.model} does not know.`, {
+    throw new InputError(`${checkpoint.file}: prompt "${name}" has a token that ${checkpoint.model} does not know.`, {
       code: 'TOKENIZER_MISMATCH',
       facts: { found: `token id ${tokenId}`, wanted: `0 … ${checkpoint.vocabSize - 1}` },
-      hint: 'take the ids from the tokenizer of this checkpoint.',
+      hint: 'give the checkpoint that these ids were made for with --weights, or take the ids from the tokenizer of this one.',
     });
   }
 }

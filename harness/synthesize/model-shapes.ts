@@ -72,7 +72,7 @@ export function parseModelName(text: string): ModelName {
   throw new UsageError(`there is no model "${text}".`, {
     code: 'MODEL_NAME',
     facts: { wanted: MODEL_NAMES.join(', ') },
-    ...(nearest === undefined ? {} : { hint: `did you mean ${nearest}?` }),
+    hint: nearest === undefined ? `write --like ${MODEL_NAMES[0]}, or another of these.` : `did you mean ${nearest}?`,
   });
 }
 

@@ -143,6 +143,7 @@ function filesToReplace(folder: string, force: boolean): readonly string[] {
     throw new UsageError(`${folder}: the checkpoint's folder cannot be used.`, {
       code: 'FOLDER_UNUSABLE',
       facts: { found: (cause as Error).message, wanted: 'an empty folder, or one that does not exist' },
+      hint: 'give another folder.',
       cause,
     });
   }
@@ -164,6 +165,7 @@ function requireTensorSizes(shards: readonly Shard[]): void {
     throw new UnsupportedError(`synthesize: ${name} is too large.`, {
       code: 'SYNTHETIC_SIZE',
       facts: { found: `[${shape.join(', ')}]`, wanted: `at most ${TENSOR_ELEMENTS_MAX} elements` },
+      hint: 'choose a smaller model with --like.',
     });
   }
 }

@@ -28,6 +28,8 @@ export interface GateCase {
   /** Names of the prompts; all of them without it. */
   readonly only?: readonly string[];
   readonly maxNewTokens?: number;
+  /** The day that chat templates are told, YYYY-MM-DD; the packaged prompts need none. */
+  readonly templateDate?: string;
   readonly threads?: number;
   /** Puts something between the device and the judge. */
   readonly wrapDevice?: (device: LogitsSource) => LogitsSource;
@@ -35,7 +37,7 @@ export interface GateCase {
 
 /** The plan of one case, as `qwen-pcc validate` would make it. */
 export function gatePlan(gate: GateCase): Promise<PlannedRun> {
-  const { weights, device = 'n150', deviceWeights, prompts, only, maxNewTokens } = gate;
+  const { weights, device = 'n150', deviceWeights, prompts, only, maxNewTokens, templateDate } = gate;
   return planRun({
     weights: [weights],
     deviceWeights,
@@ -55,6 +57,7 @@ export function gatePlan(gate: GateCase): Promise<PlannedRun> {
       rules: defaultRules({ pccMinimum: DEFAULT_PCC_MINIMUM }),
     },
     maxNewTokens,
+    templateDate,
   });
 }
 
@@ -86,13 +89,22 @@ export async function runGate(gate: GateCase): Promise<GateRun> {
 }
 
 /** The command line that runs the same without what a test puts in between; for people. */
-function equivalentCommand({ weights, device = [], deviceWeights, prompts, only, maxNewTokens }: GateCase): string {
+function equivalentCommand({
+  weights,
+  device = [],
+  deviceWeights,
+  prompts,
+  only,
+  maxNewTokens,
+  templateDate,
+}: GateCase): string {
   const words = ['validate', '--weights', weights];
   for (const text of [device].flat()) words.push('--device', text);
   if (deviceWeights !== undefined) words.push('--device-weights', deviceWeights);
   if (prompts !== undefined) words.push('--prompts', prompts);
   if (only !== undefined) words.push('--prompt', ...only);
   if (maxNewTokens !== undefined) words.push('--max-new-tokens', String(maxNewTokens));
+  if (templateDate !== undefined) words.push('--template-date', templateDate);
   return shownCommand(words);
 }
 

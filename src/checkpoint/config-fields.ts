@@ -5,12 +5,18 @@ import { InputError, UnsupportedError } from '../errors.ts';
 /** Reference and device compute with float32: a larger number would become an infinity. */
 export const FLOAT32_MAX = 3.4028234663852886e38;
 
+const AS_PUBLISHED = 'correct what is named in config.json, or take the file from where the checkpoint came from';
+
 /** @throws InputError `CONFIG_MALFORMED` that names every field. */
 export function parseFields<T extends z.ZodType>(schema: T, json: unknown, path: string): z.infer<T> {
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const facts = Object.fromEntries(result.error.issues.map((issue) => [issue.path.join('.') || 'file', issue.message]));
-  throw new InputError(`${path}: fields are missing or of the wrong kind.`, { code: 'CONFIG_MALFORMED', facts });
+  throw new InputError(`${path}: fields are missing or of the wrong kind.`, {
+    code: 'CONFIG_MALFORMED',
+    facts,
+    hint: AS_PUBLISHED,
+  });
 }
 
 /** An UnsupportedError `CONFIG_<code>` about one file. */
@@ -23,5 +29,9 @@ export function unsupported(path: string, code: string, what: string, found: str
 }
 
 export function malformed(path: string, what: string, found: string | number, wanted: string | number): InputError {
-  return new InputError(`${path}: ${what}.`, { code: 'CONFIG_MALFORMED', facts: { found, wanted } });
+  return new InputError(`${path}: ${what}.`, {
+    code: 'CONFIG_MALFORMED',
+    facts: { found, wanted },
+    hint: AS_PUBLISHED,
+  });
 }

@@ -261,6 +261,16 @@ describe('parseModelConfig', () => {
   });
 
   it.each([
+    {
+      name: 'a theta that nobody wrote, and the value taken',
+      fields: { rope_theta: undefined },
+      says: /rope_theta is missing.*10000 is taken/,
+    },
+    {
+      name: 'the same where parameters are nested',
+      fields: { rope_theta: undefined, rope_parameters: { rope_type: 'default' } },
+      says: /rope_theta is missing.*10000 is taken/,
+    },
     { name: 'keys that nobody knows', fields: { logit_scale: 2, use_qk_norm: true }, says: /logit_scale, use_qk_norm/ },
     {
       name: 'dual chunk attention',

@@ -160,7 +160,7 @@ export function parseModelConfig(
     bosTokenId: generationBos ?? raw.bos_token_id ?? undefined,
     torchDtype: raw.dtype ?? raw.torch_dtype ?? 'unknown',
     defaulted: [...DEFAULTED.filter((key) => raw[key] == null), ...(rope.isThetaDefault ? ['rope_theta'] : [])],
-    notes: [...rope.notes, ...notesOn(raw)],
+    notes: [...(rope.isThetaDefault ? [thetaNote(rope.theta)] : []), ...rope.notes, ...notesOn(raw)],
   };
 }
 
@@ -172,6 +172,11 @@ const DEFAULTED = [
   'max_position_embeddings',
   'tie_word_embeddings',
 ] as const;
+
+/** Where both sides take the same value, no number of a comparison shows that it is not the model's. */
+function thetaNote(theta: number): string {
+  return `config.json: rope_theta is missing, and ${theta} is taken, as in Transformers; Qwen2 is trained with 1000000`;
+}
 
 function notesOn(raw: RawConfig): string[] {
   const notes: string[] = [];

@@ -30,6 +30,14 @@ export function digestsOf(paths: readonly string[]): CheckpointSnapshot['texts']
   return new Map(paths.map((path) => [path, digestOf(path)]));
 }
 
+/** Hex sha256 of the `sha256  name` lines of those of a snapshot's small files that are there. */
+export function digestOfTexts({ texts }: CheckpointSnapshot, names: readonly string[]): string {
+  const lines = [...texts].flatMap(([path, digest]) =>
+    digest === undefined || !names.includes(basename(path)) ? [] : `${digest}  ${basename(path)}\n`,
+  );
+  return createHash('sha256').update(lines.join('')).digest('hex');
+}
+
 /**
  * Compares the files with a snapshot of them.
  *

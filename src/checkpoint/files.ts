@@ -24,7 +24,9 @@ export function requireRegularFile(path: string): Stats {
   throw new InputError(`${path}: this is not a regular file.`, {
     code: 'FILE_KIND',
     facts: { found: kindOf(stats), wanted: 'a regular file, or a link to one' },
-    hint: stats.isDirectory() ? 'name a file in it' : 'copy what it delivers into a file and name that',
+    hint: stats.isDirectory()
+      ? 'move the folder away and put the file of that name in its place'
+      : 'copy what it delivers into a file and name that',
   });
 }
 

@@ -20,6 +20,8 @@ export interface WeightPlaces {
   readonly files: readonly string[];
   /** Tensor -> file name, as the index says, if the weights are in shards. */
   readonly weightMap: ReadonlyMap<string, string> | undefined;
+  /** Names of an index and the files beside it that a single file wins over. */
+  readonly unread: readonly string[];
 }
 
 export interface WeightFiles {
@@ -41,7 +43,7 @@ export function indexPath(folder: string): string {
  */
 export function findWeights(folder: string): WeightPlaces {
   const single = join(folder, SINGLE_FILE);
-  if (existsSync(single)) return { files: [single], weightMap: undefined };
+  if (existsSync(single)) return { files: [single], weightMap: undefined, unread: unreadBeside(folder) };
   if (!existsSync(indexPath(folder))) throw noWeights(folder);
   const weightMap = readIndex(indexPath(folder));
   const shards = [...new Set(weightMap.values())].sort();
@@ -53,7 +55,20 @@ export function findWeights(folder: string): WeightPlaces {
       hint: 'download them into the folder, beside the others',
     });
   }
-  return { files: shards.map((name) => join(folder, name)), weightMap };
+  return { files: shards.map((name) => join(folder, name)), weightMap, unread: [] };
+}
+
+/** An index alone is no second model. */
+function unreadBeside(folder: string): string[] {
+  if (!existsSync(indexPath(folder))) return [];
+  const others = readdirSync(folder).filter((name) => name.endsWith('.safetensors') && name !== SINGLE_FILE);
+  return others.length === 0 ? [] : [INDEX_FILE, ...others.sort()];
+}
+
+/** For a report; none where nothing was passed over. */
+export function unreadNotes({ unread }: WeightPlaces): string[] {
+  if (unread.length === 0) return [];
+  return [`${SINGLE_FILE} is read, as in Transformers; beside it are unread: ${listNames(unread, 4)}`];
 }
 
 /**

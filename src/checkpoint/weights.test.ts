@@ -1,6 +1,6 @@
 // Checkpoint folders: the fixtures open and read as stored; whatever does not fit is listed, all of it at once.
 import { createHash } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ShapeError } from '../errors.ts';
@@ -39,6 +39,25 @@ describe('openCheckpoint', () => {
     const stored = readFileSync(file).readUInt16LE(offsetBytes);
     const bits = new Uint32Array(checkpoint.readFloat32('model.norm.weight').buffer)[0]! >>> 16;
     expect(bits).toBe(stored);
+  });
+
+  it('names the shards and their index that a single file wins over', () => {
+    const folder = copyOf('golden-hf/quirk-sharded-heavy', 'single-beside-shards');
+    const { notes: none } = openCheckpoint(folder);
+    expect(none).toEqual([]);
+    cpSync(join(FIXTURES, 'golden-hf/quirk-headdim-f32'), folder, { recursive: true });
+    const { files, notes } = openCheckpoint(folder);
+    expect(files).toEqual([join(folder, 'model.safetensors')]);
+    expect(notes).toEqual([
+      'model.safetensors is read, as in Transformers; beside it are unread: model.safetensors.index.json, ' +
+        [1, 2, 3, 4].map((shard) => `model-0000${shard}-of-00004.safetensors`).join(', '),
+    ]);
+  });
+
+  it('passes over an index without shards beside a single file: there is no second model', () => {
+    const folder = copyOf('golden-hf/quirk-headdim-f32', 'single-beside-index');
+    writeFileSync(join(folder, 'model.safetensors.index.json'), '{"weight_map": {}}');
+    expect(openCheckpoint(folder).notes).toEqual([]);
   });
 
   it('refuses rows that the matrix does not have', () => {

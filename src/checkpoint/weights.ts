@@ -5,14 +5,14 @@ import { elementCount } from '../tensor/dtypes.ts';
 import { type MatrixView, matrixView } from '../tensor/views.ts';
 import { printable } from '../text/printable.ts';
 import { type ModelConfig, readModelConfig } from './config.ts';
-import { type CheckpointSnapshot, digestsOf, requireUnchangedSince, statesOf } from './file-snapshot.ts';
+import { type CheckpointSnapshot, digestOfTexts, digestsOf, requireUnchangedSince, statesOf } from './file-snapshot.ts';
 import { hashFiles } from './hash-files.ts';
 import { rememberedDigest } from './remembered-digest.ts';
 import { readFloat32At } from './safetensors.ts';
 import { checkTensors } from './tensor-check.ts';
 import { EMBED_TOKENS, LM_HEAD } from './tensor-names.ts';
 import { hasOwnHead, OWN_HEAD_NOTE } from './tied-head.ts';
-import { type CheckpointTensor, findWeights, indexPath, readHeaders } from './weight-files.ts';
+import { type CheckpointTensor, findWeights, indexPath, readHeaders, unreadNotes } from './weight-files.ts';
 
 export type { CheckpointTensor } from './weight-files.ts';
 
@@ -36,6 +36,8 @@ export interface Checkpoint {
   readRows(name: string, firstRow: number, count: number): Float32Array;
   /** Hex sha256 of the weight file, or of the `sha256  name` lines of all shards; streamed once, then remembered. */
   sha256(): Promise<string>;
+  /** Hex sha256 of the `sha256  name` lines of config.json and generation_config.json, as they were opened. */
+  readonly configSha256: string;
   /** What the files are now; the one taken when the checkpoint was opened is what `requireUnchanged` compares with. */
   snapshot(): CheckpointSnapshot;
   /**
@@ -50,6 +52,8 @@ export interface Checkpoint {
   keepDigestIn(folder: string): void;
 }
 
+const CONFIG_FILES = ['config.json', 'generation_config.json'] as const;
+
 /**
  * Opens a Hugging Face folder; reads headers only, and a second copy of tied embeddings.
  *
@@ -59,9 +63,7 @@ export interface Checkpoint {
 export function openCheckpoint(folder: string): Checkpoint {
   const path = resolve(folder);
   // Before any of them is read: a change between would make two models of one.
-  const texts = digestsOf(
-    ['config.json', 'generation_config.json'].map((name) => join(path, name)).concat(indexPath(path)),
-  );
+  const texts = digestsOf(CONFIG_FILES.map((name) => join(path, name)).concat(indexPath(path)));
   const config = readModelConfig(folder, {
     storedDtypes: () => dtypesOf(readHeaders(findWeights(path)).found.values()),
   });
@@ -86,7 +88,9 @@ export function openCheckpoint(folder: string): Checkpoint {
     opened,
     lmHeadName: isTied && !ownHead ? EMBED_TOKENS : LM_HEAD,
     // Keys and names come out of foreign files, and go to terminals and reports.
-    notes: [...config.notes, ...(ownHead ? [OWN_HEAD_NOTE] : []), ...notes].map((note) => printable(note)),
+    notes: [...config.notes, ...unreadNotes(places), ...(ownHead ? [OWN_HEAD_NOTE] : []), ...notes].map((note) =>
+      printable(note),
+    ),
   });
 }
 
@@ -139,6 +143,7 @@ function createCheckpoint({ opened, ...checkpoint }: OpenedCheckpoint): Checkpoi
       return readFloat32At(entry.file, entry, firstRow * columns, count * columns);
     },
     sha256: digest,
+    configSha256: digestOfTexts(opened, CONFIG_FILES),
     snapshot: () => ({ weights: statesOf(files), texts: digestsOf([...opened.texts.keys()]) }),
     requireUnchanged: (since = opened) =>
       requireUnchangedSince(folder, since, async () => (await hashFiles(files)) === (await digest())),

@@ -193,7 +193,7 @@ function requireTaps(asked: readonly TapName[], { taps, info }: LogitsSource): v
   throw new UsageError(`${info.label} has no tap "${absent}".`, {
     code: 'TAP_UNKNOWN',
     facts: { wanted: taps.length > 20 ? `one of ${taps.length} taps` : taps.join(', ') || 'no taps' },
-    ...(nearest === undefined ? {} : { hint: `did you mean ${nearest}?` }),
+    hint: nearest === undefined ? 'ask for one of these.' : `did you mean ${nearest}?`,
   });
 }
 

@@ -13,6 +13,8 @@ export interface SourceInfo {
   readonly model: string;
   /** sha256 over the weight files (hex), or of the recording. */
   readonly weightsSha256: string;
+  /** sha256 over config.json and generation_config.json (hex); a recording has none. */
+  readonly configSha256?: string;
   /** dtype per tensor role, for people, e.g. `{ weights: 'BFP8_B', kvCache: 'BFP8_B', logits: 'BFP8_B' }`. */
   readonly dtypes: Readonly<Record<string, string>>;
   /** What its rows are rounded to; of several, the finest. Decides how near two logits have to be to count as a tie. */

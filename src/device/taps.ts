@@ -89,7 +89,7 @@ export function requireTapName(name: string): TapName {
   throw new UsageError(`there is no tap "${name}".`, {
     code: 'TAP_UNKNOWN',
     facts: { wanted: TAP_NAMES_TEXT },
-    ...(nearest === undefined ? {} : { hint: `did you mean ${nearest}?` }),
+    hint: nearest === undefined ? 'leave the tap out, or name one of these.' : `did you mean ${nearest}?`,
   });
 }
 

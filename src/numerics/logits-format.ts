@@ -38,7 +38,7 @@ export function parseLogitsFormat(text: string, subject: string): LogitsFormat {
   throw new InputError(`${subject}: the logits have no such format.`, {
     code: 'LOGITS_FORMAT',
     facts: { found: JSON.stringify(text), wanted: LOGITS_FORMATS.join(', ') },
-    ...(nearest === undefined ? {} : { hint: `did you mean ${nearest}?` }),
+    hint: nearest === undefined ? 'write one of these, or leave the format out.' : `did you mean ${nearest}?`,
   });
 }
 

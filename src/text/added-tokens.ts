@@ -129,12 +129,11 @@ export function createTokenFinder(
   const byText = new Map<string, AddedToken>();
   for (const token of tokens) if (!byText.has(textOf(token))) byText.set(textOf(token), token);
   if (byText.size === 0) return (text) => (text === '' ? [] : [{ text }]);
-  const longestFirst = [...byText.keys()].sort((a, b) => b.length - a.length);
-  const pattern = new RegExp(longestFirst.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'gu');
+  const findTokens = createSearch([...byText.keys()]);
   return (text) => {
     const parts: TextPart[] = [];
     let done = 0;
-    for (const { 0: found, index } of text.matchAll(pattern)) {
+    for (const { found, index } of findTokens(text)) {
       const token = byText.get(found)!;
       const before = text.slice(0, index);
       const after = text.slice(index + found.length);
@@ -148,5 +147,29 @@ export function createTokenFinder(
     }
     if (done < text.length) parts.push({ text: text.slice(done) });
     return parts;
+  };
+}
+
+/**
+ * Where the strings stand in a text, the leftmost first, of those the longest, none overlapping. No regular expression: an engine
+ * refuses one of 100,000 characters, and only once it is used.
+ */
+function createSearch(
+  strings: readonly string[],
+): (text: string) => Generator<{ readonly found: string; readonly index: number }, void, undefined> {
+  const byFirst = new Map<number, string[]>();
+  for (const string of [...strings].sort((a, b) => b.length - a.length)) {
+    const first = string.codePointAt(0)!;
+    const others = byFirst.get(first);
+    if (others === undefined) byFirst.set(first, [string]);
+    else others.push(string);
+  }
+  return function* (text) {
+    for (let index = 0; index < text.length; ) {
+      const first = text.codePointAt(index)!;
+      const found = byFirst.get(first)?.find((string) => text.startsWith(string, index));
+      if (found !== undefined) yield { found, index };
+      index += found?.length ?? (first > 0xffff ? 2 : 1);
+    }
   };
 }

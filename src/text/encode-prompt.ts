@@ -110,7 +110,7 @@ function requireKnownIds(ids: readonly number[], name: string, context: EncodeCo
     },
     hint:
       token === ''
-        ? 'the ids were made for another model, or tokenizer and checkpoint disagree'
+        ? 'take the ids from the tokenizer of this checkpoint, or give the one that they were made for with --weights'
         : 'take the token out of the prompt, or a checkpoint whose embedding has a row for it',
   });
 }
@@ -125,6 +125,6 @@ function emptyPrompt({ name, text, messages }: PromptEntry, { path, caseName }: 
   return new InputError(`${path}: prompt "${name}" is empty.`, {
     code: 'PROMPT_EMPTY',
     facts: { found, wanted: 'at least one token', ...(caseName === undefined ? {} : { case: caseName }) },
-    hint: 'write a text; this tokenizer adds no token of its own that could be fed instead',
+    hint: 'write a text that is not empty, or take the prompt out: a sequence begins with a token that is fed',
   });
 }

@@ -58,7 +58,7 @@ function unsupported(json: unknown, path: string, cause: unknown): InputError {
       found: JSON.stringify(json).slice(0, 80),
       wanted: 'TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel or a Sequence of them',
     },
-    hint: 'give the prompts as ids, made by the tokenizer that the model is used with',
+    hint: 'give prompts as ids, made by the tokenizer that the model is used with',
     ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -18,6 +18,7 @@ export function readPromptJson(path: string, wanted: string): unknown {
       'the prompt file cannot be read as JSON',
       { found: (cause as Error).message, wanted },
       cause,
+      `write JSON of this form: ${wanted}`,
     );
   }
   requireKeptNumbers(text, path);
@@ -40,7 +41,8 @@ function readText(path: string, wanted: string): string {
     bytes = readFileSync(path);
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
-    throw unreadable(path, 'the prompt file cannot be read', { found: (cause as Error).message, wanted }, cause);
+    const facts = { found: (cause as Error).message, wanted };
+    throw unreadable(path, 'the prompt file cannot be read', facts, cause, 'name a file that is there and may be read');
   }
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw unreadable(
@@ -139,13 +141,13 @@ function unreadable(
   path: string,
   what: string,
   facts: Readonly<Record<string, string>>,
-  cause?: unknown,
-  hint?: string,
+  cause: unknown,
+  hint: string,
 ): InputError {
   return new InputError(`${path}: ${what}.`, {
     code: 'PROMPTS_UNREADABLE',
     facts,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
     ...(cause === undefined ? {} : { cause }),
   });
 }

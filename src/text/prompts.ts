@@ -41,23 +41,24 @@ export interface PromptEntry {
 
 const SOURCES = ['text', 'messages', 'ids'] as const;
 const ISSUES_MAX = 5;
+const FORM = '[{ "name": "…", "text": "…" }, …]';
 
 /** Reads and checks a prompt file. @throws InputError `PROMPTS_*`. */
 export function readPrompts(path: string): readonly PromptEntry[] {
-  return parsePrompts(readPromptJson(path, '[{ "name": "…", "text": "…" }, …]'), path);
+  return parsePrompts(readPromptJson(path, FORM), path);
 }
 
 /** `readPrompts` on parsed JSON; `path` only names the file in errors. */
 export function parsePrompts(json: unknown, path: string): readonly PromptEntry[] {
   if (!Array.isArray(json) || json.length === 0) {
-    throw malformed(path, 'a prompt file is an array of at least one prompt', {
-      found: (JSON.stringify(json) ?? String(json)).slice(0, 60),
-    });
+    const facts = { found: (JSON.stringify(json) ?? String(json)).slice(0, 60), wanted: FORM };
+    throw malformed(path, 'a prompt file is an array of at least one prompt', facts, `write ${FORM}`);
   }
   const entries = json.map((value, index) => parseEntry(value, path, index));
   const names = new Set<string>();
   for (const { name } of entries) {
-    if (names.has(name)) throw malformed(path, 'two prompts have the same name', { name });
+    if (names.has(name))
+      throw malformed(path, 'two prompts have the same name', { name }, 'give each prompt a name of its own');
     names.add(name);
   }
   return entries;
@@ -74,30 +75,36 @@ function parseEntry(value: unknown, path: string, index: number): PromptEntry {
       path,
       `prompt ${nameOf(value) ?? index} has missing, unknown or wrong fields`,
       facts,
-      unknownFieldHint(value),
+      unknownFieldHint(value) ?? 'correct what is named; docs/prompts.md describes every field',
     );
   }
   const { tools, documents, ...entry } = result.data;
   const given = SOURCES.filter((source) => entry[source] !== undefined);
   if (given.length !== 1) {
-    throw malformed(path, `prompt "${entry.name}" has to be given in exactly one way`, {
-      found: given.join(', ') || 'none',
-      wanted: SOURCES.join(', '),
-    });
+    throw malformed(
+      path,
+      `prompt "${entry.name}" has to be given in exactly one way`,
+      { found: given.join(', ') || 'none', wanted: SOURCES.join(', ') },
+      `give "${given[0] ?? SOURCES[0]}" and no other of them`,
+    );
   }
   if (entry.messages === undefined && (tools ?? documents) != null) {
-    throw malformed(path, `prompt "${entry.name}" has tools or documents, which only a chat template reads`, {
-      found: `beside ${given[0]}`,
-      wanted: 'beside messages',
-    });
+    throw malformed(
+      path,
+      `prompt "${entry.name}" has tools or documents, which only a chat template reads`,
+      { found: `beside ${given[0]}`, wanted: 'beside messages' },
+      'take them out, or give the prompt as messages',
+    );
   }
   if (entry.messages?.length === 0 || entry.ids?.length === 0) throw emptyPrompt(path, entry.name, given[0]!);
   const changed = changedOnTheWay(value);
   if (changed !== undefined) {
-    throw malformed(path, `prompt "${entry.name}" would be fed changed`, {
-      found: changed,
-      wanted: 'what can be fed as it is written',
-    });
+    throw malformed(
+      path,
+      `prompt "${entry.name}" would be fed changed`,
+      { found: changed, wanted: 'what can be fed as it is written' },
+      'take it out, or write it as a text with whole characters',
+    );
   }
   return { ...entry, ...(tools == null ? {} : { tools }), ...(documents == null ? {} : { documents }) };
 }
@@ -134,6 +141,7 @@ function emptyPrompt(path: string, name: string, source: string): InputError {
   return new InputError(`${path}: prompt "${name}" is empty.`, {
     code: 'PROMPT_EMPTY',
     facts: { found: `no ${source}`, wanted: 'at least one token' },
+    hint: `put at least one into "${source}", or take the prompt out of the file`,
   });
 }
 
@@ -141,11 +149,7 @@ function malformed(
   path: string,
   what: string,
   facts: Readonly<Record<string, string | number>>,
-  hint?: string,
+  hint: string,
 ): InputError {
-  return new InputError(`${path}: ${what}.`, {
-    code: 'PROMPTS_MALFORMED',
-    facts,
-    ...(hint === undefined ? {} : { hint }),
-  });
+  return new InputError(`${path}: ${what}.`, { code: 'PROMPTS_MALFORMED', facts, hint });
 }

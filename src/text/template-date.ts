@@ -23,7 +23,8 @@ export function parseTemplateDate(text: string): Date {
   if (date !== undefined && !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text)) return date;
   throw new UsageError('the date of the chat template is no date.', {
     code: 'TEMPLATE_DATE',
-    facts: { found: text, wanted: 'YYYY-MM-DD, e.g. 2025-03-09' },
+    facts: { found: text, wanted: 'YYYY-MM-DD' },
+    hint: 'for example --template-date 2025-03-09.',
   });
 }
 

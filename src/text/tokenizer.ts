@@ -87,7 +87,7 @@ function createEncoder(files: TokenizerFiles): (text: string) => number[] {
     throw new InputError(`${path}: the token ${JSON.stringify(content)} has two ids.`, {
       code: 'TOKENIZER_ID_DISPUTED',
       facts: { 'in the file': idInFile, 'in Transformers': `${id} (added tokens are numbered in order)` },
-      hint: 'give the prompt as ids, made by the tokenizer that the model is used with',
+      hint: 'give prompts as ids, made by the tokenizer that the model is used with, and remove tokenizer.json from the folder',
     });
   };
   return (text) =>

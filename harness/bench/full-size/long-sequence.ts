@@ -64,7 +64,7 @@ function costAround(records: readonly TokenRecord[], position: number, side: 'go
   return chunk.reduce((sum, { timing }) => sum + timing[side], 0) / chunk.length;
 }
 
-/** Watches tokens.jsonl of the one run in a folder from outside. */
+/** Watches the log of the one run in a folder from outside. */
 class ReportGrowth {
   times = 0;
   firstSeconds = Number.NaN;

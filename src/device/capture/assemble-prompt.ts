@@ -148,10 +148,6 @@ function unpadded(
     return undefined;
   }
   const sequence = unpad({ inputIds, positions, mask });
-  if (sequence === undefined) {
-    findings.note(`${label} is padding alone and has no tokens`);
-    return undefined;
-  }
   if ('part' in sequence) {
     const code = sequence.part === 'positions' ? 'POSITIONS' : 'MASK';
     findings.report(code, `${sequence.part} of ${label}`, sequence.found, sequence.wanted, sequence.repair);

@@ -2,6 +2,7 @@
 import { finestLogitsFormat, type LogitsFormat } from '../../numerics/logits-format.ts';
 import { printable } from '../../text/printable.ts';
 import type { SourceInfo } from '../logits-source.ts';
+import { cutColumnsNote } from './cut-columns.ts';
 import type { RecordedFormats } from './recorded-formats.ts';
 import type { Recording } from './recording.ts';
 import { invalid } from './replayed-sequence.ts';
@@ -25,10 +26,13 @@ export interface RecordedCheckpoint {
 export function comparedColumns(recording: Recording, checkpoint: RecordedCheckpoint | undefined): number {
   const wanted = checkpoint?.config.vocabSize ?? recording.vocabSize;
   if (recording.vocabSize >= wanted) return wanted;
-  throw invalid(recording, 'VOCABULARY', 'the recorded rows have fewer columns than the checkpoint has tokens', {
-    recorded: `${recording.vocabSize} columns`,
-    [printable(checkpoint!.name)]: `${wanted} tokens`,
-  });
+  throw invalid(
+    recording,
+    'VOCABULARY',
+    'the recorded rows have fewer columns than the checkpoint has tokens',
+    { recorded: `${recording.vocabSize} columns`, [printable(checkpoint!.name)]: `${wanted} tokens` },
+    'give the checkpoint that was recorded with --weights, or record every column.',
+  );
 }
 
 export async function describeCapture(
@@ -41,9 +45,7 @@ export async function describeCapture(
   const file = printable(recording.name);
   const own = metadata['label'];
   const notes = [...recording.notes, ...formats.notes];
-  if (columns > vocabSize) {
-    notes.push(`columns ${vocabSize} … ${columns - 1} lie outside the vocabulary of ${vocabSize} and were cut`);
-  }
+  if (columns > vocabSize) notes.push(cutColumnsNote(recording.prompts, vocabSize));
   const recorded = recording.weightsSha256;
   if (checkpoint !== undefined && recorded !== undefined && recorded !== (await checkpoint.sha256())) {
     notes.push(

@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { readSafetensorsHeader, readTensorFloat32, writeSafetensors } from '../../checkpoint/safetensors.ts';
 import { ComparisonInvalidError, EXIT_CODES } from '../../errors.ts';
 import type { FeedRequest, LogitsRow, LogitsSource } from '../logits-source.ts';
@@ -282,8 +282,60 @@ describe('what a capture source says about its rows', () => {
     expect(source.vocabSize).toBe(3);
     expect((await rowsOf(source, Int32Array.of(1)))[0]!.logits).toEqual(Float32Array.of(1, 2, 3));
     expect(source.info.notes).toEqual([
-      'padded.safetensors: columns 3 … 4 lie outside the vocabulary of 3 and were cut',
+      'padded.safetensors: columns 3 … 4 lie outside the vocabulary of 3 and were cut; ' +
+        'in 1 of 1 row the largest logit was among them: a token that does not exist would be chosen (first at position 0 of prompt "a")',
     ]);
+  });
+
+  const [nan, infinity] = [Number.NaN, Number.POSITIVE_INFINITY];
+  it.each([
+    { name: 'zeros below the row', rows: [[1, 2, 3, 0, 0]], says: /were cut$/ },
+    { name: 'the largest of the row once more', rows: [[1, 2, 3, 3, 3]], says: /were cut$/ },
+    { name: '-Infinity', rows: [[-1, -2, -3, -infinity, -infinity]], says: /were cut$/ },
+    {
+      name: 'zeros above rows of negative logits',
+      rows: [
+        [-1, -2, -3, 0, 0],
+        [-1, 2, -3, 0, 0],
+        [-1, -2, -3, -9, 0],
+      ],
+      says: /were cut; in 2 of 3 rows the largest logit was among them: .* \(first at position 0 of prompt "a"\)$/,
+    },
+    {
+      name: 'NaN',
+      rows: [
+        [1, 2, 3, 0, 0],
+        [1, 2, 3, 0, nan],
+      ],
+      says: /were cut; in 1 of 2 rows they held NaN \(first at position 1 of prompt "a"\)$/,
+    },
+    {
+      name: 'NaN in one row and more in another',
+      rows: [
+        [1, 2, 3, infinity, 0],
+        [1, 2, 3, 0, nan],
+      ],
+      says: /; in 1 of 2 rows the largest .* position 0 .*; in 1 of 2 rows they held NaN \(first at position 1/,
+    },
+  ])('looks at every row of the columns that it cuts: $name', async ({ rows, says }) => {
+    const path = join(scratch, 'looked-at.safetensors');
+    writeRows(path, [{ name: 'a', ids: rows.map((_, i) => i), logits: rows }]);
+    const { info } = await createCaptureSource(openRecording(path), { checkpoint });
+    expect(info.notes).toEqual([expect.stringMatching(says)]);
+  });
+
+  it('reads one row at a time for that, and none where nothing is cut', async () => {
+    const path = join(scratch, 'row-by-row.safetensors');
+    const row = [1, 2, 3, 4];
+    writeRows(path, [{ name: 'a', ids: Array(40).fill(1), logits: Array(40).fill(row) }]);
+    const recording = openRecording(path);
+    const read = vi.spyOn(recording.prompts[0]!, 'readLogits');
+    await createCaptureSource(recording);
+    const looked = read.mock.calls.length;
+    expect(looked).toBeLessThan(40);
+    read.mockClear();
+    await createCaptureSource(recording, { checkpoint });
+    expect(read).toHaveBeenCalledTimes(40 + looked);
   });
 
   it('refuses fewer columns than the vocabulary has', async () => {

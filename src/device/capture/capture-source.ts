@@ -90,11 +90,13 @@ function readRow(
   const tapRows = taps.map((tap): [TapName, Float32Array] => {
     const values = prompt.readTap(tap, row);
     if (values !== undefined) return [tap, values];
-    throw invalid(recording, 'TAP', `prompt "${prompt.name}" has no such tap at this position`, {
-      tap,
-      position,
-      recorded: prompt.taps.join(', ') || 'no taps',
-    });
+    throw invalid(
+      recording,
+      'TAP',
+      `prompt "${prompt.name}" has no such tap at this position`,
+      { tap, position, recorded: prompt.taps.join(', ') || 'no taps' },
+      'ask for one that is recorded, or record this one.',
+    );
   });
   return { position, tokenId: prompt.inputIds[position]!, logits: prompt.readLogits(row), taps: new Map(tapRows) };
 }

@@ -251,10 +251,10 @@ describe('layouts of axes', () => {
     expect(recording.notes).toEqual([expect.stringContaining('was read as [users, positions, V]')]);
   });
 
-  it('right padding, users of different lengths, and a user who has no tokens', () => {
+  it('right padding, and users of different lengths', () => {
     const path = record(
       batchIds,
-      integers('attention_mask', [B, T], [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0]),
+      integers('attention_mask', [B, T], [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0]),
       integers('prompt_length', [1], [5]),
       floats([B, T, V], (u, p, c) => value(u, p, c)),
     );
@@ -262,8 +262,26 @@ describe('layouts of axes', () => {
     expect(recording.prompts.map(({ inputIds, promptLength }) => [inputIds.length, promptLength])).toEqual([
       [6, 5],
       [4, 4],
+      [1, 1],
     ]);
-    expect(recording.notes.join()).toContain('[2] is padding alone');
+  });
+
+  it('a mask that leaves a user no token is refused: its rows would go unjudged', () => {
+    const path = record(
+      batchIds,
+      integers('attention_mask', [B, T], [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]),
+      floats([B, T, V], (u, p, c) => value(u, p, c)),
+    );
+    expect(() => openRecording(path)).toThrow(
+      expect.objectContaining({
+        code: 'RECORDING_MASK',
+        exitCode: EXIT_CODES.usage,
+        message: expect.stringMatching(
+          /attention_mask of \d+\[1\] {2}found 0 for all 6 tokens, wanted a 1 for at least one token of each user/,
+        ),
+        hint: expect.stringContaining('used = attention_mask.any(axis=-1)'),
+      }),
+    );
   });
 
   it('a prompt length for each user', () => {
@@ -453,6 +471,14 @@ describe('archives and folders that are broken', () => {
     const central = bytes.indexOf(Buffer.from([0x50, 0x4b, 1, 2]));
     bytes.writeUInt32LE(40, central + 24);
     expect(() => openRecording(archive(bytes))).toThrow(expect.objectContaining({ code: 'ZIP_BROKEN' }));
+  });
+
+  it('two entries of one name are refused, whichever of them numpy would take', () => {
+    const bytes = zipBytes({ 'input_ids.npy': ids, 'logits.npy': logits, 'logitt.npy': logits });
+    const path = archive(Buffer.from(bytes.toString('latin1').replaceAll('logitt', 'logits'), 'latin1'));
+    expect(() => openRecording(path)).toThrow(
+      expect.objectContaining({ code: 'ZIP_TWICE', facts: { found: 'logits.npy', wanted: 'an entry of each name' } }),
+    );
   });
 
   it('names what the file has when what it needs is missing', () => {

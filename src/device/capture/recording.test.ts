@@ -36,6 +36,24 @@ describe('openRecording', () => {
     expect(prompt!.readLogits(1)[0]).toBe(1 + 5 / 128);
   });
 
+  it('gives each prompt its own rows where names have dots and one begins another', () => {
+    const path = join(scratch, 'dots.safetensors');
+    const writer = createRecordingWriter(path, TEST_INFO, {});
+    const names = ['a', 'a.b', 'a.b.c', '2.5'];
+    for (const [i, name] of names.entries()) {
+      writer.beginPrompt(name);
+      writer.addRow({ position: 0, tokenId: i, logits: Float32Array.of(i, 9, 9), taps: new Map() });
+      writer.endPrompt({ inputIds: Int32Array.of(i), promptLength: 1 });
+    }
+    writer.finish();
+    const recording = openRecording(path);
+    expect(recording.prompts.map(({ name }) => name)).toEqual(names);
+    for (const [i, name] of names.entries()) {
+      expect(recording.find(name)!.inputIds).toEqual(Int32Array.of(i));
+      expect(recording.find(name)!.readLogits(0)[0]).toBe(i);
+    }
+  });
+
   it('takes fewer tap rows than logits rows as the last ones', () => {
     const hidden = { dtype: 'F32' as const, shape: [1, 2], data: Float32Array.of(7, 8) };
     const [prompt] = openRecording(record('last-n', { ...good, 'hidden.1': hidden })).prompts;

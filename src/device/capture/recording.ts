@@ -26,6 +26,8 @@ export interface Recording {
   readonly metadata: Readonly<Record<string, string>>;
   /** sha256 over the weights that the rows were made with, if the recording says. */
   readonly weightsSha256: string | undefined;
+  /** sha256 over the config that they were made with, if the recording says. */
+  readonly configSha256: string | undefined;
   /** Format of the logits, if the recording says. */
   readonly logitsFormat: LogitsFormat | undefined;
   /** Tokenizer that the ids are of, if the recording says: its name, sha256 of tokenizer.json. */
@@ -68,6 +70,12 @@ export function openRecording(path: string, { logitsTensor = 'logits' }: Recordi
     problems.push({ code: 'EMPTY', where: 'prompts', found: 'none', wanted: 'at least one with input_ids and logits' });
   }
   if (problems.length > 0) throw unusable(path, problems);
+  const usersOf = new Map<string, Map<number, RecordedPrompt>>();
+  for (const one of prompts) {
+    const users = usersOf.get(one.prompt) ?? new Map<number, RecordedPrompt>();
+    if (!users.has(one.user)) users.set(one.user, one);
+    usersOf.set(one.prompt, users);
+  }
   let digest: Promise<string> | undefined;
   return {
     path,
@@ -77,6 +85,7 @@ export function openRecording(path: string, { logitsTensor = 'logits' }: Recordi
     rowCount: prompts.reduce((sum, { positions }) => sum + positions.length, 0),
     metadata: container.metadata,
     weightsSha256: meta.source?.weightsSha256,
+    configSha256: meta.source?.configSha256,
     logitsFormat:
       meta.logits_format === undefined
         ? undefined
@@ -86,7 +95,7 @@ export function openRecording(path: string, { logitsTensor = 'logits' }: Recordi
       ...(meta.tokenizer_sha256 === undefined ? {} : { sha256: meta.tokenizer_sha256 }),
     },
     notes: assembled.flatMap(({ notes }) => notes),
-    find: (prompt, user = 0) => prompts.find((one) => one.prompt === prompt && one.user === user),
+    find: (prompt, user = 0) => usersOf.get(prompt)?.get(user),
     sha256() {
       digest ??= hashFiles(container.files);
       return digest;
@@ -104,7 +113,7 @@ const metadataSchema = z.looseObject({
   logits_format: z.string().optional(),
   prompts: jsonText(z.array(z.string())).optional(),
   prompt_lengths: jsonText(z.record(z.string(), z.int())).optional(),
-  source: jsonText(z.looseObject({ weightsSha256: z.string() })).optional(),
+  source: jsonText(z.looseObject({ weightsSha256: z.string(), configSha256: z.string().optional() })).optional(),
   tokenizer: z.string().optional(),
   tokenizer_sha256: z.string().optional(),
 });
@@ -157,7 +166,8 @@ function promptsOf(
     return [{ name, isNamed: stated !== undefined, arrays, promptLength: lengthOf(name) }];
   }
   const ordered = meta.prompts ?? [...names].sort();
-  const unlisted = [...names].filter((name) => !ordered.includes(name));
+  const listed = new Set(ordered);
+  const unlisted = [...names].filter((name) => !listed.has(name));
   if (unlisted.length > 0) {
     throw unusable(path, [
       {
@@ -168,12 +178,31 @@ function promptsOf(
       },
     ]);
   }
-  return ordered.map((name) => {
-    const prefix = `${PROMPT_PREFIX}${name}.`;
-    const own = new Map<string, readonly StoredArray[]>();
-    for (const [array, pieces] of arrays) if (array.startsWith(prefix)) own.set(array.slice(prefix.length), pieces);
-    return { name, isNamed: true, arrays: own, promptLength: lengthOf(name) };
-  });
+  const arraysOf = arraysByPrompt(arrays, listed);
+  return ordered.map((name) => ({
+    name,
+    isNamed: true,
+    arrays: arraysOf.get(name) ?? new Map(),
+    promptLength: lengthOf(name),
+  }));
+}
+
+/** The arrays of each prompt, without its name, in one walk over them; a name may have dots itself. */
+function arraysByPrompt(
+  arrays: Container['arrays'],
+  names: ReadonlySet<string>,
+): ReadonlyMap<string, PromptToAssemble['arrays']> {
+  const arraysOf = new Map<string, Map<string, readonly StoredArray[]>>();
+  for (const [array, pieces] of arrays) {
+    if (!array.startsWith(PROMPT_PREFIX)) continue;
+    for (let dot = array.indexOf('.', PROMPT_PREFIX.length); dot >= 0; dot = array.indexOf('.', dot + 1)) {
+      const name = array.slice(PROMPT_PREFIX.length, dot);
+      if (!names.has(name)) continue;
+      const own = arraysOf.get(name) ?? new Map<string, readonly StoredArray[]>();
+      arraysOf.set(name, own.set(array.slice(dot + 1), pieces));
+    }
+  }
+  return arraysOf;
 }
 
 function requireOneVocabulary(prompts: readonly RecordedPrompt[]): Problem[] {

@@ -65,10 +65,13 @@ export class ReplayedSequence {
       nearest = candidate;
     }
     if (agreeing === nearest.inputIds.length) {
-      return invalid(recording, 'TOO_SHORT', `prompt "${nearest.name}" ends before the plan does`, {
-        recorded: `${nearest.inputIds.length} tokens`,
-        wanted: `${context.length} tokens or more`,
-      });
+      return invalid(
+        recording,
+        'TOO_SHORT',
+        `prompt "${nearest.name}" ends before the plan does`,
+        { recorded: `${nearest.inputIds.length} tokens`, wanted: `${context.length} tokens or more` },
+        'record the whole plan, or run without --prompts to take the plan from the recording.',
+      );
     }
     return invalid(
       recording,
@@ -79,7 +82,7 @@ export class ReplayedSequence {
         recorded: `token id ${nearest.inputIds[agreeing]}`,
         plan: `token id ${context[agreeing]}`,
       },
-      'record the plan anew, or run without --prompts to take the plan from the recording',
+      'record the plan anew, or run without --prompts to take the plan from the recording.',
     );
   }
 }

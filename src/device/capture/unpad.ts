@@ -27,8 +27,7 @@ export interface UnpadProblem {
   readonly repair?: string;
 }
 
-/** @returns undefined for a sequence that is padding alone. */
-export function unpad({ inputIds, positions, mask }: PaddedSequence): UnpaddedSequence | UnpadProblem | undefined {
+export function unpad({ inputIds, positions, mask }: PaddedSequence): UnpaddedSequence | UnpadProblem {
   const all = inputIds.length;
   if (mask?.some((value) => value !== 0 && value !== 1) === true) {
     return {
@@ -38,7 +37,15 @@ export function unpad({ inputIds, positions, mask }: PaddedSequence): UnpaddedSe
     };
   }
   const first = mask === undefined ? 0 : mask.indexOf(1);
-  if (first < 0) return undefined;
+  if (first < 0) {
+    // An empty place of a batch and a mask that is wrong look alike: left out, rows of a user would go unjudged.
+    return {
+      part: 'attention_mask',
+      found: `0 for all ${all} tokens`,
+      wanted: 'a 1 for at least one token of each user',
+      repair: 'used = attention_mask.any(axis=-1)  # [used] of every array leaves out users without tokens',
+    };
+  }
   const end = mask === undefined ? all : mask.lastIndexOf(1) + 1;
   const hole = mask === undefined ? -1 : mask.subarray(first, end).indexOf(0);
   if (hole >= 0) {

@@ -26,7 +26,7 @@ export interface ZipEntry {
   open(): ByteSource;
 }
 
-/** Reads the central directory. @throws InputError ZIP_BROKEN. */
+/** Reads the central directory; names are unique. @throws InputError `ZIP_BROKEN`, `ZIP_TWICE`. */
 export function readZip(path: string): ZipEntry[] {
   const fileBytes = statSync(path).size;
   const tail = Buffer.from(readTail(path, fileBytes));
@@ -55,7 +55,7 @@ function readTail(path: string, fileBytes: number): Uint8Array {
 }
 
 function parseDirectory(path: string, directory: Buffer, count: number): ZipEntry[] {
-  const entries: ZipEntry[] = [];
+  const entries = new Map<string, ZipEntry>();
   let at = 0;
   for (let i = 0; i < count; i++) {
     if (at + 46 > directory.length || directory.readUInt32LE(at) !== CENTRAL_HEADER) {
@@ -72,14 +72,15 @@ function parseDirectory(path: string, directory: Buffer, count: number): ZipEntr
     });
     const flags = directory.readUInt16LE(at + 8);
     const method = directory.readUInt16LE(at + 10);
-    entries.push({
+    if (entries.has(name)) throw twice(path, name);
+    entries.set(name, {
       name,
       lengthBytes: sizes.lengthBytes,
       open: () => openEntry(path, { name, flags, method, ...sizes }),
     });
     at += 46 + nameBytes + extraBytes + directory.readUInt16LE(at + 32);
   }
-  return entries;
+  return [...entries.values()];
 }
 
 interface Sizes {
@@ -143,6 +144,15 @@ function openEntry(
     });
   }
   return memoryBytes(path, bytes);
+}
+
+/** Readers differ in which of the two they take. */
+function twice(path: string, name: string): InputError {
+  return new InputError(`${path}: two entries of the archive have one name.`, {
+    code: 'ZIP_TWICE',
+    facts: { found: name, wanted: 'an entry of each name' },
+    hint: 'an array was appended to an archive that had it already: write the archive again with numpy.savez.',
+  });
 }
 
 function broken(path: string, what: string, facts: Readonly<Record<string, string>>): InputError {

@@ -48,7 +48,9 @@ function readDescriptor(path: string): string {
         wanted: `${CORE_DESCRIPTOR_NAMES.join(', ')}, or the path of a file`,
       },
       hint:
-        nearest === undefined ? `the original demo runs with ${CORE_DESCRIPTOR_NAMES[0]}.` : `did you mean ${nearest}?`,
+        nearest === undefined
+          ? `write WH_ARCH_YAML=${CORE_DESCRIPTOR_NAMES[0]}, with which the original demo runs.`
+          : `did you mean ${nearest}?`,
       cause: error,
     });
   }
@@ -100,7 +102,7 @@ function parseYaml(text: string, path: string): unknown {
     throw new InputError(`${path} is no YAML.`, {
       code: 'CORE_DESCRIPTOR_MALFORMED',
       facts: { found: (error as Error).message.split('\n')[0]! },
-      hint: 'check the file that WH_ARCH_YAML names.',
+      hint: `give WH_ARCH_YAML another file, for example ${CORE_DESCRIPTOR_NAMES[0]}.`,
       cause: error,
     });
   }

@@ -135,6 +135,7 @@ async function sourceInfo(checkpoint: Checkpoint, config: N150Config, cores: Cor
     label: `N150 device model, tier ${config.tier}, recipe ${config.recipe}, grid ${gridText(config.gridRows)}`,
     model: checkpoint.name,
     weightsSha256: await checkpoint.sha256(),
+    configSha256: checkpoint.configSha256,
     dtypes: {
       weights: config.weightFormat,
       lmHead: config.lmHeadFormat,

@@ -37,7 +37,7 @@ const VECTOR_EXTENSION = /\.(bin|safetensors)$/;
 /**
  * @param folder - holds files named and laid out as fixtures/vectors/ or fixtures/vectors/ttnn-0.81.1/ (any subset).
  * @param engine - runs matmuls and attention; the plain TypeScript twin if not given.
- * @throws InputError if the folder cannot be listed.
+ * @throws InputError if the folder cannot be listed, or a known file of it not be opened (`FILE_*`).
  */
 export function checkVectors(folder: string, engine: DeviceEngine = createPlainMatmulEngine()): VectorReport {
   const present = listFolder(folder);
@@ -70,7 +70,8 @@ function checkFile(folder: string, name: string, engine: DeviceEngine): VectorFi
     const comparison = known.check({ name, path: join(folder, name) }, engine);
     return { name, state: 'checked', subject, comparison, message: undefined };
   } catch (error) {
-    if (!(error instanceof QwenPccError)) throw error;
+    // What cannot be opened is no evidence about the device, for or against: the caller's files have to be put right.
+    if (!(error instanceof QwenPccError) || error.code.startsWith('FILE_')) throw error;
     return { name, state: 'unreadable', subject, comparison: undefined, message: error.message };
   }
 }

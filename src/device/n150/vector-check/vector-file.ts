@@ -1,5 +1,6 @@
 // One vector file as its checker sees it: raw records or named tensors, both as plain arrays.
 import { readFileSync } from 'node:fs';
+import { withFile } from '../../../checkpoint/files.ts';
 import { InputError } from '../../../errors.ts';
 import { bitsOf } from '../../../numerics/float-bits.ts';
 
@@ -9,27 +10,14 @@ export interface VectorFile {
   readonly path: string;
 }
 
-/** @returns a view of the file's bytes and its number of records. @throws InputError unless it holds whole records. */
+/** @returns a view of the file's bytes and its number of records. @throws InputError `FILE_*`; `VECTOR_SIZE` unless it holds whole records. */
 export function readRecords(file: VectorFile, recordBytes: number): { data: DataView; records: number } {
-  const { buffer, byteOffset, byteLength } = readWhole(file);
+  const { buffer, byteOffset, byteLength } = withFile(file.path, (opened) => readFileSync(opened));
   const data = new DataView(buffer, byteOffset, byteLength);
   if (data.byteLength === 0 || data.byteLength % recordBytes !== 0) {
     throw wrongSize(file, data.byteLength, `a multiple of ${recordBytes} bytes`);
   }
   return { data, records: data.byteLength / recordBytes };
-}
-
-function readWhole({ name, path }: VectorFile): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new InputError(`${name} cannot be read.`, {
-      code: 'VECTOR_UNREADABLE',
-      facts: { found: (cause as Error).message, wanted: 'a file of recorded values' },
-      hint: 'copy it again, or take it out of the folder',
-      cause,
-    });
-  }
 }
 
 export function wrongSize(file: VectorFile, found: number, wanted: string): InputError {

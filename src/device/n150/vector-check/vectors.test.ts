@@ -141,6 +141,17 @@ describe('checkVectors', () => {
     expect(checkVectors(folder)).toMatchObject({ passed: true, cases: 12 * 32 * 64 });
   });
 
+  it.each(['matmul-lofi.bin', 'eltwise-add.safetensors'])('refuses a folder by the name of %s', (name) => {
+    mkdirSync(join(makeFolder(), name));
+    expect(() => checkVectors(folder)).toThrow(
+      expect.objectContaining({
+        code: 'FILE_KIND',
+        exitCode: 2,
+        message: expect.stringContaining(`${join(folder, name)}: this is not a regular file.`),
+      }),
+    );
+  });
+
   it('refuses a folder that is not there', () => {
     expect(() => checkVectors(join(VECTORS, 'nowhere'))).toThrow(InputError);
   });

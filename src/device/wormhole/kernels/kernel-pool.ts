@@ -265,7 +265,7 @@ function readModule(): Uint8Array {
     throw new DeviceError('The compiled kernels are missing.', {
       code: 'KERNELS_NOT_BUILT',
       facts: { found: 'no readable file', wanted: MODULE_URL.pathname },
-      hint: 'npm run kernels',
+      hint: 'run `npm run build` in a checkout, or install qwen-pcc again.',
       cause,
     });
   }

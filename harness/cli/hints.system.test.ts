@@ -1,0 +1,49 @@
+// A hint follows from its cause, and following it literally leads on: for each error code, through the real command line.
+import { describe, expect, it } from 'vitest';
+import { CHECKPOINT_CASES } from './hints/checkpoint.fixture.ts';
+import { errorCodes } from './hints/error-codes.fixture.ts';
+import { followHint, type HintCase, Room } from './hints/hint-case.fixture.ts';
+import { HUB_CASES } from './hints/hub.fixture.ts';
+import { NOT_EXECUTED } from './hints/not-executed.fixture.ts';
+import { OPTION_CASES } from './hints/options.fixture.ts';
+import { RECORDING_CASES } from './hints/recordings.fixture.ts';
+import { RUN_CASES } from './hints/run.fixture.ts';
+import { TEXT_CASES } from './hints/text.fixture.ts';
+
+const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCase[] }[] = [
+  { about: 'options and variables', cases: OPTION_CASES },
+  { about: 'downloads', cases: HUB_CASES },
+  { about: 'checkpoints', cases: CHECKPOINT_CASES },
+  { about: 'prompts and tokenizers', cases: TEXT_CASES },
+  { about: 'recordings', cases: RECORDING_CASES },
+  { about: 'runs', cases: RUN_CASES },
+];
+
+describe.each(ROOMS)('a hint about $about leads on', ({ cases }) => {
+  it.each(cases.map((one) => ({ ...one, name: [one.code, one.what].filter(Boolean).join(', ') })))(
+    '$name',
+    async (one) => {
+      const room = new Room();
+      try {
+        await followHint(one, room);
+      } finally {
+        await room.remove();
+      }
+    },
+  );
+});
+
+describe('the tables', () => {
+  const executed = new Set(ROOMS.flatMap(({ cases }) => cases.map(({ code }) => code)));
+  const reasoned = NOT_EXECUTED.flatMap(({ codes }) => codes);
+  const known = errorCodes();
+
+  it('have every code that the sources throw', () => {
+    expect([...known].filter(([code]) => !executed.has(code) && !reasoned.includes(code))).toEqual([]);
+  });
+
+  it('have no code that nothing throws, and none in both', () => {
+    expect([...executed, ...reasoned].filter((code) => !known.has(code))).toEqual([]);
+    expect(reasoned.filter((code, i) => executed.has(code) || reasoned.indexOf(code) !== i)).toEqual([]);
+  });
+});
