@@ -1,4 +1,4 @@
-// What is refused before a token is judged: a recording on both sides, a run of another version, tokens that would be dropped.
+// What is refused before a token is judged: a recording on both sides, a run of another version or without its files, tokens cut off.
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -37,6 +37,26 @@ it('a run of another version does not go on', async () => {
   expect(code).toBe(2);
   expect(stderr).toMatch(/RESUME_VERSION[\s\S]*9\.9\.9/);
   expect(readFileSync(log, 'utf8')).toBe(other);
+});
+
+it('a run from another machine goes on where its options are given again, and says so', async () => {
+  await callCommand(['validate', ...WEIGHTS, ...PROMPTS, ...OUT]);
+  rmSync(file('reports/last/local.json'));
+  const log = file('reports/last/run.jsonl');
+  const whole = readFileSync(log, 'utf8').split('\n');
+  writeFileSync(
+    log,
+    whole
+      .slice(0, 4)
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
+  const alone = await callCommand(['validate', '--resume', 'last', ...OUT]);
+  expect({ code: alone.code, stdout: alone.stdout }).toEqual({ code: 2, stdout: '' });
+  expect(alone.stderr).toMatch(/LOCAL_PATHS[\s\S]*give all options of the run again/);
+  const given = await callCommand(['validate', '--resume', 'last', ...WEIGHTS, ...PROMPTS, ...OUT]);
+  expect(given.code).toBe(0);
+  expect(readFileSync(log, 'utf8').split('\n')).toHaveLength(whole.length);
 });
 
 it('a given continuation is never cut', async () => {

@@ -130,17 +130,28 @@ async function begin(options: ValidateOptions, models: Models): Promise<LocatedR
 /** The plan is in the log; options that were given all the same must ask for the same. */
 async function goOn(options: ValidateOptions, command: Command, models: Models): Promise<LocatedRun> {
   const folder = findRunFolder(options.resume === true ? undefined : options.resume, options.out);
-  const local = readLocalPaths(
-    folder,
-    `start a new run, or look at what this one has stored with \`qwen-pcc inspect ${quoteWord(folder)} --stored\`.`,
-  );
   // The grid is that of the run; a device that is none of this model's is refused all the same.
   readDeviceEnvironment(process.env);
   const wanted = isPlanGiven(command)
-    ? (await planRun(planRequest(options, settingsOf(options)).request, models)).spec
+    ? await planRun(planRequest(options, settingsOf(options)).request, models)
     : undefined;
-  const started = resumeRun(folder, (replay) => requireSamePlan(replay, wanted, folder));
+  const given = wanted === undefined ? undefined : localPaths(options, wanted.paths, process.argv.slice(2));
+  const local = readPaths(folder, given);
+  const started = resumeRun(folder, (replay) => requireSamePlan(replay, wanted?.spec, folder));
   return { ...started, local: { ...local, ...resourcesGiven(options) } };
+}
+
+/** A run folder from another machine has none: its reports are uploaded without them, and options given again say where files are. */
+function readPaths(folder: string, given: LocalPaths | undefined): LocalPaths {
+  try {
+    return readLocalPaths(
+      folder,
+      `give all options of the run again, or look at what it has stored with \`qwen-pcc inspect ${quoteWord(folder)} --stored\`.`,
+    );
+  } catch (error) {
+    if (given === undefined || !(error instanceof InputError)) throw error;
+    return given;
+  }
 }
 
 /** Threads and memory change no number, so a run may go on with others. */

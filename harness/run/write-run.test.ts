@@ -190,28 +190,24 @@ describe('writeRun', () => {
   });
 
   it.each([
-    { at: 'opening a side', open: () => Promise.reject(new Error('ENOENT')) },
-    {
-      at: 'reading a row',
-      open: () => Promise.resolve(failingAt(3, 8, () => new DeviceError('half a tensor.', { code: 'READ' }))),
-    },
-  ])('is invalid when $at fails because a file changed, not a fault of that side', async ({ open }) => {
+    { at: 'opening a side', position: null },
+    { at: 'reading a row', position: 3 },
+  ])('is invalid when $at fails because a file changed, not a fault of that side', async ({ position }) => {
     let isChanged = false;
-    const one = toyCase('a');
-    const changing = {
-      ...one,
-      variants: one.variants.map((variant) => ({
-        ...variant,
-        open: async () => {
-          isChanged = true;
-          return open();
-        },
-      })),
-      requireUnchanged: async () => {
-        if (isChanged) throw new ComparisonInvalidError('it is gone.', { code: 'CHECKPOINT_CHANGED' });
-      },
+    const broken = (): Error => {
+      isChanged = true;
+      return new DeviceError('half a tensor.', { code: 'READ' });
     };
-    const { run } = await runToy(scratch, [changing]);
+    const one = toyCase('a', {
+      toy: () => {
+        if (position === null) throw broken();
+        return failingAt(position, 8, broken);
+      },
+    });
+    const requireUnchanged = async (): Promise<void> => {
+      if (isChanged) throw new ComparisonInvalidError('it is gone.', { code: 'CHECKPOINT_CHANGED' });
+    };
+    const { run } = await runToy(scratch, [{ ...one, requireUnchanged }]);
     expect(run).toMatchObject({ exitCode: 4, verdict: { status: 'invalid' }, failure: { code: 'CHECKPOINT_CHANGED' } });
   });
 
