@@ -35,21 +35,35 @@ function alarmRate(id: string, p: number, shareAt: (hits: number, n: number) => 
   return worst;
 }
 
+interface KlShare {
+  readonly upTo: number;
+  readonly share: number;
+}
+
 /** KL of the two Chinese prompts' 1,315 tokens: share of the tokens between a limit and the one before. */
-const HARDEST_KL = [
+const HARDEST_KL: readonly KlShare[] = [
   { upTo: 0.02, share: 0.6859 },
   { upTo: 0.05, share: 0.2243 },
   { upTo: 0.1, share: 0.0791 },
   { upTo: 0.15, share: 0.0076 },
   { upTo: 0.2, share: 0.0023 },
   { upTo: 0.3, share: 0.0008 },
-] as const;
+];
+/** The same of all 4,877 tokens. */
+const MIX_KL: readonly KlShare[] = [
+  { upTo: 0.02, share: 0.8981 },
+  { upTo: 0.05, share: 0.0744 },
+  { upTo: 0.1, share: 0.024 },
+  { upTo: 0.15, share: 0.0025 },
+  { upTo: 0.2, share: 0.0008 },
+  { upTo: 0.3, share: 0.0002 },
+];
 
 /** Bound on how often the mean KL of n such tokens exceeds a limit (Chernoff's: the least of mean exp(t (x - limit))^n). */
-function chernoff(n: number, limit: number): number {
+function chernoff(shares: readonly KlShare[], n: number, limit: number): number {
   let least = 1;
   for (let t = 1; t < 400; t++) {
-    const mean = HARDEST_KL.reduce((sum, { upTo, share }) => sum + share * Math.exp(t * (upTo - limit)), 0);
+    const mean = shares.reduce((sum, { upTo, share }) => sum + share * Math.exp(t * (upTo - limit)), 0);
     least = Math.min(least, mean ** n);
   }
   return least;
@@ -72,20 +86,22 @@ describe('an honest device is blamed', () => {
   );
 
   it.each([
-    { id: 'pcc-median', hardest: 0.065 },
-    { id: 'pcc-median-short', hardest: 0.0036 },
-    { id: 'gain', hardest: 0.186 },
-    { id: 'gain-short', hardest: 0.0141 },
-  ])('by $id, a median, in fewer than 1 of 1000', ({ id, hardest }) => {
+    { id: 'pcc-median', hardest: 0.065, mix: 0.0115 },
+    { id: 'pcc-median-short', hardest: 0.0036, mix: 0.00062 },
+    { id: 'gain', hardest: 0.186, mix: 0.0646 },
+    { id: 'gain-short', hardest: 0.0141, mix: 0.0042 },
+  ])('by $id, a median, in fewer than 1 of 1000, 3 of a million of the mix', ({ id, hardest, mix }) => {
     const { sampleMinimum } = ruleOf(id);
     for (let n = sampleMinimum; n < sampleMinimum + 100; n++) {
       expect(tail(n, hardest, Math.ceil(n / 2))).toBeLessThan(1e-3);
+      expect(tail(n, mix, Math.ceil(n / 2))).toBeLessThan(3e-6);
     }
   });
 
-  it('by kl-mean-short in fewer than 1 of 1000', () => {
+  it('by kl-mean-short in fewer than 5 of 10,000, 2 of 100,000 of the mix', () => {
     const { sampleMinimum, threshold } = ruleOf('kl-mean-short');
-    expect(chernoff(sampleMinimum, threshold)).toBeLessThan(1e-3);
+    expect(chernoff(HARDEST_KL, sampleMinimum, threshold)).toBeLessThan(5e-4);
+    expect(chernoff(MIX_KL, sampleMinimum, threshold)).toBeLessThan(2e-5);
   });
 
   it('by kl-p99 by none of 4,877 tokens, of which 0.298 is the worst', () => {
