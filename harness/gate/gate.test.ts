@@ -191,8 +191,8 @@ describe('evidence', () => {
     const blind = records.map((record) => ({ ...record, distribution: null }));
     const verdict = evaluate(blind);
     expect(verdict.status).toBe('invalid');
-    expect(verdict.coverage.rulesNeverTriggered).toEqual(['kl-mean', 'kl-p99']);
-    expect(verdict.headline).toContain('rules without any evidence: kl-mean, kl-p99');
+    expect(verdict.coverage.rulesNeverTriggered).toEqual(['kl-mean', 'kl-mean-short', 'kl-p99']);
+    expect(verdict.headline).toContain('rules without any evidence: kl-mean, kl-mean-short, kl-p99');
   });
 
   it('of one bad variant is not diluted by a good one', () => {

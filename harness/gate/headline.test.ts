@@ -59,7 +59,7 @@ describe('the headline', () => {
 
   it('does not say twice where the worst is the first', () => {
     const { headline } = judge(records((position) => (position >= 4 ? { pcc: 0.5 + position / 100 } : {})));
-    expect(headline).toContain('at c › v › p › position 4, 8 of 12 tokens; also pcc-median (');
+    expect(headline).toContain('at c › v › p › position 4, 8 of 12 tokens; also pcc-median, pcc-median-short (');
   });
 
   it('names the user of a batch, and a variant only where it is not the case’s own', () => {
@@ -70,10 +70,10 @@ describe('the headline', () => {
 
   it('names the prompt of a prompt rule and the variant of a run rule', () => {
     expect(judge(records(() => ({ gain: 0.9 }))).headline).toMatch(
-      /^gain: gainDeviation 0\.1 > 0\.03 at c › v › p, 1 of 1 prompt \(/,
+      /^gain: gainDeviation 0\.1 > 0\.03 at c › v › p, 1 of 1 prompt; also gain-short \(/,
     );
     expect(judge(records(() => ({ klNats: 0.4 }))).headline).toMatch(
-      /^kl-mean: klMean 0\.4 > 0\.05 at c › v, 1 of 1 variant \(/,
+      /^kl-mean: klMean 0\.4 > 0\.05 at c › v, 1 of 1 variant; also kl-mean-short \(/,
     );
   });
 
@@ -81,7 +81,7 @@ describe('the headline', () => {
     const verdict = judge(runWith(() => new Float32Array(V)));
     expect(verdict.status).toBe('invalid');
     expect(verdict.headline).toMatch(
-      /^comparison invalid: not-constant: constant 4096 > 0 at c › v › p › position 0, 12 of 12 tokens; also pcc-minimum, .*; rules without any evidence: pcc-median \(12 of 12 tokens judged\)$/,
+      /^comparison invalid: not-constant: constant 4096 > 0 at c › v › p › position 0, 12 of 12 tokens; also pcc-minimum, .*; rules without any evidence: pcc-median, pcc-median-short \(12 of 12 tokens judged\)$/,
     );
   });
 

@@ -35,6 +35,40 @@ function alarmRate(id: string, p: number, shareAt: (hits: number, n: number) => 
   return worst;
 }
 
+interface KlShare {
+  readonly upTo: number;
+  readonly share: number;
+}
+
+/** KL of the two Chinese prompts' 1,315 tokens: share of the tokens between a limit and the one before. */
+const HARDEST_KL: readonly KlShare[] = [
+  { upTo: 0.02, share: 0.6859 },
+  { upTo: 0.05, share: 0.2243 },
+  { upTo: 0.1, share: 0.0791 },
+  { upTo: 0.15, share: 0.0076 },
+  { upTo: 0.2, share: 0.0023 },
+  { upTo: 0.3, share: 0.0008 },
+];
+/** The same of all 4,877 tokens. */
+const MIX_KL: readonly KlShare[] = [
+  { upTo: 0.02, share: 0.8981 },
+  { upTo: 0.05, share: 0.0744 },
+  { upTo: 0.1, share: 0.024 },
+  { upTo: 0.15, share: 0.0025 },
+  { upTo: 0.2, share: 0.0008 },
+  { upTo: 0.3, share: 0.0002 },
+];
+
+/** Bound on how often the mean KL of n such tokens exceeds a limit (Chernoff's: the least of mean exp(t (x - limit))^n). */
+function chernoff(shares: readonly KlShare[], n: number, limit: number): number {
+  let least = 1;
+  for (let t = 1; t < 400; t++) {
+    const mean = shares.reduce((sum, { upTo, share }) => sum + share * Math.exp(t * (upTo - limit)), 0);
+    least = Math.min(least, mean ** n);
+  }
+  return least;
+}
+
 describe('an honest device is blamed', () => {
   const topOne = (hits: number, n: number) => (n - hits) / n;
   const share = (hits: number, n: number) => hits / n;
@@ -52,11 +86,27 @@ describe('an honest device is blamed', () => {
   );
 
   it.each([
-    { id: 'pcc-median', hardest: 0.065 },
-    { id: 'gain', hardest: 0.186 },
-  ])('by $id, a median, in fewer than 1 of 1000', ({ id, hardest }) => {
-    const { sampleMinimum: n } = ruleOf(id);
-    expect(tail(n, hardest, Math.ceil(n / 2))).toBeLessThan(1e-3);
+    { id: 'pcc-median', hardest: 0.065, mix: 0.0115 },
+    { id: 'pcc-median-short', hardest: 0.0036, mix: 0.00062 },
+    { id: 'gain', hardest: 0.186, mix: 0.0646 },
+    { id: 'gain-short', hardest: 0.0141, mix: 0.0042 },
+  ])('by $id, a median, in fewer than 1 of 1000, 3 of a million of the mix', ({ id, hardest, mix }) => {
+    const { sampleMinimum } = ruleOf(id);
+    for (let n = sampleMinimum; n < sampleMinimum + 100; n++) {
+      expect(tail(n, hardest, Math.ceil(n / 2))).toBeLessThan(1e-3);
+      expect(tail(n, mix, Math.ceil(n / 2))).toBeLessThan(3e-6);
+    }
+  });
+
+  it('by kl-mean-short in fewer than 5 of 10,000, 2 of 100,000 of the mix', () => {
+    const { sampleMinimum, threshold } = ruleOf('kl-mean-short');
+    expect(chernoff(HARDEST_KL, sampleMinimum, threshold)).toBeLessThan(5e-4);
+    expect(chernoff(MIX_KL, sampleMinimum, threshold)).toBeLessThan(2e-5);
+  });
+
+  it('by kl-p99 by none of 4,877 tokens, of which 0.298 is the worst', () => {
+    const { threshold } = ruleOf('kl-p99');
+    expect(HARDEST_KL.at(-1)!.upTo).toBeLessThan(threshold);
   });
 });
 
@@ -82,37 +132,74 @@ describe('a short honest run', () => {
   });
 
   it('still fails by what a single token shows', () => {
-    expect(run(4, () => ({ pcc: 0.5 }))).toMatchObject({ status: 'fail', failingRules: ['pcc-minimum'] });
+    expect(run(2, () => ({ pcc: 0.5 }))).toMatchObject({ status: 'fail', failingRules: ['pcc-minimum'] });
+    expect(run(1, () => ({ klNats: 0.6 }))).toMatchObject({ status: 'fail', failingRules: ['kl-p99'] });
     expect(run(4, () => ({ rank: 21, flip: 'real' }))).toMatchObject({ status: 'fail', failingRules: ['golden-rank'] });
+  });
+});
+
+describe('a short run of a broken device', () => {
+  /** As measured: a layer skipped of six, prompt "The capital of Texas" and 8 tokens. */
+  const skippedLayer = {
+    pcc: [
+      0.9833, 0.9569, 0.9846, 0.961, 0.9894, 0.9788, 0.9886, 0.9928, 0.9819, 0.9895, 0.9897, 0.9762, 0.9801, 0.9619,
+      0.9903,
+    ],
+    klNats: [0.23, 0.338, 0.293, 0.325, 0.147, 0.026, 0.094, 0.028, 0.114, 0.068, 0.005, 0.111, 0.229, 0.429, 0.147],
+  };
+  it.each([5, 7, 11, 15])('with a layer skipped fails at %i tokens', (tokens) => {
+    const verdict = run(tokens, (position) => ({
+      pcc: skippedLayer.pcc[position]!,
+      klNats: skippedLayer.klNats[position]!,
+    }));
+    expect(verdict.status).toBe('fail');
+    expect(verdict.failingRules).toContain('kl-mean-short');
+    if (tokens >= 12) expect(verdict.failingRules).toContain('pcc-median');
+  });
+
+  it.each([1, 2, 3, 4])('whose %i rows are noise fails', (tokens) => {
+    const verdict = run(tokens, (position) => ({ pcc: 0.857, klNats: 1.9, rank: position === 0 ? 1 : 3 }));
+    expect(verdict.status).toBe('fail');
+    expect(verdict.failingRules).toContain('kl-p99');
+    if (tokens >= 3) expect(verdict.failingRules).toContain('pcc-median-short');
+  });
+
+  it('with logits of nine tenths fails where KL hardly moves', () => {
+    expect(run(8, () => ({ gain: 0.9, klNats: 0.02 }))).toMatchObject({ status: 'fail', failingRules: ['gain-short'] });
   });
 });
 
 describe('a rule', () => {
   const bad: Partial<Record<string, Partial<RecordNumbers>>> = {
     'pcc-median': { pcc: 0.9 },
+    'pcc-median-short': { pcc: 0.9 },
     'kl-mean': { klNats: 0.4 },
+    'kl-mean-short': { klNats: 0.4 },
     'kl-p99': { klNats: 0.6 },
     top1: { rank: 2 },
     'top1-long': { rank: 2 },
     'real-flips': { flip: 'real' },
     'real-flips-long': { flip: 'real' },
     gain: { gain: 0.9 },
+    'gain-short': { gain: 0.9 },
   };
   const aggregates = rules.filter((rule) => rule.scope !== 'token' && rule.metric !== 'coverage');
 
   it.each(aggregates.map(({ id }) => id))('%s judges from its minimum on, and not one token before', (id) => {
     const { sampleMinimum } = ruleOf(id);
     const resultAt = (tokens: number) => run(tokens, () => bad[id]!).rules.find((rule) => rule.id === id)!;
-    expect(resultAt(sampleMinimum - 1)).toMatchObject({
-      status: 'tooFewTokens',
-      judged: 0,
-      failures: 0,
-      tooFew: 1,
-      largestTooFew: sampleMinimum - 1,
-      observed: null,
-      headroom: null,
-      worstAt: null,
-    });
+    if (sampleMinimum > 1) {
+      expect(resultAt(sampleMinimum - 1)).toMatchObject({
+        status: 'tooFewTokens',
+        judged: 0,
+        failures: 0,
+        tooFew: 1,
+        largestTooFew: sampleMinimum - 1,
+        observed: null,
+        headroom: null,
+        worstAt: null,
+      });
+    }
     expect(resultAt(sampleMinimum)).toMatchObject({
       status: 'fail',
       judged: 1,
