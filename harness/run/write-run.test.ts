@@ -239,6 +239,17 @@ describe('writeRun', () => {
     expect(run.exitCode).toBe(0);
   });
 
+  it('is invalid where the text ends before the last row that was to be judged', async () => {
+    const spec = toySpec([toyCase('a')]);
+    const [one] = spec.cases;
+    const prompts = one!.prompts.map((prompt) => ({ ...prompt, positions: [4, 9] }));
+    const eosTokenIds = Array.from({ length: TOY_VOCABULARY }, (_, id) => id);
+    const ending = { ...spec, cases: [{ ...one!, prompts, eosTokenIds }] };
+    const { run } = await runToy(scratch, [{ ...toyCase('a'), spec: ending.cases[0]! }], { spec: ending });
+    expect(run).toMatchObject({ exitCode: 4, verdict: { status: 'invalid' }, coverage: { tokensPlanned: 6 } });
+    expect(run.cases[0]!.variants[0]!.prompts[0]!.cause).toMatch(/the text ended before the last row/);
+  });
+
   it('keeps the rows of a bounded number of failing tokens, each prompt its share', async () => {
     const turned = (): ToySource =>
       new ToySource(TOY_VOCABULARY, (row) => {

@@ -79,7 +79,10 @@ export async function planRun(request: PlanRequest, models: Models = new Models(
   const cases = planned.map(({ model, name, file, prompts }): CaseSpec => {
     const { checkpoint, tokenizer } = model;
     const { eosTokenIds } = checkpoint.config;
-    for (const { name: model, config } of [checkpoint, ...ofDevice]) {
+    // The shortest first: what its hint names suits the others too.
+    const { positions: ofReference } = longestSequence(checkpoint.config);
+    const isShorter = ofDevice.some(({ config }) => longestSequence(config).positions < ofReference);
+    for (const { name: model, config } of isShorter ? [...ofDevice, checkpoint] : [checkpoint, ...ofDevice]) {
       requireRunnable(prompts, { model, file, vocabSize: config.vocabSize, longest: longestSequence(config) }, limits);
     }
     return {

@@ -70,6 +70,16 @@ const unmodelled = (code: string, change: Json): HintCase => ({
 });
 
 export const CHECKPOINT_CASES: readonly HintCase[] = [
+  {
+    code: 'CONFIG_NOT_JUDGED',
+    wrong: (room) => {
+      const folder = room.checkpoint();
+      config(room, (json) => ({ ...json, rms_norm_eps: 0.01 }));
+      return room.validateIds('--device-weights', folder);
+    },
+    hint: /write --device (\S+) to judge it/,
+    follow: (_room, [device], args) => [...args, '--device', device!],
+  },
   unmodelled('CONFIG_MOE', { model_type: 'qwen2_moe' }),
   unmodelled('CONFIG_ARCHITECTURE', { model_type: 'qwen3', architectures: ['Qwen3ForCausalLM'] }),
   unmodelled('CONFIG_HIDDEN_ACT', { hidden_act: 'gelu' }),

@@ -7,6 +7,11 @@ export interface NotExecuted {
 
 export const NOT_EXECUTED: readonly NotExecuted[] = [
   {
+    because:
+      'the reference has to end its text before the last recorded row, which ours do not; the toys of write-run.test.ts do',
+    codes: ['ROWS_NOT_REACHED'],
+  },
+  {
     because: 'a fault of ours: it has no hint but to report it, and no command line leads there',
     codes: [
       ...['INTERNAL', 'PLAN_TOO_LONG', 'SYNTHETIC_ROLE', 'REFERENCE_TENSOR', 'SAFETENSORS_STREAM', 'SAFETENSORS_NAME'],

@@ -18,6 +18,12 @@ const withVariable = (name: string, value: string) => (room: Room) => ({
 });
 
 export const OPTION_CASES: readonly HintCase[] = [
+  {
+    code: 'KNOB_TWICE',
+    wrong: (room) => room.validateIds('--device', 'n150:kvFormat=BF16,kvFormat=BFP8_B'),
+    hint: /write (\w+) once/,
+    follow: (_room, [knob], args) => swapped(args, 'n150:kvFormat=BF16,kvFormat=BFP8_B', `n150:${knob}=BF16`),
+  },
   { code: 'COMMAND_MISSING', wrong: () => [], hint: HELP, follow: askHelp },
   { code: 'UNKNOWN_COMMAND', wrong: () => ['validat'], hint: HELP, follow: askHelp },
   { code: 'UNKNOWN_OPTION', wrong: () => ['doctor', '--weihgts', 'a'], hint: HELP, follow: askHelp },

@@ -66,6 +66,12 @@ const otherMethod = (): Buffer => {
   return bytes;
 };
 
+/** Two entries of one name, as appending leaves them. */
+function appendedTwice(): Buffer {
+  const archive = zipBytes({ ...WHOLE, 'logitz.npy': npyRows });
+  return Buffer.from(archive.toString('latin1').replaceAll('logitz', 'logits'), 'latin1');
+}
+
 export const ARRAY_CASES: readonly HintCase[] = [
   {
     code: 'FILE_UNREADABLE',
@@ -194,5 +200,6 @@ export const ARRAY_CASES: readonly HintCase[] = [
     hint: /write the archive again/,
     follow: zippedAgain,
   },
+  { code: 'ZIP_TWICE', wrong: zipped(appendedTwice()), hint: /numpy\.savez/, follow: zippedAgain },
   { code: 'ZIP_UNSUPPORTED', wrong: zipped(otherMethod()), hint: /numpy\.savez/, follow: zippedAgain },
 ];
