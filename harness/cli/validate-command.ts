@@ -26,6 +26,7 @@ import { planRun } from '../sources/plan-run.ts';
 import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
 import { errorText } from './error-text.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
+import { leaveLastWords } from './last-words.ts';
 import { correlation, oneOf } from './option-values.ts';
 import { needsNoReport } from './unstarted-run.ts';
 
@@ -211,6 +212,10 @@ async function judge(
     0,
   );
   progress.start(planned);
+  const canSpeak = leaveLastWords(`
+qwen-pcc was ended from outside, as the system does when memory runs out or a weight file in use is cut.
+What was judged is kept: qwen-pcc validate --resume ${quoteWord(started.log.folder)}
+`);
   try {
     return await writeRun(started, {
       cases: openCases(spec, local, { models, onPacking: packingUntil(signal, progress) }),
@@ -222,5 +227,7 @@ async function judge(
   } catch (error) {
     started.log.close();
     throw error;
+  } finally {
+    canSpeak();
   }
 }
