@@ -38,8 +38,10 @@ export interface DemoPlan {
 
 /** The device of the demo: its first decode step rotates one position behind unless `text` says otherwise. */
 export function demoDevice(text: string, environment: NodeJS.ProcessEnv): N150Config {
-  const [kind, ...knobs] = text.split(':');
-  const spec = parseDeviceSpec(kind === 'n150' ? `n150:demoRotOffByOne=true,${knobs.join(':')}` : text, environment);
+  const [kind, ...rest] = text.split(':');
+  const knobs = rest.join(':');
+  const isSaid = /(^|,)\s*demoRotOffByOne\b/.test(knobs);
+  const spec = parseDeviceSpec(kind === 'n150' && !isSaid ? `n150:demoRotOffByOne=true,${knobs}` : text, environment);
   if (spec.kind === 'n150') return spec.config;
   throw new UsageError('a recording cannot run the demo: it has rows only for the tokens that were recorded.', {
     code: 'DEMO_RECORDING',
