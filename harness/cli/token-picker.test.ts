@@ -15,9 +15,12 @@ const TOKENS: readonly TokenRecord[] = ['a', 'b'].flatMap((prompt) =>
   ),
 );
 
+/** A prompt of which two positions were judged. */
+const GAP = [0, 5].map((position) => tokenRecordExample({ prompt: 'gap', position }));
+
 function pick(choice: TokenChoice): string {
   const picker = new TokenPicker(choice);
-  for (const token of TOKENS) picker.add(token);
+  for (const token of [...TOKENS, ...GAP]) picker.add(token);
   const { prompt, position } = picker.picked();
   return `${prompt} ${position}`;
 }
@@ -35,11 +38,20 @@ describe('the token of a run', () => {
 
   it.each([
     { name: 'a position of several prompts', choice: { token: 1 }, says: /in 2 prompts[\s\S]*the worst: --prompt b/ },
-    { name: 'a position beyond the end', choice: { token: 3 }, says: /position 3 [\s\S]*0 … 2[\s\S]*--token 2/ },
+    { name: 'a position beyond the end', choice: { token: 6 }, says: /position 6 [\s\S]*0 … 5[\s\S]*--token 5/ },
     { name: 'a position beyond the end of a prompt', choice: { prompt: 'a', token: 99 }, says: /0 … 2/ },
-    { name: 'another prompt', choice: { prompt: 'c' }, says: /prompts +a, b/ },
+    {
+      name: 'a position without a row',
+      choice: { prompt: 'gap', token: 3 },
+      says: /position 3 [\s\S]*judged[\s\S]*--token 5/,
+    },
+    { name: 'another prompt', choice: { prompt: 'c' }, says: /prompts +a, b, gap/ },
     { name: 'a failing one where none fails', choice: { prompt: 'a', first: true }, says: /no token fails/ },
   ])('is not $name, and the answer leads on', ({ choice, says }) => {
     expect(() => pick(choice)).toThrow(expect.objectContaining({ exitCode: 2, message: expect.stringMatching(says) }));
+  });
+
+  it('is none where no token was judged, and the answer says where the cause stands', () => {
+    expect(() => new TokenPicker({}).picked()).toThrow(/no token of the run was judged[\s\S]*summary\.md/);
   });
 });

@@ -22,6 +22,8 @@ export class TokenPicker {
   readonly #choice: TokenChoice;
   #matching = 0;
   #lastPosition = -1;
+  /** The judged position that is nearest to the one that was named. */
+  #nearest: number | undefined;
   #worst: TokenRecord | undefined;
   #first: TokenRecord | undefined;
   #next: TokenRecord | undefined;
@@ -41,13 +43,17 @@ export class TokenPicker {
     if (!this.#isNamed(record)) return;
     this.#matching++;
     this.#lastPosition = Math.max(this.#lastPosition, record.position);
+    const { token } = this.#choice;
+    if (token !== undefined && Math.abs(record.position - token) < Math.abs((this.#nearest ?? Infinity) - token)) {
+      this.#nearest = record.position;
+    }
     if (this.#worst === undefined || compareSeverity(record, this.#worst) < 0) this.#worst = record;
     if (!isPassing(record)) {
       this.#first ??= record;
       // Tokens come in order: a failing one after the one that was named is the next.
       if (this.#atPosition.length > 0) this.#next ??= record;
     }
-    if (record.position === this.#choice.token) this.#atPosition.push(record);
+    if (record.position === token) this.#atPosition.push(record);
   }
 
   /** @throws UsageError when the run has no such token, or several. */
@@ -59,10 +65,12 @@ export class TokenPicker {
     if (token === undefined) return this.#worst!;
     const [found, ...others] = this.#atPosition;
     if (found === undefined) {
+      // A recording need not have a row of each position.
+      const wanted = token > this.#lastPosition ? `0 … ${this.#lastPosition}` : 'a position that was judged';
       throw new UsageError(`position ${token} is not in the run.`, {
         code: 'TOKEN_UNKNOWN',
-        facts: { found: token, wanted: `0 … ${this.#lastPosition}` },
-        hint: `write --token ${this.#lastPosition}, or less.`,
+        facts: { found: token, wanted },
+        hint: `write --token ${this.#nearest}, the nearest that was judged.`,
       });
     }
     if (others.length > 0) throw this.#ambiguous(token);
@@ -90,6 +98,12 @@ export class TokenPicker {
         : name !== undefined && !this.#cases.has(name)
           ? [name, this.#cases, 'case']
           : [variant ?? '', this.#variants, 'variant'];
+    if (this.#prompts.size === 0) {
+      return new UsageError('no token of the run was judged.', {
+        code: 'PROMPT_UNKNOWN',
+        hint: 'its summary.md says why; `qwen-pcc validate --resume` with its folder goes on.',
+      });
+    }
     const nearest = nearestName(word, [...known]);
     return new UsageError('the run has no such token.', {
       code: 'PROMPT_UNKNOWN',

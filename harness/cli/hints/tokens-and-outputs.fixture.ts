@@ -19,7 +19,7 @@ export const TOKEN_AND_OUTPUT_CASES: readonly HintCase[] = [
       await run(room);
       return inspect(room, '--token', '99');
     },
-    hint: /^write (--token) (\d+), or less/,
+    hint: /^write (--token) (\d+), the nearest/,
     follow: (_room, [, position], args) => swapped(args, '99', position!),
   },
   {
