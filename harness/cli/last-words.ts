@@ -22,7 +22,11 @@ export function leaveLastWords(words: string): () => void {
   watcher.stdin.on('error', () => undefined);
   watcher.unref();
   (watcher.stdin as Socket).unref();
-  return () => {
+  const done = (): void => {
+    process.off('exit', done);
     watcher.stdin.end('.');
   };
+  // An error that nobody caught has been told by then.
+  process.once('exit', done);
+  return done;
 }
