@@ -88,4 +88,5 @@ export type { RowPair, SequenceOutcome, SequenceRequest } from './sequence/seque
 export { parseDeviceSpec, parseReferenceSpec } from './sources/device-spec.ts';
 export { openCases } from './sources/open-cases.ts';
 export type { OpenableCase } from './sources/openable-case.ts';
-export { type PlanRequest, planRun } from './sources/plan-run.ts';
+export type { PlanRequest } from './sources/plan-request.ts';
+export { planRun } from './sources/plan-run.ts';

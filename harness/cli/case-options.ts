@@ -10,7 +10,7 @@ import type { DecodingMode, JudgeSettings } from '../record/run-spec.ts';
 import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
 import { packageFile, recordedCheckpoint, tinyCheckpoints } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
-import type { PlanRequest } from '../sources/plan-run.ts';
+import type { PlanRequest } from '../sources/plan-request.ts';
 import { byteCount, listOf, oneOf, threadCount, wholeNumber } from './option-values.ts';
 
 /** As commander hands them over. */

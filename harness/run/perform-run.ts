@@ -1,16 +1,14 @@
 // A run's work: every case in lockstep, every token judged and logged at once; what stops it is handed back, not lost.
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { ComparisonInvalidError, InputError, QwenPccError } from '../../src/errors.ts';
-import { formatEvent, type LogEvent, type PromptEvent } from '../record/events.ts';
+import { formatEvent, type LogEvent } from '../record/events.ts';
 import type { RunLog } from '../record/run-log.ts';
 import {
   firstDifference,
   type PromptSpec,
   type RunSpec,
   type RunUnit,
-  type SequenceLimits,
   sequencesOf,
-  tokensPlannedMax,
   unitsOf,
 } from '../record/run-spec.ts';
 import { withoutThreads } from '../record/source-info.ts';
@@ -19,11 +17,12 @@ import { sequenceId, type TokenRecord } from '../record/token-record.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { runFree } from '../sequence/free-running.ts';
 import { runLockstep } from '../sequence/lockstep.ts';
-import type { RowPair, SequenceOutcome, SequenceRequest } from '../sequence/sequence.ts';
+import type { RowPair, SequenceRequest } from '../sequence/sequence.ts';
 import { blame, isAbort, requireComparable } from '../sequence/sides.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { describeFailure } from './describe-failure.ts';
 import { evidenceShare } from './evidence-file.ts';
+import { notReached, type Outcome, promptEvent } from './prompt-event.ts';
 import { SequenceRows } from './sequence-rows.ts';
 import { TokenJudge } from './token-judge.ts';
 import { UsageMeter } from './usage-meter.ts';
@@ -62,8 +61,6 @@ export async function performRun(options: PerformOptions): Promise<unknown> {
   run.finish(undefined);
   return undefined;
 }
-
-type Outcome = SequenceOutcome & { readonly divergencePosition?: number | undefined };
 
 interface OpenVariant {
   readonly name: string;
@@ -258,52 +255,6 @@ class LogError extends Error {
 /** Whether the other prompts can be judged all the same: a recording lacks rows, or has other tokens. */
 function isOfPromptAlone(error: unknown): boolean {
   return error instanceof ComparisonInvalidError || error instanceof InputError;
-}
-
-/** Rows that were recorded behind the end of the text: a plan that leaves them out judges less than it says. */
-function notReached({ name, positions }: PromptSpec, outcome: Outcome | undefined): QwenPccError | undefined {
-  const last = positions?.at(-1);
-  if (outcome === undefined || last === undefined || last < outcome.tokenIds.length) return undefined;
-  return new ComparisonInvalidError(`prompt "${name}": the text ended before the last row that was to be judged.`, {
-    code: 'ROWS_NOT_REACHED',
-    facts: {
-      'last row': `position ${last}`,
-      ended: `by ${outcome.stopReason} after ${outcome.tokenIds.length} positions`,
-    },
-    hint: 'leave --prompts out: a recording brings its own plan and tokens.',
-  });
-}
-
-function promptEvent(
-  rows: SequenceRows,
-  contextHash: string,
-  prompt: PromptSpec,
-  limits: SequenceLimits,
-  outcome: Outcome | undefined,
-  error: unknown,
-): PromptEvent {
-  const base = { event: 'prompt', ...rows.key } as const;
-  const seen = { judged: rows.count, contextHash, rowsSha256: rows.sha256 };
-  if (error !== undefined || outcome === undefined) {
-    const planned = tokensPlannedMax(prompt, limits);
-    return {
-      ...base,
-      stop: 'failed',
-      length: rows.count,
-      planned,
-      ...seen,
-      divergence: null,
-      failure: describeFailure(error),
-    };
-  }
-  const length = outcome.tokenIds.length;
-  const { divergencePosition, stopReason: stop } = outcome;
-  const planned = prompt.positions?.length ?? divergencePosition ?? length;
-  const divergence =
-    divergencePosition === undefined
-      ? null
-      : { position: divergencePosition, tokensAfter: length - divergencePosition };
-  return { ...base, stop, length, planned, ...seen, divergence, failure: null };
 }
 
 /** By the sequence's key as JSON. */
