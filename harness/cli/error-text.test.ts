@@ -1,3 +1,4 @@
+// What a person reads of an error: name, code, causes, and a stack only where a file is not to blame.
 import { describe, expect, it } from 'vitest';
 import { DeviceError, InputError } from '../../src/errors.ts';
 import { errorText } from './error-text.ts';

@@ -1,7 +1,7 @@
 // Padding that nobody masked is a tail of constant rows; other constant rows have other causes.
 import { describe, expect, it } from 'vitest';
 import type { TokenRecord } from '../record/token-record.ts';
-import { evaluateGate } from './evaluate-gate.ts';
+import { evaluateGate } from './evaluate-gate.fixture.ts';
 import { honest, plan, runWith, shortRunRules, TOKENS, V } from './gate-run.fixture.ts';
 
 /** A run whose device rows from `first` to before `end` are zeros. */

@@ -1,3 +1,4 @@
+// Coverage: what is missing, came twice or was not planned makes a run invalid, a variant at a time.
 import { describe, expect, it } from 'vitest';
 import type { TokenRecord } from '../record/token-record.ts';
 import { createGate } from './gate.ts';

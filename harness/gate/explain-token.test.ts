@@ -1,3 +1,4 @@
+// The reason in a token's row: none for a plain pass, the broken rule or the kind of flip else.
 import { describe, expect, it } from 'vitest';
 import type { RowHygiene } from '../record/row-metrics.ts';
 import type { TokenMetric } from '../record/rules.ts';

@@ -1,3 +1,4 @@
+// Summaries and controls that the gate gives a report beside its verdict.
 import { describe, expect, it } from 'vitest';
 import type { GateRule } from '../record/rules.ts';
 import type { Phase, TokenRecord } from '../record/token-record.ts';

@@ -1,3 +1,4 @@
+// Laws of the gate: order changes nothing, asking changes nothing, a sequence changes its own numbers only.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TokenRecord } from '../record/token-record.ts';

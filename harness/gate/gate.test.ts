@@ -3,7 +3,7 @@ import { goldenRowExample, noisyRowExample } from '../metrics/random-rows.fixtur
 import type { GateRule } from '../record/rules.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 import type { RuleResult, Verdict } from '../record/verdict.ts';
-import { evaluateGate } from './evaluate-gate.ts';
+import { evaluateGate } from './evaluate-gate.fixture.ts';
 import { headroomOf } from './evaluate-rule.ts';
 import { EXIT_CODE_OF_VERDICT } from './exit-code.ts';
 import { at5, honest, plan, runWith, type Sabotage, shortRunRules, TOKENS, V } from './gate-run.fixture.ts';

@@ -1,7 +1,8 @@
+// The verdict's sentence: the first broken rule, its place, what could not be judged.
 import { describe, expect, it } from 'vitest';
 import type { TokenRecord } from '../record/token-record.ts';
 import type { Verdict } from '../record/verdict.ts';
-import { evaluateGate } from './evaluate-gate.ts';
+import { evaluateGate } from './evaluate-gate.fixture.ts';
 import { honest, plan, runWith, shortRunRules, TOKENS, V } from './gate-run.fixture.ts';
 import type { PlannedSequence } from './judged-sequences.ts';
 import { type RecordNumbers, recordExample } from './record.fixture.ts';

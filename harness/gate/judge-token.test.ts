@@ -1,3 +1,4 @@
+// The rules of a single token: context, constant rows, each metric at its limit.
 import { describe, expect, it } from 'vitest';
 import type { GateRule, TokenMetric } from '../record/rules.ts';
 import type { TokenRecord } from '../record/token-record.ts';

@@ -1,6 +1,7 @@
+// Flips that all turn away from the context: a repetition penalty on one side.
 import { describe, expect, it } from 'vitest';
 import type { TokenRecord } from '../record/token-record.ts';
-import { evaluateGate } from './evaluate-gate.ts';
+import { evaluateGate } from './evaluate-gate.fixture.ts';
 import { shortRunRules } from './gate-run.fixture.ts';
 import { recordExample } from './record.fixture.ts';
 

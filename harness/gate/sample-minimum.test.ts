@@ -1,6 +1,7 @@
+// How often an honest device breaks an aggregate rule at its smallest sample, and which broken ones break it.
 import { describe, expect, it } from 'vitest';
 import type { GateRule } from '../record/rules.ts';
-import { evaluateGate } from './evaluate-gate.ts';
+import { evaluateGate } from './evaluate-gate.fixture.ts';
 import { holds } from './judge-token.ts';
 import { type RecordNumbers, recordExample } from './record.fixture.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from './thresholds.ts';

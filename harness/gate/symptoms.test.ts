@@ -1,3 +1,4 @@
+// What a failing row looks like: its neighbour's, filtered scores, a penalty.
 import { describe, expect, it } from 'vitest';
 import { goldenRowExample, noisyRowExample } from '../metrics/random-rows.fixture.ts';
 import { RowComparer } from '../metrics/row-comparer.ts';

@@ -16,8 +16,8 @@ function measuredOn(...measured: readonly number[]): Calibration {
 /**
  * Tokens that an aggregate rule needs before it says anything: so many that an honest device breaks it in fewer than one
  * run of a hundred even if the run is nothing but the hardest text of the calibration (two Chinese prompts, where
- * the device turns away from the reference's token at 11.8 % of positions and from 6.1 % for real), and in fewer than one
- * of a million on the mix. `sample-minimum.test.ts` computes the rates. Windows are of n consecutive tokens of a
+ * the device turns away from the reference's token at 11.8 % of positions and from 6.1 % for real), and in fewer than three
+ * of a million on the mix (`kl-mean-short`, by a bound that is no tighter: 20). `sample-minimum.test.ts` computes the rates. Windows are of n consecutive tokens of a
  * prompt in the runs of `measuredOn`, all 4,877 tokens of both tiny checkpoints.
  */
 export const SAMPLE_MINIMUM = {

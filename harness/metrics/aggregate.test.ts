@@ -1,3 +1,4 @@
+// Spreads and shares over tokens, against values worked out by hand.
 import { describe, expect, it } from 'vitest';
 import { type SampledMetric, shareUpTo, spreadControl, summarizeSample } from './aggregate.ts';
 import { sortSample } from './quantile.ts';

@@ -1,3 +1,4 @@
+// Our own exponential and logarithm against the platform's.
 import { describe, expect, it } from 'vitest';
 import { expOfNonPositive, naturalLog } from './exp-log.ts';
 

@@ -1,3 +1,4 @@
+// Ties, near ties and real flips by the format's unit in the last place.
 import { describe, expect, it } from 'vitest';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { classifyFlip } from './flips.ts';

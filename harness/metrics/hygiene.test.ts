@@ -1,3 +1,4 @@
+// NaN, infinities and masks of a pair of rows, counted on each side.
 import { describe, expect, it } from 'vitest';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { countForbidden, inspectRows } from './hygiene.ts';

@@ -1,3 +1,4 @@
+// Gain, offset and error of a pair of rows against their definitions.
 import { describe, expect, it } from 'vitest';
 import { type ControlRows, measureMoments } from './moments.ts';
 import { createRowScan, scanRow } from './row-scan.ts';

@@ -1,3 +1,4 @@
+// The four semantics of PCC on the pairs where they differ.
 import { describe, expect, it } from 'vitest';
 import { type Pair, PCC_SEMANTICS, type PccJudgement } from '../record/row-metrics.ts';
 import { judgePcc } from './pcc-semantics.ts';

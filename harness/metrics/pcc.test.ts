@@ -1,3 +1,4 @@
+// Correlation against @stdlib/stats, and where it does not exist.
 import incrpcorr from '@stdlib/stats/incr/pcorr/lib/index.js';
 import { describe, expect, it } from 'vitest';
 import { compareTap, correlate } from './pcc.ts';

@@ -1,3 +1,4 @@
+// Quantiles, mean and standard error against their definitions.
 import { describe, expect, it } from 'vitest';
 import { mean, quantile, sortSample, standardError } from './quantile.ts';
 

@@ -1,3 +1,4 @@
+// Nine digits of what is derived, all of what is compared with a limit.
 import { describe, expect, it } from 'vitest';
 import { goldenRowExample, noisyRowExample } from './random-rows.fixture.ts';
 import { roundDerived } from './round-metrics.ts';

@@ -1,3 +1,4 @@
+// Laws of a row's metrics: they depend on their own prompt, and never on rows that follow.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { goldenRowExample, noisyRowExample } from './random-rows.fixture.ts';

@@ -1,3 +1,4 @@
+// Every statistic of a pair of rows against its definition.
 import { describe, expect, it } from 'vitest';
 import { ComparisonInvalidError } from '../../src/errors.ts';
 import { correlate } from './pcc.ts';

@@ -1,3 +1,4 @@
+// The best tokens of a row, by blocks, against sorting it whole.
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from './random-rows.fixture.ts';
 import { BLOCK_SIZE, blockEnd, countBlocks, createRowScan, scanRow } from './row-scan.ts';

@@ -1,8 +1,5 @@
 // What a gate rule is, and the metrics that rules may judge.
 
-export const RULE_SCOPES = ['token', 'prompt', 'run'] as const;
-export type RuleScope = (typeof RULE_SCOPES)[number];
-
 export const RULE_ORIGINS = ['hard', 'compat', 'calibrated', 'manual'] as const;
 /** hard: a matter of principle; compat: copied from the original test; calibrated: from measured runs; manual: the user's. */
 export type RuleOrigin = (typeof RULE_ORIGINS)[number];

@@ -62,13 +62,33 @@ export function unplannedNotes(
       if (prompt !== undefined) requireWholePlan(recording, recorded, prompt, limits);
       return prompt === undefined && recorded.isNamed;
     });
-    if (left.length === 0) return [];
-    const rows = left.reduce((sum, { positions }) => sum + positions.length, 0);
+    const rowsOf = (prompts: readonly RecordedPrompt[]): number =>
+      prompts.reduce((sum, { positions }) => sum + positions.length, 0);
     const why = only === undefined ? 'are not in the prompt file' : 'were not asked for with --prompt';
+    const unpaired = unpairedRows(recording, planned);
     return [
-      `${left.length} of ${recording.prompts.length} recorded prompts (${rows} rows) of ${recording.name} ${why}`,
+      ...(left.length === 0
+        ? []
+        : [
+            `${left.length} of ${recording.prompts.length} recorded prompts (${rowsOf(left)} rows) of ${recording.name} ${why}`,
+          ]),
+      ...(unpaired === 0
+        ? []
+        : [
+            `${unpaired} of ${recording.rowCount} rows of ${recording.name} are not judged: another recording has none there`,
+          ]),
     ];
   });
+}
+
+/** Rows at positions of planned prompts where the plan has none, since it has only what each recording has. */
+function unpairedRows({ prompts }: Recording, planned: ReadonlyMap<string, PromptSpec>): number {
+  return prompts.reduce((sum, { user, prompt, positions }) => {
+    const judged = planned.get(`${user} ${prompt}`)?.positions;
+    if (judged == null) return sum;
+    const isJudged = new Set(judged);
+    return sum + positions.reduce((count, position) => count + (isJudged.has(position) ? 0 : 1), 0);
+  }, 0);
 }
 
 function requireWholePlan(

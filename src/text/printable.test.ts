@@ -1,3 +1,4 @@
+// Foreign text made safe for terminals, XML and Markdown.
 import { describe, expect, it } from 'vitest';
 import { printable } from './printable.ts';
 
