@@ -7,6 +7,7 @@ import { ComparisonInvalidError, DeviceError, EXIT_CODES, InputError } from '../
 import { readRunRecord } from '../record/json-schema.ts';
 import { LOG_FILE } from '../record/read-log.ts';
 import { lockRun } from '../record/run-lock.ts';
+import type { RunSpec } from '../record/run-spec.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 import { readRun } from '../replay/read-run.ts';
 import { ToySource } from '../sequence/toy-source.fixture.ts';
@@ -15,12 +16,14 @@ import {
   noisyToy,
   resumeToy,
   runToy,
+  TOY_LOCAL,
   TOY_VOCABULARY,
   toyCase,
+  toyHeader,
   toySpec,
   writeLog,
 } from './toy-run.fixture.ts';
-import { resumeRun } from './write-run.ts';
+import { resumeRun, startRun } from './write-run.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-write-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -237,6 +240,15 @@ describe('writeRun', () => {
       skipped: [{ reason: 'the recording has no row of these positions', count: 5 + 6 + 7 }],
     });
     expect(run.exitCode).toBe(0);
+  });
+
+  it('refuses a spec that is none before a folder is made', () => {
+    const { limits: _, ...without } = toySpec([toyCase('a')]);
+    const parent = path.join(scratch, 'no-spec');
+    expect(() => startRun(parent, toyHeader(without as RunSpec), TOY_LOCAL)).toThrow(
+      expect.objectContaining({ code: 'RUN_SPEC', message: expect.stringMatching(/limits/) }),
+    );
+    expect(existsSync(parent)).toBe(false);
   });
 
   it('is invalid where the text ends before the last row that was to be judged', async () => {

@@ -2,6 +2,9 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { z } from 'zod';
+import { UsageError } from '../../src/errors.ts';
+import { printable } from '../../src/text/printable.ts';
 import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { RunEvent } from '../record/events.ts';
 import { LOCAL_FILE, type LocalPaths } from '../record/local-paths.ts';
@@ -9,6 +12,7 @@ import { LOG_FILE } from '../record/read-log.ts';
 import { LOCK_FILE, lockRun } from '../record/run-lock.ts';
 import { RUN_FILE, RunLog } from '../record/run-log.ts';
 import { formatRunRecord, type RunRecord } from '../record/run-record.ts';
+import { RunSpecSchema } from '../record/run-spec.ts';
 import { concludeRun } from '../replay/conclude-run.ts';
 import { readForResume } from '../replay/read-run.ts';
 import { RunReplay } from '../replay/run-replay.ts';
@@ -36,8 +40,21 @@ export interface WrittenRun {
   readonly failure: unknown;
 }
 
-/** Makes a run's folder under `parent` and begins its log. */
+/**
+ * Makes a run's folder under `parent` and begins its log.
+ *
+ * @throws UsageError RUN_SPEC, InputError when the folder cannot be made.
+ */
 export function startRun(parent: string, run: Omit<RunEvent, 'runId'>, local: LocalPaths): StartedRun {
+  const checked = z.safeEncode(RunSpecSchema, run.spec);
+  // From a program that calls the library; nothing was made yet.
+  if (!checked.success) {
+    throw new UsageError('the spec of the run is none.', {
+      code: 'RUN_SPEC',
+      facts: { found: printable(z.prettifyError(checked.error)) },
+      hint: 'planRun makes a whole one.',
+    });
+  }
   const { log, run: event } = RunLog.create(parent, run, local);
   return { log, replay: new RunReplay(event) };
 }
