@@ -12,11 +12,17 @@ const NO_TESTS = [...configDefaults.exclude, '**/dist/**', 'fixtures/example-pro
 interface Kind {
   readonly timeoutMs: number;
   readonly exclude?: readonly string[];
+  /** Files share their modules, whose loading costs as much as the tests; none of them may leave anything behind. */
+  readonly sharesModules?: boolean;
   /** One file at a time, for those that take all cores by themselves. */
   readonly isAlone?: boolean;
 }
 
-function project(name: string, pattern: string, { timeoutMs, exclude = [], isAlone = false }: Kind): Project {
+function project(
+  name: string,
+  pattern: string,
+  { timeoutMs, exclude = [], isAlone = false, sharesModules = false }: Kind,
+): Project {
   return {
     extends: true,
     test: {
@@ -24,6 +30,7 @@ function project(name: string, pattern: string, { timeoutMs, exclude = [], isAlo
       include: [`{src,reference,harness,fixtures}/**/${pattern}.test.ts`],
       exclude: [...NO_TESTS, ...exclude],
       fileParallelism: !isAlone,
+      isolate: !sharesModules,
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
     },
@@ -43,6 +50,7 @@ const config: ViteUserConfig = defineConfig({
       // Under half a minute in all, on two quiet cores: for every save.
       project('unit', '*', {
         timeoutMs: UNIT_TIMEOUT_MS,
+        sharesModules: true,
         exclude: ['**/*.{property,twin,system,gate,docs}.test.ts'],
       }),
       // Laws over generated inputs, and kernels against the plain code that defines them.
