@@ -1,4 +1,4 @@
-// The bootstrap over units: how far the mean of a resample is from the mean of the sample, in nats and in its own standard errors.
+// The bootstrap over units: how far the mean of a resample is from that of the sample, plain and in standard errors.
 // Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapters 12 (bootstrap-t) and 13 (percentiles).
 import { quantile, type SortedSample, sortSample } from '../metrics/quantile.ts';
 import type { ClusterRobustMean, Interval } from './cluster-robust.ts';

@@ -30,8 +30,8 @@ const LARGEST_GROWTH = 1e6;
  * The rule, in this order:
  *
  * 1. `equivalent`: the whole 95 % interval lies inside ±margin, from 256 tokens on. This is TOST with 2.5 % at each side. The usual 5 % (a
- *    90 % interval) called 4 … 10 % of skewed differences just beyond the margin equivalent; this way it is 2 … 7 %, the high end for extreme skew. A mean that differs
- *    from 0 is no contradiction: it differs by less than what was declared to matter (`differs` says so).
+ *    90 % interval) called 4 … 10 % of skewed differences just beyond the margin equivalent; this way it is 2 … 7 %, the high end for
+ *    extreme skew. A mean that differs from 0 is no contradiction: it differs by less than what was declared to matter (`differs`).
  * 2. `worse` or `better`: the whole interval lies on one side of 0, and Holm's p is at most 0.05, from 128 tokens on. Part of the interval
  *    may lie within the margin: the word says that there is a difference and that it is not known to be negligible.
  * 3. `undecided`: everything else, and whatever has no estimate.
