@@ -10,6 +10,7 @@ import {
   diffNotes,
   marginWords,
   promptPlace,
+  ruleVerdicts,
   tokenCommand,
   tokenNumbers,
   tokenPlace,
@@ -107,7 +108,7 @@ function ruleBlock({ rules }: RunDiff): string[] {
     ...rules.map((rule) => {
       const limit = arrowOf(rule.limit, (one) => one ?? 'none');
       const cells = [arrowOf(rule.observed, formatValue), escapeCell(limit), arrowOf(rule.failures, String)];
-      const verdict = arrowOf(rule.status, String);
+      const verdict = ruleVerdicts(rule);
       return `| ${escapeCell(printable(rule.id))} | ${rule.scope} | ${cells.join(' | ')} | ${rule.change.startsWith('newly') ? `**${verdict}**` : verdict} |`;
     }),
     '',

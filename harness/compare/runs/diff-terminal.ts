@@ -11,6 +11,7 @@ import {
   diffNotes,
   marginWords,
   promptPlace,
+  ruleVerdicts,
   tokenCommand,
   tokenNumbers,
   tokenPlace,
@@ -145,7 +146,7 @@ function ruleLines({ rules }: RunDiff, chalk: ChalkInstance): string[] {
     arrowOf(rule.observed, formatValue),
     arrowOf(rule.limit, (limit) => limit ?? 'none'),
     arrowOf(rule.failures, String),
-    arrowOf(rule.status, String),
+    ruleVerdicts(rule),
     colours[rule.change](RULE_WORDS[rule.change]),
   ]);
   const rest = rules.length - moved.length;

@@ -2,7 +2,16 @@
 import { printable } from '../../../src/text/printable.ts';
 import { promptLabel } from '../../record/token-record.ts';
 import { countOf, formatPcc, formatPosition, formatSmall, quoteText } from '../../report/format.ts';
-import type { DiffedRun, DiffToken, PromptDiff, RunDiff, ShownChange, SideNumbers, Sides } from './run-diff.ts';
+import type {
+  DiffedRun,
+  DiffToken,
+  PromptDiff,
+  RuleDiff,
+  RunDiff,
+  ShownChange,
+  SideNumbers,
+  Sides,
+} from './run-diff.ts';
 
 /** What the tokens of a change are called, for one and for several. */
 export const CHANGE_WORDS: Readonly<Record<ShownChange, string>> = {
@@ -136,7 +145,21 @@ export function arrowOf<T>({ a, b }: Sides<T>, format: (value: T) => string): st
   return arrow(format(a), format(b));
 }
 
+const STATUS_WORDS: Readonly<Record<RuleDiff['status']['a'], string>> = {
+  pass: 'pass',
+  fail: 'fail',
+  invalid: 'invalid',
+  notTriggered: 'not triggered',
+  tooFewTokens: 'too few tokens',
+  absent: 'absent',
+};
+
+/** A rule's fate in both runs. */
+export function ruleVerdicts({ status }: RuleDiff): string {
+  return arrowOf(status, (one) => STATUS_WORDS[one]);
+}
+
 /** What the columns mean and what decides. */
 export function marginWords({ margins: { klNats, pccLoss, regretNats } }: RunDiff): string {
-  return `drifted: passes in both runs, and KL moved by more than ${klNats} nat, PCC by more than ${pccLoss} or regret by more than ${regretNats} nat; near: less than that; same: every stored number is equal`;
+  return `drifted: passes in both runs, and KL moved by more than ${klNats} nat, PCC by more than ${pccLoss} or regret by more than ${regretNats} nat; near: less than that; same: every stored number is equal; regret: what the device's choice gives up of the reference's log-probability`;
 }

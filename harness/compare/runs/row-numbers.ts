@@ -49,6 +49,8 @@ const AFTER_ROW = [',"controls":', ',"evidence":', ',"timing":'];
 /** Hygiene, moments, distribution and choice of the row, as they stand; neither its key and verdict nor what other rows gave. */
 function storedNumbers(line: string): string {
   const from = line.indexOf(ROW);
+  // Somebody else's layout: such a line is the same as its exact copy only.
+  if (from < 0) return line;
   const to = AFTER_ROW.map((field) => line.lastIndexOf(field)).filter((at) => at > from);
   return line.slice(from, Math.min(...to));
 }
