@@ -35,9 +35,10 @@ function digestOf({ buffer, byteOffset, byteLength }: Float32Array): string {
     .digest('hex');
 }
 
-/** The tiny file with other metadata; undefined takes a key away. */
+/** The tiny file with other metadata, of its tensors those that the config depends on; undefined takes a key away. */
 function withMetadata(changes: Readonly<Record<string, MetadataValue | undefined>>): string {
-  const { metadata, tensors } = tinyParts();
+  const { metadata, tensors: all } = tinyParts();
+  const tensors = all.filter(({ name }) => ['token_embd.weight', 'output.weight'].includes(name));
   for (const [key, value] of Object.entries(changes)) {
     if (value === undefined) metadata.delete(key);
     else metadata.set(key, value);
