@@ -60,6 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/compare': [
     'harness/report',
     'src/checkpoint',
+    'src/text',
     'src/tensor',
     'src/numerics',
     'src/device/wormhole',

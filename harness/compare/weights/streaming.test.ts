@@ -24,7 +24,10 @@ function oddPair() {
   const tensor = tensorOfValues(like, variant, { shape });
   const watched = {
     ...tensor,
-    decodeRows: (first: number, out: Float32Array) => (readRows.push(out.length), tensor.decodeRows(first, out)),
+    decodeRows(first: number, out: Float32Array) {
+      readRows.push(out.length);
+      tensor.decodeRows(first, out);
+    },
   };
   return { base, variant, readRows, pair: createPair('odd', tensorOfValues(like, base, { shape }), watched) };
 }

@@ -63,6 +63,9 @@ function largestOf({ pair, facts }: MeasuredTensor, ownerOf: OwnerOf): TensorCom
   const isTiled = isMatrix(pair) && pair.name !== EMBED_TOKENS;
   return {
     ...largest,
+    // JSON has no negative zero.
+    base: largest.base + 0,
+    variant: largest.variant + 0,
     // Rows of [out, in] are columns of the [K, N] matrix.
     tile: isTiled ? { k: Math.floor(largest.column / TILE_SIDE), n: Math.floor(largest.row / TILE_SIDE) } : null,
     core: ownerOf(pair.name, largest.row) ?? null,
