@@ -56,6 +56,9 @@ export {
   UsageError,
   type VectorReport,
 } from '../src/index.ts';
+export { type CompareWeightsOptions, compareWeights } from './compare/weights/compare-weights.ts';
+export type { TensorComparison, WeightComparison } from './compare/weights/weight-comparison.ts';
+export { weightComparisonJsonSchema } from './compare/weights/weight-schema.ts';
 export { createGate, type Gate } from './gate/gate.ts';
 export { DEFAULT_PCC_MINIMUM, defaultRules } from './gate/thresholds.ts';
 export {

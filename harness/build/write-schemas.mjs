@@ -1,12 +1,15 @@
 // Writes docs/schema anew from the code: `npm run schemas`.
 import { mkdirSync, writeFileSync } from 'node:fs';
 
-const { logLineJsonSchema, runRecordJsonSchema } = await import('../../dist/harness/index.js');
+const { logLineJsonSchema, runRecordJsonSchema, weightComparisonJsonSchema } = await import(
+  '../../dist/harness/index.js'
+);
 const folder = new URL('../../docs/schema/', import.meta.url);
 mkdirSync(folder, { recursive: true });
 for (const [name, schema] of [
   ['run.schema.json', runRecordJsonSchema()],
   ['log-line.schema.json', logLineJsonSchema()],
+  ['weights.schema.json', weightComparisonJsonSchema()],
 ]) {
   writeFileSync(new URL(name, folder), `${JSON.stringify(schema, null, 2)}\n`);
 }

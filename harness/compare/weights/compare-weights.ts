@@ -69,29 +69,32 @@ function diagnoseAll(
   head: ReturnType<typeof pairTensors>['head'],
 ): Map<string, Diagnosis[]> {
   const found = new Map(measured.map(({ pair, diagnoses }) => [pair.name, [...diagnoses]]));
-  const add = (name: string, diagnosis: Diagnosis | undefined): boolean => {
+  const add = (name: string, diagnosis: Diagnosis | undefined): void => {
     if (diagnosis !== undefined) found.get(name)!.push(diagnosis);
-    return diagnosis !== undefined;
   };
-  const unexplained: MeasuredTensor[] = [];
+  const suspects: MeasuredTensor[] = [];
   for (const tensor of measured) {
     const { pair, figures } = tensor;
     add(pair.name, vocabularyDiagnosis(pair));
     const other = pair.name === LM_HEAD ? headDiagnosis(head, figures.cosine) : undefined;
     // What another tensor's values look like beside the base's says nothing.
     if (other !== undefined) found.set(LM_HEAD, [other]);
-    else if (isSuspect(tensor) && !add(pair.name, diagnoseOrder(pair, config))) unexplained.push(tensor);
+    else if (isSuspect(tensor)) suspects.push(tensor);
   }
+  // Names first: they cost a few rows, an order costs a pass over the tensor.
   const holdings: Holdings = findHoldings(
     measured.map(({ pair }) => pair),
-    unexplained.map(({ pair }) => pair),
+    suspects.map(({ pair }) => pair),
   );
-  for (const { pair, figures } of unexplained) {
+  for (const { pair, figures } of suspects) {
     const { name } = pair;
-    add(name, holdings.has(name) ? holdingDiagnosis(name, holdings) : unrelatedDiagnosis(name, figures.cosine));
+    if (holdings.has(name)) add(name, holdingDiagnosis(name, holdings));
+    else add(name, diagnoseOrder(pair, config) ?? unrelatedDiagnosis(name, figures.cosine));
   }
-  for (const tensor of measured)
-    if (found.get(tensor.pair.name)!.length === 0) add(tensor.pair.name, belowFormat(tensor));
+  for (const tensor of measured) {
+    const { name } = tensor.pair;
+    if (found.get(name)!.length === 0) add(name, belowFormat(tensor));
+  }
   add(LM_HEAD, headAlone(measured, found));
   return found;
 }
