@@ -6,8 +6,8 @@ import type { Diagnosis } from './weight-comparison.ts';
 
 /** Rows that a tensor is known by. */
 const SAMPLED_ROWS = 4;
-/** Below this cosine a tensor is not the base's, if it is nothing else. */
-const RELATED_MIN = 0.5;
+/** Below this cosine a tensor is not the base's, if it is nothing else; two bits and a scale a row leave 0.45 of a real key projection. */
+const RELATED_MIN = 0.25;
 
 /** Who holds whose values: name in the variant -> name in the base. */
 export type Holdings = ReadonlyMap<string, string>;

@@ -13,7 +13,7 @@ const GAIN_MIN = 0.005;
 const GAIN_RESIDUAL_MAX = 0.4;
 /** The same for a gain in each row or column: training changes those too. */
 const UNIT_RESIDUAL_MAX = 0.25;
-/** Of the variant's energy, what a gain may leave, for it to be a gain of the same values: a cosine of 0.7. */
+/** Of the energy, what a gain may leave, for it to be a gain of the same values: a cosine of 0.7. */
 const GAIN_UNRELATED_MAX = 0.5;
 const VECTOR_UNRELATED_MAX = 1e-4;
 /** Gains by row or column say more than one gain if they leave this part of what that leaves. */
@@ -71,7 +71,7 @@ function wholeTensor({ pair, sums, figures }: Measured): Diagnosis | undefined {
   const residual = residualOf(base, variant, product);
   if (gain === null || Math.abs(gain - 1) < GAIN_MIN || !isGain(residual, figures)) return undefined;
   // Norms are positive numbers of a size: any two of them are nearly proportional.
-  if (!isMatrix(pair) && residual > VECTOR_UNRELATED_MAX * variant) return undefined;
+  if (!isMatrix(pair) && residual > VECTOR_UNRELATED_MAX * Math.max(base, variant)) return undefined;
   const unitResidual = Math.min(residualAfterGains(sums.rows), residualAfterGains(sums.columns));
   if (isMatrix(pair) && unitResidual < UNITS_BETTER_MAX * residual) return undefined;
   const cosine = (figures.cosine ?? 0).toFixed(5);
@@ -80,8 +80,8 @@ function wholeTensor({ pair, sums, figures }: Measured): Diagnosis | undefined {
     : { kind: 'wrongScale', sentence: `wrong scale: it is ${factor(gain)} times the base, with a cosine of ${cosine}` };
 }
 
-function isGain(residual: number, { error, variant }: Pick<Totals, 'error' | 'variant'>): boolean {
-  return residual <= GAIN_RESIDUAL_MAX * error && residual <= GAIN_UNRELATED_MAX * variant;
+function isGain(residual: number, { base, variant, error }: Totals): boolean {
+  return residual <= GAIN_RESIDUAL_MAX * error && residual <= GAIN_UNRELATED_MAX * Math.max(base, variant);
 }
 
 /** Rows, columns or tiles, whichever names the fault with the fewest elements. */

@@ -65,8 +65,10 @@ export function residualAfterGains({ base, variant, product }: UnitSums): number
   return residual;
 }
 
+/** What the best gain leaves, at the larger of both scales; all of the base where the variant is zero: that is no gain. */
 export function residualOf(base: number, variant: number, product: number): number {
-  return base === 0 ? variant : Math.max(0, variant - (product * product) / base);
+  if (base === 0 || variant === 0) return Math.max(base, variant);
+  return Math.max(base, variant) * Math.max(0, 1 - product ** 2 / (base * variant));
 }
 
 /** Best gain of each unit; 1 where the base is zero. */

@@ -28,7 +28,7 @@ const SCALED_TIMES_MEDIAN = 4;
 /** Of the logarithm of a unit's gain, and the part of the error that may be left when it is taken out. */
 const SCALED_LOG_MIN = Math.log(1.15);
 const SCALED_RESIDUAL_MAX = 0.25;
-/** Part of the variant's energy that a gain may leave. */
+/** Part of the energy that a gain may leave. */
 const UNRELATED_MAX = 0.5;
 
 /** The wrong units of the most frequent fault among them; undefined if none is, or if they are too many to be a part. */
@@ -67,7 +67,7 @@ function faultOf({ base, variant, product, error }: UnitSums, unit: number, typi
     gain > 0 &&
     Math.abs(Math.log(gain)) > SCALED_LOG_MIN &&
     residualOf(b, variant[unit]!, product[unit]!) <=
-      Math.min(SCALED_RESIDUAL_MAX * error[unit]!, UNRELATED_MAX * variant[unit]!);
+      Math.min(SCALED_RESIDUAL_MAX * error[unit]!, UNRELATED_MAX * Math.max(b, variant[unit]!));
   if (isScaled && relative >= SCALED_TIMES_MEDIAN * typical) return 'scaled';
   return relative >= CORRUPTED_MIN && relative >= CORRUPTED_TIMES_MEDIAN * typical ? 'corrupted' : undefined;
 }
