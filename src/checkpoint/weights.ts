@@ -1,20 +1,27 @@
 // A checkpoint folder opened for reading: config, and where each tensor lies in which weight file.
+import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import { InputError, ShapeError } from '../errors.ts';
-import { elementCount } from '../tensor/dtypes.ts';
 import { type MatrixView, matrixView } from '../tensor/views.ts';
 import { printable } from '../text/printable.ts';
-import { type ModelConfig, readModelConfig } from './config.ts';
+import {
+  type CheckpointTensor,
+  type PlainTensor,
+  readTensorRows,
+  readWholeTensor,
+  sidesOf,
+} from './checkpoint-tensor.ts';
+import { type ModelConfig, readConfigJson, readModelConfig } from './config.ts';
 import { type CheckpointSnapshot, digestOfTexts, digestsOf, requireUnchangedSince, statesOf } from './file-snapshot.ts';
 import { hashFiles } from './hash-files.ts';
 import { rememberedDigest } from './remembered-digest.ts';
-import { readFloat32At } from './safetensors.ts';
+import { modelTensors } from './stored-weights.ts';
 import { checkTensors } from './tensor-check.ts';
 import { EMBED_TOKENS, LM_HEAD } from './tensor-names.ts';
 import { hasOwnHead, OWN_HEAD_NOTE } from './tied-head.ts';
-import { type CheckpointTensor, findWeights, indexPath, readHeaders, unreadNotes } from './weight-files.ts';
+import { findWeights, indexPath, readHeaders, unreadNotes } from './weight-files.ts';
 
-export type { CheckpointTensor } from './weight-files.ts';
+export type { CheckpointTensor } from './checkpoint-tensor.ts';
 
 export interface Checkpoint {
   /** Absolute path. */
@@ -26,6 +33,8 @@ export interface Checkpoint {
   readonly notes: readonly string[];
   /** Exactly the tensors of `expectedTensors(config)`, and the own lm_head of a checkpoint that says that it is tied. */
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  /** How quantised weights are stored, in a line for reports; undefined for plain ones. */
+  readonly encoding: string | undefined;
   /** Absolute paths of the weight files, in order of name. */
   readonly files: readonly string[];
   /** The tensor that makes logits: `lm_head.weight`, or the embedding if tied and no other head is stored. */
@@ -34,7 +43,10 @@ export interface Checkpoint {
   readFloat32(name: string): Float32Array;
   /** Rows of a matrix: [count, columns] float32. */
   readRows(name: string, firstRow: number, count: number): Float32Array;
-  /** Hex sha256 of the weight file, or of the `sha256  name` lines of all shards; streamed once, then remembered. */
+  /**
+   * Hex sha256 of the weight file, or of the `sha256  name` lines of all shards; streamed once, then remembered. Of quantised weights:
+   * of that and of what config.json says about their format, which decides the values as much.
+   */
   sha256(): Promise<string>;
   /** Hex sha256 of the `sha256  name` lines of config.json and generation_config.json, as they were opened. */
   readonly configSha256: string;
@@ -70,13 +82,14 @@ export function openCheckpoint(folder: string): Checkpoint {
   const places = findWeights(path);
   const { files } = places;
   const opened: CheckpointSnapshot = { texts, weights: statesOf(files) };
-  const weightFiles = readHeaders(places);
-  const { found } = weightFiles;
+  const { found: stored, misplaced } = readHeaders(places);
+  const configPath = join(path, 'config.json');
+  const { found, encoding, notes: formatNotes } = modelTensors(configPath, readConfigJson(path), config, stored);
   const isTied = config.tieWordEmbeddings;
   const ownHead = isTied && hasOwnHead(found);
   const onlyHead = isTied && !found.has(EMBED_TOKENS) ? found.get(LM_HEAD) : undefined;
   const { tensors, notes } = checkTensors(folder, ownHead ? { ...config, tieWordEmbeddings: false } : config, {
-    ...weightFiles,
+    misplaced,
     // Tied means that they are one, under whichever name.
     found: onlyHead === undefined ? found : new Map([...found, [EMBED_TOKENS, onlyHead]]),
   });
@@ -86,15 +99,17 @@ export function openCheckpoint(folder: string): Checkpoint {
     tensors,
     files,
     opened,
+    encoding: encoding?.name,
+    encodingKey: encoding?.key,
     lmHeadName: isTied && !ownHead ? EMBED_TOKENS : LM_HEAD,
     // Keys and names come out of foreign files, and go to terminals and reports.
-    notes: [...config.notes, ...unreadNotes(places), ...(ownHead ? [OWN_HEAD_NOTE] : []), ...notes].map((note) =>
-      printable(note),
+    notes: [...config.notes, ...unreadNotes(places), ...formatNotes, ...(ownHead ? [OWN_HEAD_NOTE] : []), ...notes].map(
+      (note) => printable(note),
     ),
   });
 }
 
-function dtypesOf(tensors: Iterable<CheckpointTensor>): string[] {
+function dtypesOf(tensors: Iterable<PlainTensor>): string[] {
   return [...new Set([...tensors].map(({ dtype }) => dtype))].sort();
 }
 
@@ -105,12 +120,18 @@ export function readMatrix(checkpoint: Checkpoint, name: string): MatrixView {
   throw new ShapeError(`${checkpoint.folder}: "${name}" is not a matrix of the model.`, { code: 'CHECKPOINT_MATRIX' });
 }
 
+function digestWith(filesSha256: string, key: string): string {
+  return createHash('sha256').update(`${filesSha256}\n${key}`).digest('hex');
+}
+
 interface OpenedCheckpoint
-  extends Pick<Checkpoint, 'folder' | 'config' | 'notes' | 'tensors' | 'files' | 'lmHeadName'> {
+  extends Pick<Checkpoint, 'folder' | 'config' | 'notes' | 'tensors' | 'files' | 'lmHeadName' | 'encoding'> {
+  /** Decides the values together with the files. */
+  readonly encodingKey: string | undefined;
   readonly opened: CheckpointSnapshot;
 }
 
-function createCheckpoint({ opened, ...checkpoint }: OpenedCheckpoint): Checkpoint {
+function createCheckpoint({ opened, encodingKey, ...checkpoint }: OpenedCheckpoint): Checkpoint {
   const { folder, tensors, files } = checkpoint;
   let sha256: Promise<string> | undefined;
   let digestFolder: string | undefined;
@@ -127,22 +148,19 @@ function createCheckpoint({ opened, ...checkpoint }: OpenedCheckpoint): Checkpoi
   return {
     ...checkpoint,
     name: basename(folder),
-    readFloat32(name) {
-      const entry = locate(name);
-      return readFloat32At(entry.file, entry, 0, elementCount(entry.shape));
-    },
+    readFloat32: (name) => readWholeTensor(locate(name)),
     readRows(name, firstRow, count) {
       const entry = locate(name);
-      const [rows, columns] = entry.shape;
-      if (rows === undefined || columns === undefined || firstRow < 0 || count < 0 || firstRow + count > rows) {
+      const [rows] = sidesOf(entry);
+      if (entry.shape.length !== 2 || firstRow < 0 || count < 0 || firstRow + count > rows) {
         throw new ShapeError(`${folder}: ${name} has no such rows.`, {
           code: 'CHECKPOINT_ROWS',
           facts: { found: `[${entry.shape.join(', ')}]`, wanted: `rows ${firstRow} to ${firstRow + count - 1}` },
         });
       }
-      return readFloat32At(entry.file, entry, firstRow * columns, count * columns);
+      return readTensorRows(entry, firstRow, count);
     },
-    sha256: digest,
+    sha256: async () => (encodingKey === undefined ? digest() : digestWith(await digest(), encodingKey)),
     configSha256: digestOfTexts(opened, CONFIG_FILES),
     snapshot: () => ({ weights: statesOf(files), texts: digestsOf([...opened.texts.keys()]) }),
     requireUnchanged: (since = opened) =>
