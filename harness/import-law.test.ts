@@ -58,7 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/faults': ['harness/sources', 'src/checkpoint', 'src/device'],
   'harness/run': [...JUDGING, 'harness/sequence', 'harness/sources', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
-  'harness/compare': [...JUDGING, 'harness/report', 'src/device', 'src/text'],
+  'harness/compare': [...JUDGING, 'harness/report', ...SRC_ROOMS, 'src/device/wormhole', 'src/device/n150'],
   'harness/hub': ['harness/report', 'src/files', 'src/checkpoint'],
   'harness/synthesize': ['src/files', 'src/checkpoint', 'src/tensor', 'src/numerics'],
   'harness/demo': [

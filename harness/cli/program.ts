@@ -1,6 +1,7 @@
 // The command line's shape: one command per file, shared settings here.
 import { Command } from 'commander';
 import { packageVersion } from '../sources/package-root.ts';
+import { compareCommand } from './compare-command.ts';
 import { demoCommand } from './demo-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
@@ -28,6 +29,7 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     );
   for (const command of [
     validateCommand(),
+    compareCommand(),
     inspectCommand(),
     doctorCommand(),
     demoCommand(),

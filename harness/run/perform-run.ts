@@ -34,6 +34,8 @@ export interface PerformOptions {
   /** One for each case of the spec, by name. */
   readonly cases: readonly OpenableCase[];
   readonly signal?: AbortSignal;
+  /** Asked before each prompt; false ends the run there, as Ctrl-C would, with all prompts before it whole. */
+  readonly mayBegin?: () => boolean;
   /** Called after each token that was judged. */
   readonly onToken?: (record: TokenRecord) => void;
   /** Called when a side begins a chunk of a prompt, and after layers of it. */
@@ -114,6 +116,7 @@ class Run {
       open.push(reference);
       const sources = await this.#openVariants(one, reference, open);
       for (const unit of units) {
+        if (this.#options.mayBegin?.() === false) throw new DOMException('the time for this run is over', 'AbortError');
         // Before: a mapped file that was cut ends the process without a word. After: rows of two models do not mix.
         await one.requireUnchanged();
         await this.#runUnit(unit, one, reference, sources);

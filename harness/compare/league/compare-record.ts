@@ -1,6 +1,7 @@
 // compare.json: a finished comparison as data, with the schema that it is written and read by.
 import { z } from 'zod';
 import type { Resampling } from '../../paired/bootstrap.ts';
+import { describeSchema } from '../../record/json-schema.ts';
 import type { LeagueRow, Margins } from './league.ts';
 import type { DeviceStorage, Storage } from './storage.ts';
 
@@ -113,4 +114,9 @@ export const CompareRecordSchema: z.ZodType<CompareRecord, unknown> = z.strictOb
 /** With a line end. @throws ZodError for a record that is none: a bug. */
 export function formatCompareRecord(record: CompareRecord): string {
   return `${JSON.stringify(CompareRecordSchema.parse(record), null, 2)}\n`;
+}
+
+/** JSON Schema (draft 2020-12) of compare.json. */
+export function compareRecordJsonSchema(): Record<string, unknown> {
+  return describeSchema(CompareRecordSchema, 'qwen-pcc comparison (compare.json)', COMPARE_SCHEMA_VERSION);
 }

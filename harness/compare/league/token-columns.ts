@@ -24,6 +24,11 @@ export interface TokenColumns {
 export const COLUMNS = ['position', 'pcc', 'kl', 'logRatio', 'hit', 'realFlip', 'regret', 'rank'] as const;
 export type Column = (typeof COLUMNS)[number];
 
+/** A prompt by its name and row of a batch, as one string. */
+export function promptId({ prompt, user }: Pick<TokenRecord, 'prompt' | 'user'>): string {
+  return JSON.stringify([prompt, user]);
+}
+
 /** Collects records as a log has them; those of a prompt come together, variant beside variant. */
 export class ColumnCollector {
   readonly #variants: Map<
@@ -33,7 +38,7 @@ export class ColumnCollector {
 
   add(record: TokenRecord): void {
     const variant = this.#variantOf(record.variant);
-    const prompt = JSON.stringify([record.prompt, record.user]);
+    const prompt = promptId(record);
     variant.prompts.set(prompt, (variant.prompts.get(prompt) ?? 0) + 1);
     const { distribution, choice } = record;
     const values: Readonly<Record<Column, number>> = {
@@ -49,16 +54,15 @@ export class ColumnCollector {
     for (const name of COLUMNS) variant.columns[name].push(values[name]);
   }
 
-  /** @returns undefined for a variant without a token. */
-  columnsOf(variant: string): TokenColumns | undefined {
+  /** @returns of whole prompts, as `isWhole` says; undefined for a variant without any. */
+  columnsOf(variant: string, isWhole: (prompt: string) => boolean = () => true): TokenColumns | undefined {
     const collected = this.#variants.get(variant);
     if (collected === undefined) return undefined;
     const { prompts, columns } = collected;
     const typed = Object.fromEntries(COLUMNS.map((name) => [name, Float64Array.from(columns[name])]));
-    return {
-      prompts: Array.from(prompts, ([id, tokens]) => ({ id, tokens })),
-      ...(typed as Record<Column, Float64Array>),
-    };
+    const all = Array.from(prompts, ([id, tokens]) => ({ id, tokens }));
+    const ids = all.flatMap(({ id }) => (isWhole(id) ? [id] : []));
+    return ids.length === 0 ? undefined : pick({ prompts: all, ...(typed as Record<Column, Float64Array>) }, ids);
   }
 
   #variantOf(name: string) {
