@@ -126,8 +126,8 @@ function decodedTensor(
       const stride = gatheredStride(columns);
       const stripe = new Uint32Array(STRIPE_WORDS * stride);
       const tables = new Float32Array(ROWS_OF_WORD * TABLE * scaling.groups);
-      // Rows that were asked for in part, with those that lie in the same words.
-      const aside = new Float32Array(ROWS_OF_WORD * columns);
+      // The rows of a word, of which only some may be asked for; written at eight places at once, which is faster in memory that is warm.
+      const eight = new Float32Array(ROWS_OF_WORD * columns);
       const end = firstRow + out.length / columns;
       for (let word = Math.floor(firstRow / ROWS_OF_WORD); word * ROWS_OF_WORD < end; ) {
         const taken = Math.min(STRIPE_WORDS, Math.ceil(end / ROWS_OF_WORD) - word);
@@ -137,12 +137,9 @@ function decodedTensor(
           for (let j = 0; j < ROWS_OF_WORD; j++) {
             fillTable(scaling, row + j, tables.subarray(j * TABLE * scaling.groups, (j + 1) * TABLE * scaling.groups));
           }
-          const isWhole = row >= firstRow && row + ROWS_OF_WORD <= end;
+          valuesOfEightRows(stripe.subarray(i * stride, i * stride + columns), groupSize, tables, eight);
           const first = Math.max(row, firstRow);
-          const target = isWhole ? out.subarray((row - firstRow) * columns) : aside;
-          valuesOfEightRows(stripe.subarray(i * stride, i * stride + columns), groupSize, tables, target);
-          if (isWhole) continue;
-          const asked = aside.subarray((first - row) * columns, (Math.min(row + ROWS_OF_WORD, end) - row) * columns);
+          const asked = eight.subarray((first - row) * columns, (Math.min(row + ROWS_OF_WORD, end) - row) * columns);
           out.set(asked, (first - firstRow) * columns);
         }
       }

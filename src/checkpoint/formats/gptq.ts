@@ -4,13 +4,12 @@
 // Exactness: the values of GPTQModel at float32, (code - zero point) * scale rounded once.
 
 import type { CheckpointTensor, DecodedTensor } from '../checkpoint-tensor.ts';
-import { EMBED_TOKENS } from '../tensor-names.ts';
 import { gatherColumns, gatheredStride, unpackFields, wordsFor } from './bit-fields.ts';
 import { type DecodedWeights, notRead, type StoredWeights } from './format.ts';
 import { type GptqModule, gptqSettings } from './gptq-settings.ts';
 import { type RowDecoder, rowDecoder } from './grouped-values.ts';
 import { readWords, recentlyUsed } from './packed-bytes.ts';
-import { ACTIVATIONS_NOTE, describeBits, dropZeroBias, modulesIn, takeParts } from './packed-modules.ts';
+import { ACTIVATIONS_NOTE, describeBits, dropZeroBias, EMBEDDING, modulesIn, takeParts } from './packed-modules.ts';
 import {
   brokenTensor,
   findPart,
@@ -53,7 +52,7 @@ export function readGptq({ path, settings, stored, expected }: StoredWeights): D
     const qweight = findPart(stored, `${name}.qweight`);
     if (qweight === undefined) continue;
     const module = read.modules.get(name);
-    if (module === undefined || `${name}.weight` === EMBED_TOKENS) {
+    if (module === undefined || name === EMBEDDING) {
       const what = module === undefined ? 'is left plain by dynamic' : 'is an embedding';
       throw notRead(path, `${name} ${what}, but its codes are stored`, qweight.name, `${name}.weight`);
     }

@@ -6,6 +6,9 @@ import { findPart, requireZeros, type StoredPart } from './stored-parts.ts';
 /** Said of every scheme whose layers quantise what they are given, too. */
 export const ACTIVATIONS_NOTE = 'activations are quantised in this scheme and are not emulated';
 
+/** The module whose matrix is looked up, not multiplied; tensor-names.ts knows the config, which asks for the readers. */
+export const EMBEDDING = 'model.embed_tokens';
+
 const WEIGHT = '.weight';
 
 /** Name of the module -> [rows, columns] of its matrix, for all matrices of a model. */

@@ -1,8 +1,8 @@
 // Which scheme of a config applies to which module: names before patterns before classes, as compressed-tensors looks them up.
 // Source: compressed-tensors 0.20.0, utils/match.py `match_targets`, `is_match`; quantization/lifecycle/apply.py.
 
-import { EMBED_TOKENS } from '../../tensor-names.ts';
 import { matchPatterns } from '../module-patterns.ts';
+import { EMBEDDING } from '../packed-modules.ts';
 import type { CompressedSettings, Scheme } from './scheme.ts';
 
 const PATTERN = 're:';
@@ -34,7 +34,7 @@ export function schemesOf(
   );
   const found = new Map<string, Scheme>();
   for (const module of modules) {
-    const classes = [`${module}.weight` === EMBED_TOKENS ? 'Embedding' : 'Linear', ANY_CLASS];
+    const classes = [module === EMBEDDING ? 'Embedding' : 'Linear', ANY_CLASS];
     if (ignore.some((target) => isNamed(module, target) || classes.includes(target))) continue;
     const target = targets.find((one) => isNamed(module, one)) ?? targets.find((one) => classes.includes(one));
     if (target !== undefined) found.set(module, schemeOf.get(target)!);
