@@ -1,5 +1,6 @@
 // From what was asked for (folders, files, devices) to a run's spec, with the places of its files beside it.
 import path from 'node:path';
+import { absolutePlace } from '../../src/checkpoint/checkpoint-place.ts';
 import { longestSequence } from '../../src/checkpoint/config.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
@@ -74,14 +75,14 @@ function defaultSeqLen(checkpoints: readonly Checkpoint[]): number {
 function pathsOf(request: PlanRequest, index: number, variants: readonly VariantSpec[]): CasePaths {
   const { weights, deviceWeights, devices, reference } = request;
   return {
-    weights: path.resolve(weights[index]!),
+    weights: absolutePlace(weights[index]!),
     ...(reference.kind === 'golden' ? { golden: path.resolve(reference.file) } : {}),
     variants: Object.fromEntries(
       variants.map(({ name }, i) => {
         const device = devices[i]!;
         if (device.kind === 'capture') return [name, { recording: path.resolve(device.file) }];
         const own = deviceWeightsOf(device, deviceWeights);
-        return [name, own === undefined ? {} : { weights: path.resolve(own) }];
+        return [name, own === undefined ? {} : { weights: absolutePlace(own) }];
       }),
     ),
   };

@@ -148,8 +148,8 @@ const INSTEAD: readonly Instead[] = [
   },
   {
     names: /\.gguf$/,
-    what: 'GGUF files, as llama.cpp reads them',
-    hint: 'name the Hugging Face folder that they were converted from',
+    what: 'several GGUF models, as llama.cpp reads them',
+    hint: 'name one of the .gguf files',
   },
   {
     names: /\.safetensors$/,
