@@ -18,7 +18,8 @@ export function byteCodes({ path, module, shape, scheme, stored }: CompressedMat
   const { type, isSymmetric, groupSize } = scheme;
   const [rows, columns] = shape;
   const grid = scaleGrid(path, module, scheme, shape);
-  const weight = requireForm(requirePart(stored, `${module}.weight`, anyPart(stored, module)),
+  const weight = requireForm(
+    requirePart(stored, `${module}.weight`, anyPart(stored, module)),
     [type === 'int' ? 'I8' : 'F8_E4M3'],
     [rows, columns],
   );
