@@ -22,7 +22,7 @@ const COMMON_GROUND = /^src\/(?!index\.ts)[^/]+\.ts$/;
 
 const SRC_ROOMS = ['src/files', 'src/checkpoint', 'src/text', 'src/tensor', 'src/numerics', 'src/device'] as const;
 const DEVICES = ['src/device/wormhole', 'src/device/n150', 'src/device/capture'] as const;
-const JUDGING = ['harness/record', 'harness/metrics', 'harness/gate', 'harness/replay'] as const;
+const JUDGING = ['harness/record', 'harness/metrics', 'harness/paired', 'harness/gate', 'harness/replay'] as const;
 const RUNNING = [
   'harness/sequence',
   'harness/sources',
@@ -50,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   'harness/record': ['src/device', 'src/numerics', 'src/files'],
   'harness/metrics': ['harness/record', 'src/numerics'],
+  'harness/paired': ['harness/metrics', 'src/numerics'],
   'harness/gate': ['harness/record', 'harness/metrics'],
   'harness/replay': ['harness/record', 'harness/metrics', 'harness/gate'],
   'harness/sequence': ['harness/record', 'src/device'],
