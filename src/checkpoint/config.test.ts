@@ -173,7 +173,7 @@ describe('parseModelConfig', () => {
     { name: 'experts', fields: { num_experts: 60 }, code: 'MOE' },
     {
       name: 'a quantised checkpoint',
-      fields: { quantization_config: { quant_method: 'gptq', bits: 4 } },
+      fields: { quantization_config: { quant_method: 'hqq', bits: 4 } },
       code: 'QUANTIZED',
     },
     { name: 'another activation', fields: { hidden_act: 'gelu' }, code: 'HIDDEN_ACT' },

@@ -4,7 +4,7 @@ import { notRead } from './format.ts';
 import { shown } from './settings.ts';
 
 /** Some hundred names and a few patterns take far below a millisecond; `(a+)+b` takes for ever. */
-const MATCH_MS_MAX = 1000;
+const MATCH_MS_MAX = 500;
 
 /**
  * Which names each pattern matches.

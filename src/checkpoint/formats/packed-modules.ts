@@ -49,7 +49,7 @@ export function describeBits(
   const ascending = (values: readonly number[]): number[] => [...new Set(values)].sort((a, b) => a - b);
   const bits = ascending(modules.map(({ bits }) => bits)).join(', ');
   const groups = ascending(modules.map(({ groupSize }) => groupSize)).map((size) =>
-    size === -1 ? 'whole rows' : `groups of ${size}`,
+    size === -1 ? 'a scale a row' : `groups of ${size}`,
   );
   const isReordered = modules.some(({ isReordered }) => isReordered);
   if (modules.length === 0) return `${format}, no matrix quantised`;

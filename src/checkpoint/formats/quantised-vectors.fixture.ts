@@ -1,13 +1,11 @@
-// Small matrices of a quantised format with what its own library makes of them, and tools that hold a reader to them.
-import { createHash } from 'node:crypto';
+// Small matrices of a quantised format with what its own library makes of them, each a checkpoint that a test may damage.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CheckpointTensor, type PlainTensor, readTensorRows, readWholeTensor } from '../checkpoint-tensor.ts';
-import { readSafetensorsHeader } from '../safetensors.ts';
-import type { StoredWeights } from './format.ts';
+import type { PlainTensor } from '../checkpoint-tensor.ts';
+import { readSafetensorsHeader, readTensor } from '../safetensors.ts';
+import type { FormatReader, StoredWeights } from './format.ts';
+import { digestOf, plainTensors, QUANTISED, valuesOfEveryCut, writtenTensors } from './quantised-folder.fixture.ts';
 import type { Settings } from './settings.ts';
-
-export const QUANTISED: string = join(import.meta.dirname, '../../../fixtures/quantised');
 
 export interface VectorCase {
   readonly name: string;
@@ -22,39 +20,51 @@ export function vectorCases(folder: string): readonly VectorCase[] {
   return (JSON.parse(readFileSync(file, 'utf8')) as { cases: VectorCase[] }).cases;
 }
 
-/** The tensors of a safetensors file as a reader gets them. */
-export function storedIn(file: string): Map<string, PlainTensor> {
-  const { tensors } = readSafetensorsHeader(file);
-  return new Map([...tensors].map(([name, entry]) => [name, { ...entry, kind: 'plain', file }]));
+export interface VectorCheckpoint extends StoredWeights {
+  readonly stored: Map<string, PlainTensor>;
 }
 
 /** A case as a checkpoint of one matrix. */
-export function checkpointOf(
-  folder: string,
-  { name, shape, settings }: VectorCase,
-): StoredWeights & { readonly stored: Map<string, PlainTensor> } {
-  const file = join(QUANTISED, folder, 'vectors.safetensors');
-  const stored = new Map([...storedIn(file)].filter(([tensor]) => tensor.startsWith(`${name}.`)));
+export function checkpointOf(folder: string, { name, shape, settings }: VectorCase): VectorCheckpoint {
+  const all = plainTensors(join(QUANTISED, folder, 'vectors.safetensors'));
+  const stored = new Map([...all].filter(([tensor]) => tensor.startsWith(`${name}.`)));
   return { path: 'config.json', settings, stored, expected: new Map([[`${name}.weight`, shape]]) };
 }
 
-export function digestOf(values: Float32Array): string {
-  return createHash('sha256')
-    .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
-    .digest('hex');
+/** Digest of the case's matrix in every cut, and that nothing else is left. */
+export function digestOfCase(read: FormatReader, folder: string, vector: VectorCase): string {
+  const { tensors } = read(checkpointOf(folder, vector));
+  const name = `${vector.name}.weight`;
+  const left = [...tensors.keys()].filter((other) => other !== name);
+  if (left.length > 0) throw new Error(`${left.join(', ')} are left over`);
+  return digestOf(valuesOfEveryCut(tensors.get(name)!));
 }
 
-/** Digest of a tensor read at once. */
-export function digestWhole(tensor: CheckpointTensor): string {
-  return digestOf(readWholeTensor(tensor));
+/** What to write in the place of a part: its bytes may be changed. */
+export type Damage = (bytes: Buffer) => void;
+
+/**
+ * A case with one part damaged.
+ *
+ * @param part - such as `qzeros`.
+ * @param scratch - a folder of the test.
+ */
+export function damagedPart(
+  folder: string,
+  vector: VectorCase,
+  { part, scratch, damage }: { readonly part: string; readonly scratch: string; readonly damage: Damage },
+): VectorCheckpoint {
+  const checkpoint = checkpointOf(folder, vector);
+  const name = `${vector.name}.${part}`;
+  const { entry, bytes } = readTensor(readSafetensorsHeader(checkpoint.stored.get(name)!.file), name);
+  const changed = Buffer.from(bytes);
+  damage(changed);
+  checkpoint.stored.set(name, writtenTensors(scratch, { [name]: [entry.dtype, entry.shape, changed] }).get(name)!);
+  return checkpoint;
 }
 
-/** Digest of a matrix read in cuts of so many rows, from the last to the first. */
-export function digestInCuts(tensor: CheckpointTensor, rowsOfCut: number): string {
-  const [rows, columns] = tensor.shape as [number, number];
-  const values = new Float32Array(rows * columns);
-  for (let first = Math.floor((rows - 1) / rowsOfCut) * rowsOfCut; first >= 0; first -= rowsOfCut) {
-    values.set(readTensorRows(tensor, first, Math.min(rowsOfCut, rows - first)), first * columns);
-  }
-  return digestOf(values);
+/** Digest of the only matrix of a checkpoint. */
+export function digestOfOnly(read: FormatReader, checkpoint: StoredWeights): string {
+  const [name] = checkpoint.expected.keys();
+  return digestOf(valuesOfEveryCut(read(checkpoint).tensors.get(name!)!));
 }

@@ -1,7 +1,11 @@
 // Which reader a checkpoint folder needs: by quant_method of config.json, as Transformers chooses its quantiser.
+
+import { readAwq } from './awq.ts';
 import { readBitsAndBytes } from './bitsandbytes.ts';
+import { readCompressedTensors } from './compressed-tensors/compressed-tensors.ts';
 import type { FormatReader } from './format.ts';
 import { readFbgemmFp8, readFp8 } from './fp8.ts';
+import { readGptq } from './gptq.ts';
 import { readMlx } from './mlx.ts';
 
 /** Keys of config.json that say how weights are stored, the first that is there counts. */
@@ -13,6 +17,9 @@ const READERS: Readonly<Record<string, FormatReader>> = {
   fbgemm_fp8: readFbgemmFp8,
   fp8: readFp8,
   mlx: readMlx,
+  awq: readAwq,
+  'compressed-tensors': readCompressedTensors,
+  gptq: readGptq,
 };
 
 /** Names that `readerOf` knows, for messages. */

@@ -1,7 +1,6 @@
 // Lists of modules that a format leaves plain, held against what the files hold: modules_to_not_convert, llm_int8_skip_modules.
 // Source: Transformers 5.24.0 `should_convert_module`: a pattern from the beginning of the name to a dot or its end, or the name's end.
 import { listNames } from '../../errors.ts';
-import { EMBED_TOKENS, LM_HEAD } from '../tensor-names.ts';
 import { notRead, type StoredWeights } from './format.ts';
 import { matchPatterns } from './module-patterns.ts';
 import { namesOf } from './settings.ts';
@@ -27,9 +26,9 @@ export function heldAgainstSkipped(
   if (contrary.length > 0) {
     throw notRead(path, `${key} lists modules that are quantised`, listNames(contrary), 'the two to agree');
   }
+  // Embedding and head are left plain by default.
   const plain = matrices.filter((name) => {
-    // Embedding and head are left plain by default.
-    const isDefault = [EMBED_TOKENS, LM_HEAD].includes(`${name}.weight`);
+    const isDefault = /(^|\.)(embed_tokens|lm_head)$/.test(name);
     return !isDefault && !codes.has(name) && !skipped.has(name) && stored.has(`${name}.weight`);
   });
   if (plain.length === 0) return [];
