@@ -16,6 +16,10 @@ export interface AdapterSettings {
   readonly hasBias: boolean;
   /** Names of which one ends a module's name, if the adapter lists any. */
   readonly targets: readonly string[] | undefined;
+  /** No layer is left out by another field, so that every module with such a name has an update. */
+  readonly areTargetsEverywhere: boolean;
+  /** Ends of names of modules that are trained and stored whole. */
+  readonly saved: readonly string[];
   readonly rankOf: (module: string) => number;
   readonly alphaOf: (module: string) => number;
 }
@@ -34,7 +38,6 @@ const HARMLESS: Readonly<Record<string, string>> = {
   lora_dropout: 'training only',
   lora_ga_config: 'refused through init_lora_weights, whose settings it holds',
   megatron_core: 'the name of a package; megatron_config, which would use it, is refused',
-  modules_to_save: 'their tensors are read, whatever they are called',
   peft_version: 'a note',
   qalora_group_size: 'has a default; use_qalora, which would use it, is refused',
   revision: 'of the base on the hub',
@@ -44,7 +47,7 @@ const HARMLESS: Readonly<Record<string, string>> = {
 
 const READ = [
   ...['peft_type', 'r', 'lora_alpha', 'rank_pattern', 'alpha_pattern', 'use_rslora', 'lora_bias'],
-  ...['fan_in_fan_out', 'target_modules', 'bias', 'init_lora_weights'],
+  ...['fan_in_fan_out', 'target_modules', 'modules_to_save', 'bias', 'init_lora_weights'],
 ];
 
 /** Initialisations that leave the base as it is; the others take what A and B begin with out of it, at loading as well. */
@@ -77,11 +80,22 @@ export function readAdapterSettings(path: string, modules: readonly string[]): A
     saysFanInFanOut: flag(path, settings, 'fan_in_fan_out'),
     isRankStabilised: flag(path, settings, 'use_rslora'),
     hasBias: flag(path, settings, 'lora_bias'),
-    targets:
-      Array.isArray(targets) && targets.every((name) => typeof name === 'string') ? (targets as string[]) : undefined,
+    targets: namesIn(targets),
+    areTargetsEverywhere: ['layers_to_transform', 'exclude_modules'].every((key) => isUnset(settings[key])),
+    saved: savedIn(path, settings['modules_to_save']),
     rankOf: patternOf(path, settings, 'rank_pattern', modules, r, Number.isSafeInteger),
     alphaOf: patternOf(path, settings, 'alpha_pattern', modules, alpha, Number.isFinite),
   };
+}
+
+function namesIn(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string') ? (value as string[]) : undefined;
+}
+
+function savedIn(path: string, value: unknown): readonly string[] {
+  const names = namesIn(value ?? []);
+  if (names !== undefined) return names;
+  throw adapterNotRead(path, 'modules_to_save is no list of names', shown(value), 'an array of names, or null');
 }
 
 function requireKnown(path: string, settings: Settings): void {

@@ -6,7 +6,7 @@
 import type { DecodedTensor } from '../checkpoint-tensor.ts';
 import { readBytes } from '../safetensors.ts';
 import { type FourBitState, readFourBitState, STATE_PARTS } from './bitsandbytes-state.ts';
-import { finiteValues } from './finite-values.ts';
+import { finiteValues, requireFinite } from './finite-values.ts';
 import { notRead, type StoredWeights } from './format.ts';
 import { brokenTensor, findPart, requireForm, requirePart, type StoredPart } from './stored-parts.ts';
 
@@ -138,6 +138,7 @@ function maximaOf({ stored }: StoredWeights, codes: StoredPart, { nested }: Four
         const scale = scales[Math.floor((first + i) / blocksize) - firstOuter]!;
         values[i] = Math.fround(table[bytes[i]!]! * scale) + offset;
       }
+      requireFinite(part, values, first);
       return values;
     },
   };

@@ -112,7 +112,7 @@ describe('what an update depends on', () => {
     const B = Float32Array.from({ length: 6 }, (_, i) => Math.fround(0.1 * i - 0.2));
     const toy = writtenTensors(scratch, { [weight]: ['F32', [2, columns], W] });
     const folder = adapterWith(
-      { r: 3, lora_alpha: 5, rank_pattern: {}, alpha_pattern: {} },
+      { r: 3, lora_alpha: 5, rank_pattern: {}, alpha_pattern: {}, modules_to_save: null },
       {
         tensors: () => [
           { name: `base_model.model.${QUERY}.lora_A.weight`, dtype: 'F32', shape: [3, columns], data: A },
@@ -137,7 +137,7 @@ describe('what an update depends on', () => {
     const shape = [vocabulary, hidden];
     const toy = writtenTensors(scratch, { [`${name}.weight`]: ['F32', shape, W], 'lm_head.weight': ['F32', shape, W] });
     const folder = adapterWith(
-      { r: rank, lora_alpha: 6, rank_pattern: {}, target_modules: ['embed_tokens'] },
+      { r: rank, lora_alpha: 6, rank_pattern: {}, target_modules: ['embed_tokens'], modules_to_save: [] },
       {
         tensors: () => [
           { name: `base_model.model.${name}.lora_embedding_A`, dtype: 'F32', shape: [rank, vocabulary], data: A },
@@ -180,6 +180,7 @@ describe('what of an adapter is refused', () => {
     ['alpha_pattern', { '(': 3 }],
     ['rank_pattern', [4]],
     ['use_rslora', 'yes'],
+    ['modules_to_save', 'norm'],
   ])('%s %j', (key, value) => {
     const { code, message } = errorOf(() => applyAdapter(adapterWith({ [key]: value }), base));
     expect(code).toBe('ADAPTER_UNSUPPORTED');
@@ -221,6 +222,16 @@ describe('what of an adapter is refused', () => {
     const { code, message } = errorOf(() => readTensorRows(tensors.get(`${QUERY}.weight`)!, 3, 1));
     expect(code).toBe('ADAPTER_TENSOR');
     expect(message).toContain(QUERY);
+  });
+
+  it('a part of what is to be trained that is missing', () => {
+    const norm = 'base_model.model.model.layers.3.input_layernorm.weight';
+    const cut = adapterWith({}, { tensors: (all) => all.filter((tensor) => tensor.name !== norm) });
+    expect(errorOf(() => applyAdapter(cut, base)).message).toContain(
+      'nothing of model.layers.3.input_layernorm.weight',
+    );
+    const everywhere = adapterWith({ layers_to_transform: null });
+    expect(errorOf(() => applyAdapter(everywhere, base)).message).toContain('nothing of model.layers.2.mlp.down_proj');
   });
 
   it('a matrix that is no target', () => {

@@ -121,7 +121,37 @@ function readAdapter(folder: string, base: ReadonlyMap<string, CheckpointTensor>
   }
   if (updates.size === 0 && replaced.size === 0)
     throw adapterTensor(weights, 'the adapter is empty', 'no tensors', 'some');
-  return { settings, weights, updates, replaced };
+  const adapter = { settings, weights, updates, replaced };
+  requireComplete(adapter, base);
+  return adapter;
+}
+
+/** PEFT warns of what is missing and leaves the base's values there: the sign of a file that was cut or saved in parts. */
+function requireComplete(
+  { settings, weights, updates, replaced }: Adapter,
+  base: ReadonlyMap<string, CheckpointTensor>,
+): void {
+  const { targets = [], areTargetsEverywhere, saved } = settings;
+  const missing = [...base].flatMap(([name, { shape }]) => {
+    const module = name.slice(0, name.lastIndexOf('.'));
+    // As `endsWith` for the module itself, or for one that it is a part of: "norm" is "input_layernorm" too, in PEFT.
+    const isSaved = saved.some((end) => module.endsWith(end) || module.includes(`${end}.`));
+    if (isSaved) return replaced.has(name) ? [] : [name];
+    const isTarget =
+      areTargetsEverywhere && name.endsWith('.weight') && shape.length === 2 && isTargeted(targets, module);
+    return isTarget && !updates.has(module) ? [module] : [];
+  });
+  if (missing.length === 0) return;
+  throw adapterTensor(
+    weights,
+    'the adapter is not complete',
+    `nothing of ${listNames(missing)}`,
+    'all that its config names',
+  );
+}
+
+function isTargeted(targets: readonly string[], module: string): boolean {
+  return targets.some((name) => module === name || module.endsWith(`.${name}`));
 }
 
 /** What is added to a matrix: scale · left · right, with left [rows, rank] and right [rank, columns]. */
@@ -137,7 +167,7 @@ interface Update {
 
 function updateOf({ settings, weights }: Adapter, module: string, parts: Parts, { shape }: CheckpointTensor): Update {
   const { targets } = settings;
-  if (targets !== undefined && !targets.some((name) => module === name || module.endsWith(`.${name}`))) {
+  if (targets !== undefined && !isTargeted(targets, module)) {
     throw adapterTensor(
       weights,
       `${module} has an update, but is no target`,
@@ -238,7 +268,14 @@ function adaptedMatrix(base: CheckpointTensor, file: string, update: Update): De
       for (let row = 0; row < count; row++) {
         lowRankRow(left, row * rank, right, rank, sums);
         const start = row * columns;
-        for (let column = 0; column < columns; column++) out[start + column]! += Math.fround(sums[column]! * scale);
+        // Zero as long as all are finite.
+        let probe = 0;
+        for (let column = 0; column < columns; column++) {
+          const delta = Math.fround(sums[column]! * scale);
+          probe += delta * 0;
+          out[start + column]! += delta;
+        }
+        if (probe !== 0) throw adapterTensor(file, 'an update is infinite', `row ${firstRow + row}`, 'finite numbers');
       }
     },
   };
