@@ -58,6 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/faults': ['harness/sources', 'src/checkpoint', 'src/device'],
   'harness/run': [...JUDGING, 'harness/sequence', 'harness/sources', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
+  'harness/compare': [...JUDGING, 'harness/report', 'src/device', 'src/text'],
   'harness/hub': ['harness/report', 'src/files', 'src/checkpoint'],
   'harness/synthesize': ['src/files', 'src/checkpoint', 'src/tensor', 'src/numerics'],
   'harness/demo': [
@@ -72,8 +73,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/build': [],
   'harness/calibration': ['harness/vitest', ...JUDGING, ...RUNNING, ...SRC_ROOMS],
   'harness/bench': ['harness/cli', ...JUDGING, ...RUNNING, 'reference', ...SRC_ROOMS, ...DEVICES],
-  'harness/cli': [...JUDGING, ...RUNNING, 'harness/hub', 'harness/synthesize', 'reference', ...SRC_ROOMS, ...DEVICES],
-  harness: ['harness/vitest', ...JUDGING, ...RUNNING, 'harness/hub', 'reference', 'src'],
+  'harness/cli': [
+    ...JUDGING,
+    ...RUNNING,
+    'harness/compare',
+    'harness/hub',
+    'harness/synthesize',
+    'reference',
+    ...SRC_ROOMS,
+    ...DEVICES,
+  ],
+  harness: ['harness/vitest', ...JUDGING, ...RUNNING, 'harness/compare', 'harness/hub', 'reference', 'src'],
 };
 
 /** Imports against the table, by name: the list may shrink only. */

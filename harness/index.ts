@@ -56,6 +56,11 @@ export {
   UsageError,
   type VectorReport,
 } from '../src/index.ts';
+export { DEFAULT_MARGINS } from './compare/runs/classify-token.ts';
+export { type CompareRunsOptions, compareRuns, type PairedRow } from './compare/runs/compare-runs.ts';
+export { diffMarkdown } from './compare/runs/diff-markdown.ts';
+export type { DriftMargins, RunDiff } from './compare/runs/run-diff.ts';
+export { formatRunDiff, parseRunDiff, runDiffJsonSchema } from './compare/runs/run-diff-schema.ts';
 export { createGate, type Gate } from './gate/gate.ts';
 export { DEFAULT_PCC_MINIMUM, defaultRules } from './gate/thresholds.ts';
 export {

@@ -4,14 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { errorOf } from '../checkpoint.fixture.ts';
+import { readWholeTensor } from '../checkpoint-tensor.ts';
 import { readAwq } from './awq.ts';
-import {
-  digestOf,
-  expectedDigests,
-  storedWeights,
-  valuesOfEveryCut,
-  writtenTensors,
-} from './quantised-folder.fixture.ts';
+import { digestOf, expectedDigests, storedWeights, writtenTensors } from './quantised-folder.fixture.ts';
 import { checkpointOf, damagedPart, digestOfCase, digestOfOnly, vectorCases } from './quantised-vectors.fixture.ts';
 
 const CASES = vectorCases('awq');
@@ -30,7 +25,7 @@ describe('readAwq', () => {
     expect([encoding, notes]).toEqual(['AWQ, 4 bits, groups of 64', []]);
     const digests = Object.entries(expectedDigests('awq'));
     expect(tensors.size).toBe(digests.length);
-    for (const [name, sha256] of digests) expect(digestOf(valuesOfEveryCut(tensors.get(name)!)), name).toBe(sha256);
+    for (const [name, sha256] of digests) expect(digestOf(readWholeTensor(tensors.get(name)!)), name).toBe(sha256);
   });
 
   it.each([

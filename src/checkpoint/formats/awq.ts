@@ -7,22 +7,16 @@ import { gatherColumns, gatheredStride } from './bit-fields.ts';
 import { type DecodedWeights, notRead, type StoredWeights } from './format.ts';
 import { fillTable, type Scaling } from './grouped-values.ts';
 import { readWords, recentlyUsed } from './packed-bytes.ts';
-import { describeBits, modulesIn, takeParts } from './packed-modules.ts';
+import { describeBits, dropZeroBias, modulesIn, takeParts } from './packed-modules.ts';
 import { groupSizeOf, namesOf, oneOf, refuseUnknown, type Settings } from './settings.ts';
-import {
-  brokenTensor,
-  findPart,
-  readScales,
-  requireForm,
-  requirePart,
-  requireZeros,
-  type StoredPart,
-} from './stored-parts.ts';
+import { brokenTensor, findPart, readScales, requireForm, requirePart, type StoredPart } from './stored-parts.ts';
 
 /** Shift of the field of row 8 * i + [index] in its word. */
 const SHIFT_OF = [0, 16, 4, 20, 8, 24, 12, 28] as const;
 const BITS = 4;
 const ROWS_OF_WORD = 8;
+/** Values of a group: one of each code. */
+const TABLE = 2 ** BITS;
 /** Columns of words that are taken out at once: those of one cache line. */
 const STRIPE_WORDS = 16;
 /** A symmetric code's zero. */
@@ -83,11 +77,7 @@ export function readAwq({ path, settings, stored, expected }: StoredWeights): De
     const matrix = { rows, columns, groups, groupSize: size, isSymmetric, qweight, qzeros, scales };
     const parts = [qweight, scales, ...(qzeros === undefined ? [] : [qzeros])];
     takeParts(tensors, name, parts, decodedTensor(matrix, parts, unscattered));
-    const bias = findPart(stored, `${name}.bias`);
-    if (bias !== undefined && !expected.has(bias.name)) {
-      requireZeros(bias);
-      tensors.delete(bias.name);
-    }
+    dropZeroBias(tensors, name, { stored, expected });
     quantised += 1;
   }
   const described = quantised === 0 ? [] : [{ bits: BITS, groupSize }];
@@ -135,35 +125,53 @@ function decodedTensor(
       const { words, scaling } = unscattered(matrix);
       const stride = gatheredStride(columns);
       const stripe = new Uint32Array(STRIPE_WORDS * stride);
-      const table = new Float32Array(scaling.groups * 16);
+      const tables = new Float32Array(ROWS_OF_WORD * TABLE * scaling.groups);
+      // Rows that were asked for in part, with those that lie in the same words.
+      const aside = new Float32Array(ROWS_OF_WORD * columns);
       const end = firstRow + out.length / columns;
-      for (let row = firstRow; row < end; ) {
-        const firstWord = Math.floor(row / ROWS_OF_WORD);
-        const taken = Math.min(STRIPE_WORDS, Math.ceil(end / ROWS_OF_WORD) - firstWord);
-        gatherColumns(words, rows / ROWS_OF_WORD, firstWord, taken, stripe);
-        const stripeEnd = Math.min(end, (firstWord + taken) * ROWS_OF_WORD);
-        for (; row < stripeEnd; row++) {
-          const first = (Math.floor(row / ROWS_OF_WORD) - firstWord) * stride;
-          const values = out.subarray((row - firstRow) * columns, (row - firstRow + 1) * columns);
-          fillTable(scaling, row, table);
-          valuesOfRow(stripe.subarray(first, first + columns), SHIFT_OF[row % ROWS_OF_WORD]!, groupSize, table, values);
+      for (let word = Math.floor(firstRow / ROWS_OF_WORD); word * ROWS_OF_WORD < end; ) {
+        const taken = Math.min(STRIPE_WORDS, Math.ceil(end / ROWS_OF_WORD) - word);
+        gatherColumns(words, rows / ROWS_OF_WORD, word, taken, stripe);
+        for (let i = 0; i < taken; i++, word++) {
+          const row = word * ROWS_OF_WORD;
+          for (let j = 0; j < ROWS_OF_WORD; j++) {
+            fillTable(scaling, row + j, tables.subarray(j * TABLE * scaling.groups, (j + 1) * TABLE * scaling.groups));
+          }
+          const isWhole = row >= firstRow && row + ROWS_OF_WORD <= end;
+          const first = Math.max(row, firstRow);
+          const target = isWhole ? out.subarray((row - firstRow) * columns) : aside;
+          valuesOfEightRows(stripe.subarray(i * stride, i * stride + columns), groupSize, tables, target);
+          if (isWhole) continue;
+          const asked = aside.subarray((first - row) * columns, (Math.min(row + ROWS_OF_WORD, end) - row) * columns);
+          out.set(asked, (first - firstRow) * columns);
         }
       }
     },
   };
 }
 
-/** One field of each word of a column of words. */
-function valuesOfRow(
-  words: Uint32Array,
-  shift: number,
-  groupSize: number,
-  table: Float32Array,
-  values: Float32Array,
-): void {
-  for (let start = 0, base = 0; start < values.length; start += groupSize, base += 16) {
-    const end = Math.min(start + groupSize, values.length);
-    for (let column = start; column < end; column++) values[column] = table[base + ((words[column]! >>> shift) & 15)]!;
+/**
+ * The eight rows of a column of words.
+ *
+ * @param words - [columns].
+ * @param tables - [8, groups, 16]: the value of each code.
+ * @param values - [8, columns], filled from its start.
+ */
+function valuesOfEightRows(words: Uint32Array, groupSize: number, tables: Float32Array, values: Float32Array): void {
+  const columns = words.length;
+  const next = tables.length / ROWS_OF_WORD;
+  for (let start = 0, base = 0; start < columns; start += groupSize, base += TABLE) {
+    for (let column = start; column < start + groupSize; column++) {
+      const word = words[column]!;
+      values[column] = tables[base + (word & 15)]!;
+      values[column + columns] = tables[base + next + ((word >>> 16) & 15)]!;
+      values[column + 2 * columns] = tables[base + 2 * next + ((word >>> 4) & 15)]!;
+      values[column + 3 * columns] = tables[base + 3 * next + ((word >>> 20) & 15)]!;
+      values[column + 4 * columns] = tables[base + 4 * next + ((word >>> 8) & 15)]!;
+      values[column + 5 * columns] = tables[base + 5 * next + ((word >>> 24) & 15)]!;
+      values[column + 6 * columns] = tables[base + 6 * next + ((word >>> 12) & 15)]!;
+      values[column + 7 * columns] = tables[base + 7 * next + (word >>> 28)]!;
+    }
   }
 }
 

@@ -3,23 +3,21 @@
 // bits); AutoGPTQ 0.7.1, nn_modules/qlinear/qlinear_cuda_old.py, agrees for 2, 4 and 8 bits.
 // Exactness: the values of GPTQModel at float32, (code - zero point) * scale rounded once.
 
-import { int32FromBytes } from '../../tensor/dtypes.ts';
 import type { CheckpointTensor, DecodedTensor } from '../checkpoint-tensor.ts';
-import { readBytes } from '../safetensors.ts';
 import { EMBED_TOKENS } from '../tensor-names.ts';
 import { gatherColumns, gatheredStride, unpackFields, wordsFor } from './bit-fields.ts';
 import { type DecodedWeights, notRead, type StoredWeights } from './format.ts';
 import { type GptqModule, gptqSettings } from './gptq-settings.ts';
 import { type RowDecoder, rowDecoder } from './grouped-values.ts';
 import { readWords, recentlyUsed } from './packed-bytes.ts';
-import { ACTIVATIONS_NOTE, describeBits, modulesIn, takeParts } from './packed-modules.ts';
+import { ACTIVATIONS_NOTE, describeBits, dropZeroBias, modulesIn, takeParts } from './packed-modules.ts';
 import {
   brokenTensor,
   findPart,
+  readIntegers,
   readScales,
   requireForm,
   requirePart,
-  requireZeros,
   type StoredPart,
 } from './stored-parts.ts';
 
@@ -69,11 +67,7 @@ export function readGptq({ path, settings, stored, expected }: StoredWeights): D
       ...(matrix.groupIndex === undefined ? [] : [matrix.groupIndex]),
     ];
     takeParts(tensors, name, parts, decodedTensor(matrix, parts, unscattered));
-    const bias = findPart(stored, `${name}.bias`);
-    if (bias !== undefined && !expected.has(bias.name)) {
-      requireZeros(bias);
-      tensors.delete(bias.name);
-    }
+    dropZeroBias(tensors, name, { stored, expected });
     used.push(module);
   }
   return {
@@ -167,8 +161,7 @@ function unscatter(matrix: GptqMatrix): Unscattered {
 /** The stored order of the groups; undefined if it is that of the columns, which is read faster. */
 function groupsOf({ groupIndex, groups, groupSize, columns }: GptqMatrix): Int32Array | undefined {
   if (groupIndex === undefined) return undefined;
-  const { file, dtype, offsetBytes, lengthBytes } = groupIndex;
-  const groupOf = int32FromBytes(dtype, readBytes(file, offsetBytes, lengthBytes));
+  const groupOf = readIntegers(groupIndex);
   const wrong = groupOf.findIndex((group) => group < 0 || group >= groups);
   if (wrong >= 0) {
     const found = `${groupOf[wrong]} at column ${wrong}`;

@@ -28,8 +28,11 @@ export function recentlyUsed<Key, Value>(make: (key: Key) => Value, kept: number
 
 /** A run of a tensor's bytes as 32-bit words. @throws InputError of the file. */
 export function readWords(tensor: PlainTensor, firstWord: number, count: number): Uint32Array {
-  const bytes = readBytes(tensor.file, tensor.offsetBytes + 4 * firstWord, 4 * count);
-  // Small buffers come out of a pool, at any offset.
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
-  return new Uint32Array(aligned.buffer, aligned.byteOffset, count);
+  const bytes = aligned(readBytes(tensor.file, tensor.offsetBytes + 4 * firstWord, 4 * count));
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, count);
+}
+
+/** The same bytes where words of 32 bits may begin: small buffers come out of a pool, at any offset. */
+export function aligned(bytes: Uint8Array): Uint8Array {
+  return bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes);
 }

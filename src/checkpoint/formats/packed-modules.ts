@@ -1,7 +1,7 @@
 // The modules of a model whose matrices a format may store as codes, and what is said of them.
 import type { CheckpointTensor, DecodedTensor } from '../checkpoint-tensor.ts';
-import { notRead } from './format.ts';
-import type { StoredPart } from './stored-parts.ts';
+import { notRead, type StoredWeights } from './format.ts';
+import { findPart, requireZeros, type StoredPart } from './stored-parts.ts';
 
 /** Said of every scheme whose layers quantise what they are given, too. */
 export const ACTIVATIONS_NOTE = 'activations are quantised in this scheme and are not emulated';
@@ -38,6 +38,18 @@ export function takeParts(
   if (plain !== undefined)
     throw notRead(plain.file, `${name} is stored twice`, `${name}, ${parts[0]!.name}`, 'one of them');
   tensors.set(name, decoded);
+}
+
+/** Takes a bias of zeros away that the model does not have. @throws InputError `QUANTISED_TENSOR` if it is not zero. */
+export function dropZeroBias(
+  tensors: Map<string, CheckpointTensor>,
+  module: string,
+  { stored, expected }: Pick<StoredWeights, 'stored' | 'expected'>,
+): void {
+  const bias = findPart(stored, `${module}.bias`);
+  if (bias === undefined || expected.has(bias.name)) return;
+  requireZeros(bias);
+  tensors.delete(bias.name);
 }
 
 /** `GPTQ, 3, 4 bits, groups of 128, desc_act`. */

@@ -1,6 +1,6 @@
 // The tensors that a quantised format stores for one matrix of the model, checked before and while they are read.
 import { InputError, listNames } from '../../errors.ts';
-import { type Dtype, isFloatDtype } from '../../tensor/dtypes.ts';
+import { type Dtype, int32FromBytes, isFloatDtype } from '../../tensor/dtypes.ts';
 import type { PlainTensor } from '../checkpoint-tensor.ts';
 import { readBytes, readFloat32At } from '../safetensors.ts';
 
@@ -84,6 +84,18 @@ export function readScales(part: StoredPart, first: number, count: number): Floa
     );
   }
   return scales;
+}
+
+/** The I32 or I64 elements of a part. @throws InputError `QUANTISED_TENSOR` for one beyond 32 bits. */
+export function readIntegers(part: StoredPart): Int32Array {
+  const bytes = readBytes(part.file, part.offsetBytes, part.lengthBytes);
+  try {
+    return int32FromBytes(part.dtype, bytes);
+  } catch (cause) {
+    if (!(cause instanceof InputError)) throw cause;
+    const { element, found } = cause.facts;
+    throw brokenTensor(part, 'has an integer beyond 32 bits', `${found} at element ${element}`, 'an index or a side');
+  }
 }
 
 /**

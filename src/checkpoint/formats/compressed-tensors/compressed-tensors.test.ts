@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { errorOf } from '../../checkpoint.fixture.ts';
-import { digestOf, expectedDigests, storedWeights, valuesOfEveryCut } from '../quantised-folder.fixture.ts';
+import { readWholeTensor } from '../../checkpoint-tensor.ts';
+import { digestOf, expectedDigests, storedWeights } from '../quantised-folder.fixture.ts';
 import {
   checkpointOf,
   damagedPart,
@@ -48,7 +49,7 @@ describe('readCompressedTensors', () => {
     const digests = Object.entries(expectedDigests(name));
     expect(read.tensors.size).toBe(digests.length);
     for (const [tensor, sha256] of digests) {
-      expect(digestOf(valuesOfEveryCut(read.tensors.get(tensor)!)), tensor).toBe(sha256);
+      expect(digestOf(readWholeTensor(read.tensors.get(tensor)!)), tensor).toBe(sha256);
     }
   });
 
@@ -108,7 +109,6 @@ describe('readCompressedTensors refuses', () => {
     { name: 'no groups', settings: { config_groups: {} }, said: 'config_groups' },
     { name: 'a preset', settings: { config_groups: { W4A16: ['Linear'] } }, said: 'W4A16' },
     { name: 'a pattern of Python only', settings: { ignore: ['re:(?P<a>x)'] }, said: 'pattern' },
-    { name: 'a pattern that takes for ever', settings: { ignore: ['re:((([a-z0-9-]+)+)+)+!'] }, said: 'timed out' },
   ])('$name', ({ settings, said }) => {
     const checkpoint = checkpointOf(FOLDER, PACKED);
     const error = errorOf(() =>

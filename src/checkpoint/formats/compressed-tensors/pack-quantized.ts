@@ -2,13 +2,20 @@
 // Source: compressed-tensors 0.20.0, compressors/pack_quantized (`unpack_from_int32`) and quantization/lifecycle/forward.py
 // (`dequantize`) with scales widened to float32; weight_g_idx, which 0.20 has no more, as 0.12.2 applies it.
 // Exactness: (code - zero point) * scale rounded once. Codes are stored with 2^(bits - 1) added, and zero points too.
-import { int32FromBytes } from '../../../tensor/dtypes.ts';
 import type { DecodedTensor, PlainTensor } from '../../checkpoint-tensor.ts';
 import { readBytes } from '../../safetensors.ts';
 import { gatherColumns, gatheredStride, unpackFields, wordsFor } from '../bit-fields.ts';
 import { rowDecoder } from '../grouped-values.ts';
 import { readWords, recentlyUsed } from '../packed-bytes.ts';
-import { brokenTensor, findPart, readScales, requireForm, requirePart, type StoredPart } from '../stored-parts.ts';
+import {
+  brokenTensor,
+  findPart,
+  readIntegers,
+  readScales,
+  requireForm,
+  requirePart,
+  type StoredPart,
+} from '../stored-parts.ts';
 import { type ScaleGrid, scaleGrid } from './scale-grid.ts';
 import type { WeightScheme } from './scheme.ts';
 
@@ -100,7 +107,7 @@ export function anyPart(stored: ReadonlyMap<string, PlainTensor>, module: string
 }
 
 function requireSides(part: StoredPart, shape: readonly [number, number]): void {
-  const sides = int32FromBytes(part.dtype, readBytes(part.file, part.offsetBytes, part.lengthBytes));
+  const sides = readIntegers(part);
   if (sides[0] === shape[0] && sides[1] === shape[1]) return;
   throw brokenTensor(part, 'does not fit config.json', `[${sides.join(', ')}]`, `[${shape.join(', ')}]`);
 }
@@ -139,7 +146,7 @@ function zerosOf(part: StoredPart | undefined, { grid, bits, firstScale, scaleRo
 
 /** Column -> group; undefined if groups are runs of columns. A -1 anywhere says that the index was never filled. */
 function groupsOf(part: StoredPart, { groups, groupSize }: ScaleGrid): Int32Array | undefined {
-  const groupOf = int32FromBytes(part.dtype, readBytes(part.file, part.offsetBytes, part.lengthBytes));
+  const groupOf = readIntegers(part);
   if (groupOf.every((group) => group === -1)) return undefined;
   const members = new Int32Array(groups);
   for (const group of groupOf) if (group >= 0 && group < groups) members[group]! += 1;

@@ -37,14 +37,18 @@ export interface HeaderCursor {
 
 export function openCursor(path: string, file: number, fileBytes: number): HeaderCursor {
   const end = Math.min(fileBytes, HEADER_BYTES_MAX);
-  let window = Buffer.alloc(0);
+  let memory = Buffer.alloc(0);
+  let window = memory;
   let windowStart = 0;
   let at = 0;
 
   const fill = (length: number): void => {
     windowStart += at;
-    window = Buffer.alloc(Math.min(Math.max(length, WINDOW_BYTES), end - windowStart));
     at = 0;
+    const wanted = Math.min(Math.max(length, WINDOW_BYTES), end - windowStart);
+    // One memory for all windows: bytes are handed out until the next read only.
+    if (memory.length < wanted) memory = Buffer.allocUnsafe(wanted);
+    window = memory.subarray(0, wanted);
     for (let done = 0; done < window.length; ) {
       const got = readSync(file, window, done, window.length - done, windowStart + done);
       if (got === 0) throw brokenGguf(path, 'the file ends early', { found: `${windowStart + done} bytes` });

@@ -1,6 +1,6 @@
 // Single values of a GGUF file's metadata, each of the kind that is wanted or an error that names its key.
 import { brokenGguf } from './cursor.ts';
-import type { Metadata, MetadataValue } from './metadata.ts';
+import { isTexts, type Metadata, type MetadataValue } from './metadata.ts';
 
 export interface Fields {
   readonly path: string;
@@ -30,7 +30,7 @@ export function truthField({ path, metadata }: Fields, key: string): boolean | u
 export function textsField({ path, metadata }: Fields, key: string): readonly string[] | undefined {
   const value = metadata.get(key);
   if (value === undefined) return undefined;
-  if (Array.isArray(value)) return value as readonly string[];
+  if (isTexts(value)) return value;
   throw wrongKind(path, key, value, 'an array of texts');
 }
 

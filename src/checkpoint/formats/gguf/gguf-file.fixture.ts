@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FIXTURES } from '../../checkpoint.fixture.ts';
-import { readGgufHeader } from './header.ts';
+import { type GgufHeader, readGgufHeader } from './header.ts';
 import type { MetadataValue } from './metadata.ts';
 
 export const GGUF_FOLDER: string = join(FIXTURES, 'quantised/gguf');
@@ -82,10 +82,12 @@ const TYPE_NUMBERS: Readonly<Record<string, number>> = {
   ...{ F32: 0, F16: 1, Q4_0: 2, Q4_1: 3, Q5_0: 6, Q5_1: 7, Q8_0: 8, BF16: 30 },
 };
 
+let tiny: { readonly header: GgufHeader; readonly bytes: Buffer } | undefined;
+
 /** The tiny file's metadata and tensors, to be written again with a change. */
 export function tinyParts(): { metadata: Map<string, MetadataValue>; tensors: TensorToPut[] } {
-  const header = readGgufHeader(TINY_GGUF);
-  const bytes = readFileSync(TINY_GGUF);
+  tiny ??= { header: readGgufHeader(TINY_GGUF), bytes: readFileSync(TINY_GGUF) };
+  const { header, bytes } = tiny;
   const tensors = [...header.tensors].map(([name, { type, shape, offsetBytes, lengthBytes }]) => ({
     name,
     type: TYPE_NUMBERS[type]!,

@@ -120,6 +120,7 @@ describe('hostile headers', () => {
     ['an array of a billion texts', raw(array(8, 1_000_000_000)), /longer than the header/],
     ['an array of 2^64 bytes', raw(array(0, HUGE)), /longer than the header/],
     ['an array of 2^61 numbers of 64 bits', raw(array(10, 2n ** 61n)), /longer than the header/],
+    ['more texts than any vocabulary', raw(array(8, 1_000_001, new Uint8Array(8_000_008))), /more texts than any/],
     ['an array of no type', raw(array(99, 1)), /unknown type/],
     ['arrays in arrays', raw(nested(2)), /arrays of arrays/],
     ['arrays in arrays, deeply', raw(nested(100_000)), /arrays of arrays/],
@@ -172,7 +173,7 @@ describe('hostile headers', () => {
   });
 
   it('are read no further than 32 MiB', () => {
-    const path = written(raw(array(8, 6_000_000)));
+    const path = written(raw(array(10, 6_000_000)));
     truncateSync(path, 2 ** 40);
     expect(() => readGgufHeader(path)).toThrow(/longer than the header/);
     written(raw(Buffer.concat([text('k'), u32(8), u64(40_000_000)])));

@@ -11,6 +11,8 @@ export type Metadata = ReadonlyMap<string, MetadataValue>;
 /** Qwen2 files have 20 to 40. */
 const KEYS_MAX = 10_000;
 const KEY_BYTES_MAX = 65_535;
+/** In all arrays of a file: a vocabulary of Qwen2 and its merges are 304,000. */
+const TEXTS_MAX = 1_000_000;
 const TEXT = 8;
 const ARRAY = 9;
 const BOOL = 7;
@@ -44,20 +46,27 @@ export function readMetadata(path: string, cursor: HeaderCursor, count: number):
     });
   }
   const metadata = new Map<string, MetadataValue>();
+  let texts = 0;
   for (let i = 0; i < count; i++) {
     const key = cursor.text(`metadata key ${i}`);
     if (key === '' || key.length > KEY_BYTES_MAX) {
       throw brokenGguf(path, 'a metadata key is empty or too long', { found: `${key.length} characters` });
     }
     if (metadata.has(key)) throw brokenGguf(path, 'the metadata names a key twice', { key });
-    metadata.set(key, readValue(path, cursor, key, cursor.u32(key)));
+    const value = readValue(path, cursor, key, cursor.u32(key), TEXTS_MAX - texts);
+    if (isTexts(value)) texts += value.length;
+    metadata.set(key, value);
   }
   return metadata;
 }
 
-function readValue(path: string, cursor: HeaderCursor, key: string, type: number): MetadataValue {
+export function isTexts(value: MetadataValue): value is readonly string[] {
+  return Array.isArray(value);
+}
+
+function readValue(path: string, cursor: HeaderCursor, key: string, type: number, textsMax: number): MetadataValue {
   if (type === TEXT) return cursor.text(key);
-  if (type === ARRAY) return readArray(path, cursor, key);
+  if (type === ARRAY) return readArray(path, cursor, key, textsMax);
   const kind = NUMBERS[type];
   if (kind === undefined) throw brokenGguf(path, 'a metadata value is of an unknown type', { key, found: type });
   const [value] = readNumbers(cursor, key, kind, 1);
@@ -66,7 +75,7 @@ function readValue(path: string, cursor: HeaderCursor, key: string, type: number
   return BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }
 
-function readArray(path: string, cursor: HeaderCursor, key: string): MetadataValue {
+function readArray(path: string, cursor: HeaderCursor, key: string, textsMax: number): MetadataValue {
   const type = cursor.u32(key);
   const length = cursor.size(key);
   const kind = NUMBERS[type];
@@ -79,6 +88,10 @@ function readArray(path: string, cursor: HeaderCursor, key: string): MetadataVal
     throw brokenGguf(path, 'an array is longer than the header', { key, found: `${length} elements` });
   }
   if (kind === undefined) {
+    if (length > textsMax) {
+      const facts = { key, found: `${length} texts`, wanted: `at most ${TEXTS_MAX} in all arrays` };
+      throw brokenGguf(path, 'the metadata has more texts than any vocabulary', facts);
+    }
     const texts: string[] = [];
     for (let i = 0; i < length; i++) texts.push(cursor.text(key));
     return texts;

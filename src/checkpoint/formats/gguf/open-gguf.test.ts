@@ -35,9 +35,10 @@ function digestOf({ buffer, byteOffset, byteLength }: Float32Array): string {
     .digest('hex');
 }
 
-/** The tiny file with other metadata; undefined takes a key away. */
+/** The tiny file with other metadata, of its tensors those that the config depends on; undefined takes a key away. */
 function withMetadata(changes: Readonly<Record<string, MetadataValue | undefined>>): string {
-  const { metadata, tensors } = tinyParts();
+  const { metadata, tensors: all } = tinyParts();
+  const tensors = all.filter(({ name }) => ['token_embd.weight', 'output.weight'].includes(name));
   for (const [key, value] of Object.entries(changes)) {
     if (value === undefined) metadata.delete(key);
     else metadata.set(key, value);
@@ -71,6 +72,13 @@ describe('tiny-qwen2.gguf', () => {
         expect(digestOf(part), name).toBe(digestOf(whole.subarray(first * columns, (first + count) * columns)));
       }
     }
+  });
+
+  it('has plain tensors where they can be mapped: aligned, as they lie in the file', () => {
+    const plain = [...opened.tensors.values()].filter((tensor) => tensor.kind === 'plain');
+    expect(plain.length).toBe(35);
+    expect(plain.every(({ offsetBytes, file }) => offsetBytes % 32 === 0 && file === TINY_GGUF)).toBe(true);
+    expect([...new Set(plain.map(({ dtype }) => dtype))].sort()).toEqual(['BF16', 'F16', 'F32']);
   });
 
   it('says what it is stored as', () => {

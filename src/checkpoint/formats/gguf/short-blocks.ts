@@ -70,7 +70,10 @@ export const decodeQ51: DecodeBlocks = (bytes, out) => {
 export const decodeQ80: DecodeBlocks = (bytes, out) => {
   for (let block = 0, at = 0; at < out.length; block += 34, at += ELEMENTS) {
     const scale = float32FromF16(bytes, block);
-    for (let i = 0; i < ELEMENTS; i++) out[at + i] = scale * ((bytes[block + 2 + i]! << 24) >> 24);
+    for (let i = 0; i < HALF; i++) {
+      out[at + i] = scale * ((bytes[block + 2 + i]! << 24) >> 24);
+      out[at + HALF + i] = scale * ((bytes[block + 2 + HALF + i]! << 24) >> 24);
+    }
   }
 };
 

@@ -21,7 +21,7 @@ function ofGguf(changes: Readonly<Record<string, MetadataValue | undefined>> = {
     else metadata.set(key, value);
   }
   const path = join(scratch, 'changed.gguf');
-  writeFileSync(path, ggufBytes({ metadata, tensors }));
+  writeFileSync(path, ggufBytes({ metadata, tensors: tensors.filter(({ name }) => name === 'token_embd.weight') }));
   return loadTokenizer({ path, ...openGguf(path).tokenizer! });
 }
 
@@ -44,7 +44,8 @@ describe('tokenizer of tiny-qwen2.gguf', () => {
   });
 
   it('has the text of every id, and no notes', () => {
-    for (let id = 0; id < 2050; id++) expect(fromTiny.tokenText(id)).toBe(ofFolder.tokenText(id));
+    const ids = Array.from({ length: 2050 }, (_, id) => id);
+    expect(ids.map((id) => fromTiny.tokenText(id))).toEqual(ids.map((id) => ofFolder.tokenText(id)));
     expect(fromTiny.vocabSize).toBe(ofFolder.vocabSize);
     expect(fromTiny.notes).toEqual([]);
     expect(fromTiny.sha256).toMatch(/^[0-9a-f]{64}$/);
@@ -111,7 +112,7 @@ describe('other tokenizers in GGUF files', () => {
     if (kind === undefined) metadata.delete('tokenizer.ggml.model');
     else metadata.set('tokenizer.ggml.model', kind);
     const path = join(scratch, 'none.gguf');
-    writeFileSync(path, ggufBytes({ metadata, tensors }));
+    writeFileSync(path, ggufBytes({ metadata, tensors: tensors.filter(({ name }) => name === 'token_embd.weight') }));
     const { tokenizer, notes } = openGguf(path);
     expect(tokenizer).toBeUndefined();
     expect(notes.join()).toMatch(/prompts are given as ids/);

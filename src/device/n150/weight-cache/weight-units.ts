@@ -55,7 +55,7 @@ function layerUnit(checkpoint: Checkpoint, prefix: string, config: N150Config): 
     });
     return {
       baseName: `${prefix}.${baseName}`,
-      format: config.weightFormat,
+      format: baseName.startsWith('mlp.') && config.mlpFormat !== 'auto' ? config.mlpFormat : config.weightFormat,
       rounding: config.hostBfpRounding,
       k: parts[0]!.tensor.shape[1]!,
       n: parts.reduce((sum, { rows }) => sum + rows, 0),
