@@ -1,6 +1,7 @@
 // Rows of B · A in float32 as torch computes them on a CPU: the addends in order of the rank, each with one fused multiply-add.
-// Source: torch 2.13.0 `B @ A` with MKL on AVX-512; equal bit for bit for ranks 1 to 64 and every shape tried, with one thread and with
-// two (fixtures/quantised/make_lora.py). Plain float32 additions differ in a quarter (rank 2) to two thirds (rank 64) of the values.
+// Source: torch 2.13.0 `B @ A` with MKL on a processor with AVX-512; equal bit for bit for ranks 1 to 64 and every shape tried, with one
+// thread and with two. Plain float32 additions differ in a quarter (rank 2) to two thirds (rank 64) of the values there.
+// Another processor sums otherwise: with MKL held to AVX2 0 to 11 % of the values differ (edges of its tiles), with SSE it adds plainly.
 // Exactness: the product of two float32 is exact in float64. Its sum with the accumulator is rounded twice, to float64 and to float32,
 // which is wrong only where the first lands on the middle between two float32: there the first rounding's own error decides.
 
