@@ -93,7 +93,7 @@ describe('quoted texts', () => {
   it.each([
     { text: 'x'.repeat(40), expected: `"${'x'.repeat(40)}"` },
     { text: 'x'.repeat(41), expected: `"${'x'.repeat(40)}…"` },
-    { text: 'a\\xg1\\xE6\\xe6', expected: '"a\\\\xg1\\xE6\\\\xe6"' },
+    { text: 'a\\xg1\\xE6\\xEg\\xe6', expected: '"a\\\\xg1\\xE6\\\\xEg\\\\xe6"' },
     { text: '\u007f\u009f\u00a0', expected: '"\\u007f\\u009f\u00a0"' },
     { text: '\u2028\u2029\ufffe\uffff', expected: '"\\u2028\\u2029\\ufffe\\uffff"' },
   ])('show what cannot be seen, and end after 40 characters: $expected', ({ text, expected }) => {
@@ -124,6 +124,11 @@ describe('the command that shows a token', () => {
       words: '--prompt p',
     },
     { name: 'two cases that have it', cases: [caseOf([p]), caseOf([q, p])], words: '--case a --prompt p' },
+    {
+      name: 'two cases, one of which has it on one variant only',
+      cases: [caseOf([p], [q]), caseOf([p])],
+      words: '--case a --variant v --prompt p',
+    },
     { name: 'two variants', cases: [caseOf([p], [p])], words: '--variant v --prompt p' },
     { name: 'two variants of another case', cases: [caseOf([p]), caseOf([q], [q])], words: '--variant v --prompt p' },
   ])('has no more words than it takes: $name', ({ cases, words }) => {

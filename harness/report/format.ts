@@ -10,7 +10,7 @@ export function formatPcc(pcc: number | null): string {
 export function formatSmall(value: number | null): string {
   if (value === null) return 'none';
   if (value === 0 || !Number.isFinite(value)) return String(value);
-  return Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5 ? value.toExponential(2) : value.toPrecision(3);
+  return Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(3);
 }
 
 /** A share 0 … 1 as per cent. */

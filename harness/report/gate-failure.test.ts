@@ -46,6 +46,12 @@ describe('gateFailureText', () => {
     ]);
   });
 
+  it('shows no logits where there is nothing to choose from', () => {
+    const text = gateFailureText(runExample(), highlightsOf(tokenExample({ choice: null })), 'x');
+    expect(text).toContain('max |difference| 0.250 at vocabulary entry 3\n');
+    expect(text).not.toContain('top-1');
+  });
+
   it('says of a token that passes that it is the lowest, and no more than is known of it', () => {
     const record = tokenExample({ moments: null, choice: null, position: 9, step: 2 });
     const lines = gateFailureText(runExample(), highlightsOf(record), 'x').split('\n');

@@ -128,6 +128,13 @@ position 5 (decode step 1), token &quot;a|b&quot;: failKl; PCC 0.99900
     );
   });
 
+  it('says none of numbers that no token of a prompt has', () => {
+    const summary = { ...promptExample().summary!, pcc: null, klNats: null, top1: null };
+    const xml = junitXml(runOf(promptExample({ summary })), highlightsOf());
+    for (const name of ['pccMin', 'klMeanNats', 'top1'])
+      expect(xml).toContain(`<property name="${name}" value="none"/>`);
+  });
+
   it('has no attribute that a text can leave', () => {
     const xml = junitXml(runOf(promptExample({ name: 'a"<b>&' })), highlightsOf());
     expect(xml).toContain('name="a&quot;&lt;b&gt;&amp;"');

@@ -84,6 +84,18 @@ PCC semantics \`strict\`, minimum 0.79; teacher forcing. Repeat with \`qwen-pcc 
     expect(text).toContain('\n## general, n150\n');
     expect(text).toContain('\n## general, bf16\n');
     expect(text).toContain('\n| general, n150, sotu | 0 |');
+    const mixed = [...cases, caseExample({ name: 'other' })];
+    expect(summaryMarkdown(runExample({ cases: mixed }), highlightsOf(tokenExample()))).toContain(
+      '\n| general, n150, sotu',
+    );
+  });
+
+  it('says none of numbers that no token of a prompt has', () => {
+    const prompts = [promptExample({ summary: { ...promptExample().summary!, pcc: null, klNats: null, top1: null } })];
+    const cases = [caseExample({ variants: [variantExample({ prompts })] })];
+    expect(summaryMarkdown(runExample({ cases }), highlightsOf())).toContain(
+      '| sotu | 6 of 6 | none | none | none | none | 1 | pass |',
+    );
   });
 
   it('tells cases apart by their names', () => {

@@ -25,8 +25,16 @@ describe('plainTable', () => {
 });
 
 describe('createChalk', () => {
-  it('has no colours under NO_COLOR, whatever its value, nor in a pipe', () => {
-    expect(createChalk({ NO_COLOR: '1' }).level).toBe(0);
-    expect(createChalk({ NO_COLOR: '0' }).level).toBe(0);
+  const terminal = { level: 2, hasBasic: true, has256: true, has16m: false } as const;
+
+  it('has the colours of the terminal, and none in a pipe', () => {
+    expect(createChalk({}, terminal).level).toBe(2);
+    expect(createChalk({ NO_COLOR: '' }, terminal).level).toBe(2);
+    expect(createChalk({}, false).level).toBe(0);
+  });
+
+  it('has none under NO_COLOR, whatever its value', () => {
+    expect(createChalk({ NO_COLOR: '1' }, terminal).level).toBe(0);
+    expect(createChalk({ NO_COLOR: '0' }, terminal).level).toBe(0);
   });
 });

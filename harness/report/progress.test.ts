@@ -104,9 +104,15 @@ describe('lines between two prompts', () => {
   });
 
   it('are what a stream gets that is no terminal', () => {
+    vi.useFakeTimers();
     const { stream, read } = terminalStream(false);
-    createProgress(stream).start(20);
+    const progress = createProgress(stream);
+    progress.start(20);
     expect(read()).toBe('at most 20 tokens\n');
+    vi.advanceTimersByTime(30_000);
+    progress.packing(1, 9);
+    expect(read()).toBe('packing weights, 1 of 9\n');
+    vi.useRealTimers();
   });
 });
 
@@ -197,8 +203,6 @@ describe('the bar of a long write', () => {
   it('counts gigabytes from the first update on, and can be used again after it was closed', () => {
     const { stream, read } = terminalStream(true);
     const progress = createByteProgress(stream);
-    progress.close();
-    expect(read()).toBe('');
     progress.update(1_230_000_000, 4_000_000_000);
     expect(read()).toMatch(/ 0 % {2}1\.23\/4\.00 GB/);
     progress.update(2_000_000_000, 4_000_000_000);
@@ -212,6 +216,25 @@ describe('the bar of a long write', () => {
     progress.update(5_000_000_000, 5_000_000_000);
     progress.close();
     expect(read()).toContain('5.00/5.00 GB');
+  });
+
+  it('is nothing when it is closed before the first update', () => {
+    const { stream, read } = terminalStream(true);
+    createByteProgress(stream).close();
+    expect(read()).toBe('');
+  });
+
+  it('estimates what is left from the first update on', () => {
+    vi.useFakeTimers({ now: 1_000_000 });
+    const { stream, read } = terminalStream(true);
+    const progress = createByteProgress(stream);
+    progress.update(0, 4e9);
+    vi.advanceTimersByTime(10_000);
+    progress.update(2e9, 4e9);
+    vi.advanceTimersByTime(1000);
+    expect(read()).toContain('2.00/4.00 GB  10s left');
+    progress.close();
+    vi.useRealTimers();
   });
 
   it('is nothing in a log', () => {

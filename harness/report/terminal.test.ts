@@ -66,7 +66,11 @@ next  qwen-pcc inspect reports/x --prompt fails --user 1 --token 3
       '1 prompt and 1 rule: 2 passed, 0 failed',
       '',
     ]);
-    expect(terminalSummary(runExample(), highlightsOf(), options)).not.toContain('worst');
+    expect(linesOf(runExample(), highlightsOf()).slice(3, 6)).toEqual([
+      expect.stringMatching(/^sotu /),
+      '',
+      expect.stringMatching(/^rule /),
+    ]);
   });
 
   it('has no time of a run that was killed', () => {
@@ -99,6 +103,12 @@ next  qwen-pcc inspect reports/x --prompt fails --user 1 --token 3
     expect(linesOf(of(102))).toContain('and 2 prompts more in summary.md');
   });
 
+  it('says none of numbers that no token of a prompt has', () => {
+    const prompts = [promptExample({ summary: { ...promptExample().summary!, pcc: null, klNats: null, top1: null } })];
+    const cases = [caseExample({ variants: [variantExample({ prompts })] })];
+    expect(lineWith(runExample({ cases }), 'sotu ')).toMatch(/^sotu +4\+2 +none +none +none +none +1 +pass$/);
+  });
+
   it('calls a prompt stopped that began and did not end', () => {
     const cases = [caseExample({ variants: [variantExample({ prompts: [promptExample({ stop: null })] })] })];
     expect(lineWith(runExample({ cases }), 'sotu ')).toMatch(/^sotu +6 of 6 .* stopped$/);
@@ -121,6 +131,11 @@ describe('the worst tokens', () => {
       name: 'two variants',
       cases: [caseExample({ variants: [variantExample(), variantExample()] })],
       where: '· n150 · sotu · position 0',
+    },
+    {
+      name: 'two cases, one of two variants',
+      cases: [caseExample(), caseExample({ variants: [variantExample(), variantExample()] })],
+      where: '· general · n150 · sotu · position 0',
     },
   ])('say of $name where they are, and no more', ({ cases, where }) => {
     expect(linesOf(runExample({ cases })).some((line) => line.startsWith(where))).toBe(true);
@@ -180,7 +195,8 @@ describe('colours', () => {
   it('are green for what is good and red for what is not', () => {
     const text = coloured(failedRun);
     for (const word of ['fail', 'stopped', 'not run', 'invalid', '×']) expect(text).toContain(red(word));
-    expect(text).toContain(green('pass'));
+    expect(text.split('\n').find((line) => line.startsWith('sotu'))).toContain(green('pass'));
+    expect(text.split('\n').find((line) => line.startsWith('holds'))).toContain(green('pass'));
     expect(text).toContain('\u001b[33mnot triggered\u001b[39m');
     expect(text).toContain('\u001b[33mtoo few tokens (6 of at least 50)\u001b[39m');
     expect(text).toContain('\u001b[31m\u001b[1mFAIL');

@@ -148,6 +148,14 @@ again    qwen-pcc inspect x
     const top = [{ id: 1, logit: { golden: 9, actual: 0 }, rank: { golden: 1, actual: 11 } }];
     const text = detailOf({ record: { ...plain, choice: { ...plain.choice!, top } } });
     expect(linesFrom(text, '1 ', 2)).toEqual(['1  "t1"    9.000  36.8 %  11', '']);
+    const turned = [{ id: 1, logit: { golden: 0, actual: 9 }, rank: { golden: 11, actual: 1 } }];
+    const other = detailOf({ record: { ...plain, choice: { ...plain.choice!, top: turned } } });
+    expect(linesFrom(other, '1 ', 2)[0]).toMatch(/^1 {30,}"t1" +9\.000 {2}36\.8 % {2}11$/);
+  });
+
+  it.each(['choice', 'distribution'] as const)('has no best tokens without a %s', (name) => {
+    const text = detailOf({ record: tokenExample({ [name]: null }) });
+    expect(text).toContain('\nno top-10: the rows are not comparable\n\nagain ');
   });
 });
 
@@ -179,7 +187,9 @@ describe('a token that was run again', () => {
 
   it('says that every tap holds, or why there are none', () => {
     expect(detailOf({ again: { ...again, taps: again.taps.slice(0, 1) } })).toContain('\nevery tap keeps PCC 0.9\n');
-    expect(detailOf({ again: { ...again, taps: [] } })).toContain('\nno taps: a recording stands in for one side\n');
+    expect(detailOf({ again: { ...again, taps: [] } })).toContain(
+      '\nno taps: a recording stands in for one side\n\nagain ',
+    );
   });
 });
 
