@@ -155,7 +155,8 @@ export class RunLog {
 function requireRepeated(before: string, line: string, folder: string): void {
   const [recorded, computed] = [withoutTiming(before), withoutTiming(line)];
   if (recorded === computed) return;
-  const at = [...recorded].findIndex((character, i) => character !== computed[i]);
+  let at = 0;
+  while (recorded[at] === computed[at]) at++;
   const around = (text: string): string => text.slice(Math.max(0, at - 30), at + 50);
   throw new ComparisonInvalidError(`${folder}: the resumed run does not repeat what its log has.`, {
     code: 'RESUME_DIFFERS',
