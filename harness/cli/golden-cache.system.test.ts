@@ -16,7 +16,9 @@ const CHECKPOINT = path.join(scratch, 'model');
 const TENSORS = path.join(CHECKPOINT, 'model.safetensors');
 
 const sessions: MockInstance = vi.spyOn(InferenceSession, 'create');
-beforeEach(() => sessions.mockClear());
+beforeEach(() => {
+  sessions.mockClear();
+});
 /** Printed by its number: the calls have the models. */
 const sessionsOpened = (): number => sessions.mock.calls.length;
 
