@@ -28,6 +28,7 @@ const RUNNING = [
   'harness/sources',
   'harness/run',
   'harness/report',
+  'harness/lens',
   'harness/demo',
   'harness/faults',
 ] as const;
@@ -57,6 +58,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/faults': ['harness/sources', 'src/checkpoint', 'src/device'],
   'harness/run': [...JUDGING, 'harness/sequence', 'harness/sources', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
+  'harness/lens': ['harness/record', 'harness/gate', 'harness/report', 'src/device', 'src/checkpoint'],
+  // In the browser: words and formats, and nothing that reads a file.
+  'harness/viewer': ['harness/record', 'harness/report', 'harness/lens'],
   'harness/hub': ['harness/report', 'src/files', 'src/checkpoint'],
   'harness/synthesize': ['src/files', 'src/checkpoint', 'src/tensor', 'src/numerics'],
   'harness/demo': [
@@ -97,7 +101,7 @@ interface Import {
 const files = LAYERS.flatMap((layer) =>
   readdirSync(path.join(ROOT, layer), { recursive: true, encoding: 'utf8' })
     .map((file) => path.posix.join(layer, file.replaceAll('\\', '/')))
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts') && !file.includes('/node_modules/')),
+    .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('.d.ts') && !file.includes('/node_modules/')),
 ).filter((file) => !NOT_TYPESCRIPT.test(file));
 const imports = files.flatMap(importsOf);
 const isTest = (file: string): boolean => /\.(test|gate)\.ts$|\.(property|twin|gate)\.test\.ts$/.test(file);

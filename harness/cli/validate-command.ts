@@ -4,6 +4,7 @@ import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import { InputError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
+import { RUN_REPORTS } from '../lens/run-reports.ts';
 import { type RunEvent, SCHEMA_VERSION } from '../record/events.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import { findRunFolder } from '../record/read-log.ts';
@@ -13,7 +14,6 @@ import { firstDifference, type RunSpec, tokensPlannedMax } from '../record/run-s
 import type { RunReplay } from '../replay/run-replay.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { createProgress, type RunProgress } from '../report/progress.ts';
-import { RUN_REPORTS } from '../report/run-reports.ts';
 import { terminalSummary } from '../report/terminal.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { quoteWord, shownCommand } from '../run/shown-command.ts';

@@ -17,6 +17,7 @@ const NOT_RUN: readonly (readonly [pattern: RegExp, reason: string])[] = [
     'minutes; `npm test` runs the same tests; statements.docs.test.ts looks for them',
   ],
   [/^node --expose-gc .*run-benchmarks/, 'a benchmark, a million tokens'],
+  [/^npx qwen-pcc report --open\b/, 'opens a browser; lens.browser.test.ts does'],
   [/^npm run build$/, 'made dist before these tests; writes where other tests read'],
 ];
 
