@@ -5,9 +5,13 @@ import { Command } from 'commander';
 import { UsageError } from '../../src/errors.ts';
 import { makeFolder } from '../../src/files/make-folder.ts';
 import { replaceFile } from '../../src/files/replace-file.ts';
+import { collectRun } from '../lens/collect-run.ts';
+import type { LensRun } from '../lens/lens-data.ts';
 import { writeLens } from '../lens/write-lens.ts';
 import { guardWrite } from '../record/file-errors.ts';
 import { findRunFolder } from '../record/read-log.ts';
+import type { RunRecord } from '../record/run-record.ts';
+import { promptLabel } from '../record/token-record.ts';
 import { concludeRun } from '../replay/conclude-run.ts';
 import { readRun } from '../replay/read-run.ts';
 import { formatBytes } from '../report/format.ts';
@@ -17,6 +21,7 @@ import { quoteWord } from '../run/shown-command.ts';
 interface ReportOptions {
   readonly out: string;
   readonly open?: boolean;
+  readonly beside?: string;
 }
 
 export function reportCommand(): Command {
@@ -24,6 +29,7 @@ export function reportCommand(): Command {
     .description('the token lens of a run: report.html, written anew from its log, also of a run that was killed')
     .argument('[run]', 'run folder, a file in it, or a run id (default: the last run)')
     .option('--open', 'open it in the browser, at the first failing token')
+    .option('--beside <run>', 'another run of the same prompts, to see the difference of the two')
     .option('--out <dir>', 'where run folders are', 'reports')
     .action(report);
 }
@@ -32,7 +38,9 @@ async function report(given: string | undefined, options: ReportOptions): Promis
   const folder = findRunFolder(given, options.out);
   const replay = readRun(folder);
   const run = concludeRun(replay);
-  const files = Object.entries(writeLens(run, replay.highlights, folder));
+  const beside = options.beside === undefined ? undefined : readBeside(options.beside, run, options.out);
+  const lens = writeLens(run, replay.highlights, folder, beside === undefined ? {} : { beside });
+  const files = Object.entries(lens);
   for (const [name, content] of files) {
     const target = path.join(folder, name);
     guardWrite(target, () => {
@@ -47,6 +55,27 @@ async function report(given: string | undefined, options: ReportOptions): Promis
   process.stdout.write(`${file}${place}\n`);
   process.stderr.write(`${formatBytes(bytes)} in ${files.length === 1 ? 'one file' : `${files.length} files`}\n`);
   if (options.open === true) await openInBrowser(`file://${encodeURI(path.resolve(file))}${place}`, file);
+}
+
+/** @throws UsageError NOTHING_BESIDE for a run that has no prompt of this one's cases. */
+function readBeside(given: string, run: RunRecord, out: string): LensRun {
+  const folder = findRunFolder(given, out);
+  const other = concludeRun(readRun(folder));
+  const namesOf = ({ cases }: RunRecord): string[] =>
+    cases.flatMap(({ name, variants }) =>
+      (variants[0]?.prompts ?? []).map(
+        (prompt) => `${name} › ${promptLabel({ prompt: prompt.name, user: prompt.user })}`,
+      ),
+    );
+  const own = namesOf(run);
+  if (!namesOf(other).some((name) => own.includes(name))) {
+    throw new UsageError(`${folder} has no prompt of this run.`, {
+      code: 'NOTHING_BESIDE',
+      facts: { found: namesOf(other).slice(0, 3).join(', '), wanted: own.slice(0, 3).join(', ') },
+      hint: 'name a run of the same cases and prompts, or leave --beside out.',
+    });
+  }
+  return { run: other, collected: collectRun(folder, other) };
 }
 
 const OPENERS: Readonly<Partial<Record<NodeJS.Platform, string>>> = { darwin: 'open', win32: 'explorer' };

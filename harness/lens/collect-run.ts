@@ -3,7 +3,9 @@ import path from 'node:path';
 import { readSafetensorsHeader, readTensorFloat32 } from '../../src/checkpoint/safetensors.ts';
 import { QwenPccError } from '../../src/errors.ts';
 import { readLog } from '../record/read-log.ts';
-import { type SequenceKey, sequenceId, type TokenRecord } from '../record/token-record.ts';
+import type { RunRecord } from '../record/run-record.ts';
+import { type SequenceKey, sequenceId, type TokenKey, type TokenRecord } from '../record/token-record.ts';
+import { readKeptTaps, tokenId } from './kept-taps.ts';
 import type { RowPicture } from './lens-format.ts';
 import { rowPicture } from './row-picture.ts';
 import { SequenceColumns } from './sequence-columns.ts';
@@ -15,6 +17,7 @@ export interface ShiftedRows {
 }
 
 export interface CollectedRun {
+  readonly runId: string;
   /** By `sequenceId`. */
   readonly sequences: ReadonlyMap<string, SequenceColumns>;
   /** By the case's name: texts of the token ids that the log names. */
@@ -22,8 +25,12 @@ export interface CollectedRun {
   readonly shifted: ShiftedRows;
 }
 
-/** @param pccMinimum - of the run's gate. */
-export function collectRun(folder: string, pccMinimum: number): CollectedRun {
+export function collectRun(folder: string, { runId, config }: Pick<RunRecord, 'runId' | 'config'>): CollectedRun {
+  const kept = readKeptTaps(folder);
+  const extras = {
+    pictureOf: (evidence: string) => pictureOf(folder, evidence),
+    tapsOf: (key: TokenKey) => kept.get(tokenId(key)),
+  };
   const sequences = new Map<string, SequenceColumns>();
   const texts = new Map<string, Map<number, string>>();
   let [rows, reaching] = [0, 0];
@@ -35,17 +42,17 @@ export function collectRun(folder: string, pccMinimum: number): CollectedRun {
     const { pccPreviousGolden } = event.controls;
     if (pccPreviousGolden !== null) {
       rows++;
-      if (pccPreviousGolden >= pccMinimum) reaching++;
+      if (pccPreviousGolden >= config.pccMinimum) reaching++;
     }
     addTexts(textsOf(event), [[event.inputToken.golden, event.text]]);
   }
-  return { sequences, texts, shifted: { rows, reaching } };
+  return { runId, sequences, texts, shifted: { rows, reaching } };
 
   function columnsOf(record: TokenRecord): SequenceColumns {
     const id = sequenceId(record);
     const known = sequences.get(id);
     if (known !== undefined) return known;
-    const fresh = new SequenceColumns((evidence) => pictureOf(folder, evidence));
+    const fresh = new SequenceColumns(extras);
     sequences.set(id, fresh);
     return fresh;
   }

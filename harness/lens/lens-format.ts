@@ -95,7 +95,11 @@ export interface TokenNote {
   readonly constantBlocks?: readonly (readonly [number, number, number])[];
   /** Picture of the token's whole rows. */
   readonly picture?: RowPicture;
+  /** Taps of the layers in order, from an inspection that was kept: [name, PCC, relative L2]. */
+  readonly taps?: readonly TapNote[];
 }
+
+export type TapNote = readonly [tap: string, pcc: number | null, relL2: number | null];
 
 /** Cells a side of the density picture of golden against actual. */
 export const DENSITY_CELLS = 64;
@@ -158,6 +162,8 @@ export interface VariantHead {
   readonly label: string;
   readonly logitsFormat: string;
   readonly vocabSize: number;
+  /** Of a variant of another run: where that is, and the variant's name there. */
+  readonly from?: { readonly folder: string; readonly variant: string };
 }
 
 export interface CaseHead {

@@ -1,6 +1,6 @@
 // The tokens of one sequence as columns: a spine for all of them, and a page for every 256.
 import { isPassing } from '../gate/token-highlights.ts';
-import type { TokenRecord } from '../record/token-record.ts';
+import type { TokenKey, TokenRecord } from '../record/token-record.ts';
 import {
   FLIP_CODES,
   LEVEL_DECADES,
@@ -12,6 +12,7 @@ import {
   PAGE_TOKENS,
   type RowPicture,
   STATUS_CODES,
+  type TapNote,
   TOP_COLUMNS,
   type TokenNote,
 } from './lens-format.ts';
@@ -35,17 +36,23 @@ export interface OverviewColumns {
   readonly kl: readonly number[];
 }
 
-/** @param pictureOf - of a token whose rows were kept; undefined if they cannot be read any more. */
+/** What lies beside the log for single tokens. */
+export interface TokenExtras {
+  /** Of a token whose rows were kept; undefined if they cannot be read any more. */
+  readonly pictureOf: (evidence: string) => RowPicture | undefined;
+  readonly tapsOf: (key: TokenKey) => readonly TapNote[] | undefined;
+}
+
 export class SequenceColumns {
   readonly pages: PackedPage[] = [];
   readonly overview: { status: number[]; pcc: number[]; kl: number[] } = { status: [], pcc: [], kl: [] };
   failing = 0;
   readonly #spine: Record<string, number[]> = {};
-  readonly #pictureOf: (evidence: string) => RowPicture | undefined;
+  readonly #extras: TokenExtras;
   #page: TokenRecord[] = [];
 
-  constructor(pictureOf: (evidence: string) => RowPicture | undefined) {
-    this.#pictureOf = pictureOf;
+  constructor(extras: TokenExtras) {
+    this.#extras = extras;
   }
 
   get tokens(): number {
@@ -80,6 +87,15 @@ export class SequenceColumns {
     if (this.#page.length === PAGE_TOKENS) this.#packPage();
   }
 
+  /** Whether both fed the same tokens at the same positions, as far as both go. */
+  isOfSameText(other: SequenceColumns): boolean {
+    const length = Math.min(this.tokens, other.tokens);
+    return ['position', 'token'].every((name) => {
+      const [own, theirs] = [this.#spine[name] ?? [], other.#spine[name] ?? []];
+      return own.slice(0, length).every((value, i) => value === theirs[i]);
+    });
+  }
+
   /** Ends the sequence. */
   finish(): string {
     if (this.#page.length > 0) this.#packPage();
@@ -104,7 +120,7 @@ export class SequenceColumns {
     const numbers = PAGE_NUMBERS.map((name) => [name, Float32Array.from(page, (one) => numberOf(one, name))] as const);
     const counts = PAGE_COUNTS.map((name) => [name, Int32Array.from(page, (one) => countOf(one, name))] as const);
     const notes = page.flatMap((one, i): [number, TokenNote][] => {
-      const note = noteOf(one, this.#pictureOf);
+      const note = noteOf(one, this.#extras);
       return Object.keys(note).length === 0 ? [] : [[i, note]];
     });
     const columns = { ...Object.fromEntries(numbers), ...Object.fromEntries(counts), ...topColumns(page) };
@@ -181,7 +197,7 @@ function countOf(record: TokenRecord, name: PageCount): number {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function noteOf(record: TokenRecord, pictureOf: (evidence: string) => RowPicture | undefined): TokenNote {
+function noteOf(record: TokenRecord, { pictureOf, tapsOf }: TokenExtras): TokenNote {
   const { hygiene, inputToken, inputPosition, pccJudgement } = record;
   const note: Mutable<TokenNote> = {};
   const pairOf = ({ golden, actual }: { golden: number; actual: number }): [number, number] => [golden, actual];
@@ -206,6 +222,8 @@ function noteOf(record: TokenRecord, pictureOf: (evidence: string) => RowPicture
     note.constantBlocks = hygiene.constantBlocks.map(({ from, to, value }) => [from, to, value] as const);
   const picture = record.evidence === null ? undefined : pictureOf(record.evidence);
   if (picture !== undefined) note.picture = picture;
+  const taps = tapsOf(record);
+  if (taps !== undefined) note.taps = taps;
   return note;
 }
 

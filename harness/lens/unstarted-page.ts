@@ -1,7 +1,7 @@
 // report.html of a run that could not start: the cause and the command, in the clothes of any other report.
 import type { Failure } from '../record/events.ts';
+import { fillApp } from './app-page.ts';
 import { html } from './html.ts';
-import { fillApp } from './write-lens.ts';
 
 export function unstartedPage({ code, message }: Failure, command: string): string {
   return fillApp({

@@ -14,6 +14,7 @@ import {
   controlSentence,
   distanceWords,
   isBroken,
+  leadingRule,
   metricWords,
   rulesInOrder,
   verdictSentence,
@@ -42,7 +43,7 @@ export function verdictPage(run: RunRecord, highlights: TokenHighlights, shifted
   return html`<section id="verdict" class="verdict ${status}" aria-labelledby="verdict-title">
 <p class="badge"><span aria-hidden="true">${STATUS_MARKS[status]}</span> ${STATUS_WORDS[status]}</p>
 <h1 id="verdict-title">${verdictSentence(run, highlights.failed)}</h1>
-<p class="headline">${headline}</p>
+${leadLine(run)}<p class="headline">${headline}</p>
 ${run.failure === null ? null : html`<pre class="cause">${run.failure.code}: ${run.failure.message}</pre>`}
 <p class="jumps">${firstFailure === null ? null : jump('First failing token', run, firstFailure)}${
     worst === null || !isTokenKnown ? null : jump(firstFailure === null ? 'Lowest token' : 'Worst token', run, worst)
@@ -57,6 +58,15 @@ ${run.cases.map((one) => one.variants.map((variant) => variantTable(one, variant
 ${worstTable(run, highlights)}
 ${provenance(run)}
 </section>`;
+}
+
+/** The rule that explains most, and by how much it is broken. */
+function leadLine(run: RunRecord): Html | null {
+  const rule = leadingRule(run.gate.rules);
+  if (rule === undefined || run.verdict.status === 'error') return null;
+  const words = rule.op === '>=' ? 'at least' : 'at most';
+  return html`<p class="lead"><code>${rule.id}</code>: ${metricWords(rule.metric)} ${formatValue(rule.observed)}, ${words} ${formatValue(rule.threshold)} is asked: <b>${distanceWords(rule)}</b>.</p>
+`;
 }
 
 function jump(label: string, run: RunRecord, key: TokenKey): Html {
@@ -95,10 +105,10 @@ function ruleTable(run: RunRecord): Html {
   const rows = rules.map((rule) => {
     const link = lensFragmentOf(rule.worstAt);
     const place = rule.worstAt === null ? '' : placeOf(run, rule);
-    return html`<tr class="${isBroken(rule) ? 'broken' : 'kept'}"><th scope="row"><code>${rule.id}</code><small>${metricWords(rule.metric)}</small></th><td><span class="mark" aria-hidden="true">${isBroken(rule) ? '✕' : rule.status === 'pass' ? '✓' : '–'}</span> ${ruleStatus(rule)}</td><td class="n">${formatValue(rule.observed)}</td><td class="n">${rule.op === '>=' ? '≥' : '≤'} ${formatValue(rule.threshold)}</td><td>${distanceWords(rule)}</td><td class="n">${rule.failures} of ${rule.judged}</td><td>${link === null ? place : html`<a href="${link}">${place}</a>`}</td><td class="why">${rule.reason}</td></tr>\n`;
+    return html`<tr class="${isBroken(rule) ? 'broken' : 'kept'}"><th scope="row"><code>${rule.id}</code><small>${metricWords(rule.metric)}</small></th><td class="fate"><span class="mark" aria-hidden="true">${isBroken(rule) ? '✕' : rule.status === 'pass' ? '✓' : '–'}</span> ${ruleStatus(rule)}</td><td class="n">${formatValue(rule.observed)}</td><td class="n">${rule.op === '>=' ? '≥' : '≤'} ${formatValue(rule.threshold)}</td><td>${distanceWords(rule)}</td><td class="n">${rule.failures} of ${rule.judged}</td><td>${link === null ? place : html`<a href="${link}">${place}</a>`}</td><td class="why">${rule.reason}</td></tr>\n`;
   });
   return html`<h2 id="rules">Rules <small>${broken} broken, ${rules.length - broken} not</small></h2>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="rules"><table><thead><tr><th scope="col">rule</th><th scope="col">verdict</th><th scope="col" class="n">observed</th><th scope="col" class="n">limit</th><th scope="col">by how much</th><th scope="col" class="n">broken by</th><th scope="col">worst at</th><th scope="col">why there is this rule</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+<div class="scroll" tabindex="0" role="region" aria-labelledby="rules"><table class="rules"><thead><tr><th scope="col">rule</th><th scope="col">verdict</th><th scope="col" class="n">observed</th><th scope="col" class="n">limit</th><th scope="col">by how much</th><th scope="col" class="n">broken by</th><th scope="col">worst at</th><th scope="col">why there is this rule</th></tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 function placeOf(run: RunRecord, { worstAt }: RuleResult): string {
@@ -118,7 +128,8 @@ function variantTable(one: CaseRecord, variant: VariantRecord): Html {
   const id = lensFragment({ case: one.name, variant: variant.name, prompt: '', user: 0 }).slice(2);
   const rows = shown.map((prompt) => promptRow(one, variant, prompt));
   const more = variant.prompts.length - shown.length;
-  return html`<h2 id="${id}">${one.name} <small>${variant.source?.label ?? variant.name} against ${one.reference?.label ?? one.model}</small></h2>
+  const name = one.variants.length > 1 ? `${one.name} › ${variant.name}` : one.name;
+  return html`<h2 id="${id}">${name} <small>${variant.source?.label ?? variant.name} against ${one.reference?.label ?? one.model}</small></h2>
 ${variant.notes.map((note) => html`<p class="note">Note: ${note}</p>\n`)}<div class="scroll" tabindex="0" role="region" aria-labelledby="${id}"><table><thead><tr><th scope="col">prompt</th><th scope="col">tokens say</th><th scope="col" class="n">judged</th><th scope="col" class="n">failing</th><th scope="col" class="n">PCC lowest</th><th scope="col" class="n">PCC median</th><th scope="col" class="n">KL mean / nat</th><th scope="col" class="n">same choice</th><th scope="col" class="n">real flips</th></tr></thead><tbody>${rows}</tbody></table></div>
 ${more > 0 ? html`<p class="note">and ${countOf(more, 'prompt')} more in run.json</p>` : null}`;
 }

@@ -52,6 +52,12 @@ export function isBroken({ status }: RuleResult): boolean {
   return status === 'fail' || status === 'invalid';
 }
 
+/** As the headline's: a broken hard rule explains what the others only suffer from. */
+export function leadingRule(rules: readonly RuleResult[]): RuleResult | undefined {
+  const broken = rules.filter((rule) => isBroken(rule) && rule.metric !== 'coverage');
+  return broken.find(({ origin }) => origin === 'hard') ?? broken[0];
+}
+
 /** Broken first, then by what is left; as the table has them. */
 export function rulesInOrder(rules: readonly RuleResult[]): RuleResult[] {
   const rank = (rule: RuleResult): number => (isBroken(rule) ? 0 : rule.status === 'pass' ? 1 : 2);

@@ -60,7 +60,7 @@ export function ChoicesTab({ spine, token, textOf, detail, sequence }: TokenView
                 <i style={{ width: `${share(row, 'golden') * 100}%` }} />
                 {formatShare(share(row, 'golden'))}
               </td>
-              <td class="n">{row.actual.toFixed(3)}</td>
+              <td class="n apart">{row.actual.toFixed(3)}</td>
               <td class="n share">
                 <i style={{ width: `${share(row, 'actual') * 100}%` }} />
                 {formatShare(share(row, 'actual'))}

@@ -37,7 +37,8 @@ export function commandOf(report: Report, sequence: number, position: number): s
         .map((s) => ({ name: s.prompt, user: s.user })),
     })),
   }));
-  return inspectCommandOf({ cases }, { case: of.name, variant: on.name, prompt, user, position }, report.head.folder);
+  const { variant, folder } = on.from ?? { variant: on.name, folder: report.head.folder };
+  return inspectCommandOf({ cases }, { case: of.name, variant, prompt, user, position }, folder);
 }
 
 export async function copyCommand(report: Report): Promise<void> {

@@ -1,5 +1,12 @@
 // Starts the lens: opens the report's data, follows the address, and draws over the plain verdict.
-import './style.css';
+import './style/base.css';
+import './style/verdict.css';
+import './style/bar.css';
+import './style/overview.css';
+import './style/workbench.css';
+import './style/text.css';
+import './style/pane.css';
+import './style/media.css';
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { Bar } from './bar.tsx';

@@ -53,7 +53,7 @@ export function OverviewMap({ report }: { readonly report: Report }) {
             ? null
             : sequences.map((one) => (
                 <div key={one.index} class={one.index === at?.sequence ? 'here' : ''}>
-                  <bdi>{rowName(report, one)}</bdi>
+                  <bdi>{leftName(report, one)}</bdi>
                 </div>
               ))}
         </div>
@@ -90,7 +90,14 @@ export function OverviewMap({ report }: { readonly report: Report }) {
   );
 }
 
-export function rowName(report: Report, one: Sequence): string {
+/** Of the variants of a prompt only the first row has its name; the others have theirs. */
+function leftName({ sequences }: Report, one: Sequence): string {
+  const before = sequences[one.index - 1];
+  const isBeside = before?.prompt === one.prompt && before.user === one.user && before.case === one.case;
+  return isBeside ? `  ${one.on.name}` : promptLabel(one);
+}
+
+function rowName(report: Report, one: Sequence): string {
   const parts = [promptLabel(one)];
   if (one.of.variants.length > 1) parts.push(one.on.name);
   if (report.head.cases.length > 1 && parts.length === 1) return parts[0]!;

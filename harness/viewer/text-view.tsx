@@ -77,7 +77,7 @@ function buildText(
     const isDecode = decodeAt >= 0 && i >= decodeAt;
     if (group === undefined || (hasGroups && i % GROUP === 0) || i === decodeAt) {
       group = document.createElement('div');
-      group.className = isDecode ? 'group decode' : 'group';
+      group.className = `group${isDecode ? ' decode' : ''}${hasGroups ? ' lazy' : ''}`;
       group.setAttribute('role', 'group');
       const phase = isDecode ? 'decode' : 'prefill';
       group.setAttribute('aria-label', `${phase}, from position ${spine.position[i]}`);

@@ -149,6 +149,17 @@ export const RUN_CASES: readonly HintCase[] = [
     follow: startNew,
   },
   {
+    code: 'NOTHING_BESIDE',
+    wrong: async (room) => {
+      const first = await run(room);
+      const other = room.write('other.json', [{ name: 'b', ids: [5, 6] }]);
+      await callCommand(room.validate('--weights', 'general', '--prompts', other));
+      return ['report', first, '--beside', lastRun(room)];
+    },
+    hint: /leave (--beside) out/,
+    follow: (_room, [option], args) => args.slice(0, args.indexOf(option!)),
+  },
+  {
     code: 'BROWSER',
     wrong: async (room) => ({
       args: ['report', await run(room), '--open'],
