@@ -74,7 +74,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/vitest': [...JUDGING, ...RUNNING, ...SRC_ROOMS],
   'harness/build': [],
   'harness/calibration': ['harness/vitest', ...JUDGING, ...RUNNING, ...SRC_ROOMS],
-  'harness/bench': ['harness/cli', ...JUDGING, ...RUNNING, 'reference', ...SRC_ROOMS, ...DEVICES],
+  'harness/bench': ['harness/cli', 'harness/viewer', ...JUDGING, ...RUNNING, 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/cli': [...JUDGING, ...RUNNING, 'harness/hub', 'harness/synthesize', 'reference', ...SRC_ROOMS, ...DEVICES],
   harness: ['harness/vitest', ...JUDGING, ...RUNNING, 'harness/hub', 'reference', 'src'],
 };

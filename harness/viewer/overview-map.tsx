@@ -84,6 +84,7 @@ export function OverviewMap({ report }: { readonly report: Report }) {
       </div>
       <figcaption>
         {isDifference.value ? <DifferenceLegend /> : <Legend />}
+        <RowsLegend report={report} />
         <span class="hover">{hover}</span>
       </figcaption>
     </figure>
@@ -139,6 +140,13 @@ function Legend() {
       </span>
     </>
   );
+}
+
+/** Which variant a prompt's first row is. */
+function RowsLegend({ report }: { readonly report: Report }) {
+  const names = [...new Set(report.head.cases.flatMap(({ variants }) => variants.map(({ name }) => name)))];
+  if (report.head.cases.every(({ variants }) => variants.length < 2)) return null;
+  return <span class="key">rows: {names.join(', ')}</span>;
 }
 
 function DifferenceLegend() {

@@ -73,7 +73,7 @@ export function paintCurve(canvas: HTMLCanvasElement, curve: Curve, { width, pro
     context.setLineDash([]);
   }
   context.fillStyle = ink('fail');
-  const radius = values.length > 1500 ? 1.3 : 2;
+  const radius = values.length > 400 ? 1.2 : 2;
   for (let token = 0; token < values.length; token++) {
     if (curve.status[token]! < FIRST_FAILING || Number.isNaN(values[token]!)) continue;
     context.fillRect(x(token) - radius, y(values[token]!) - radius, 2 * radius, 2 * radius);

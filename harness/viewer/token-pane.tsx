@@ -90,8 +90,10 @@ function Heading({ sequence, spine, textOf, token, detail }: TokenView) {
       <p class="context">
         {from > 0 ? '… ' : ''}
         {around.map((one, i) => {
-          const text = one.joined ?? one.text;
-          return i === token - from ? (
+          const isHere = i === token - from;
+          // Of a character in pieces the last one has it; the others say nothing beside it.
+          const text = one.joined ?? (one.kind === 'byte' && !isHere ? '' : one.text);
+          return isHere ? (
             <mark key={i}>
               <bdi>{text}</bdi>
             </mark>
