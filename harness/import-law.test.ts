@@ -22,7 +22,7 @@ const COMMON_GROUND = /^src\/(?!index\.ts)[^/]+\.ts$/;
 
 const SRC_ROOMS = ['src/files', 'src/checkpoint', 'src/text', 'src/tensor', 'src/numerics', 'src/device'] as const;
 const DEVICES = ['src/device/wormhole', 'src/device/n150', 'src/device/capture'] as const;
-const JUDGING = ['harness/record', 'harness/metrics', 'harness/gate', 'harness/replay'] as const;
+const JUDGING = ['harness/record', 'harness/metrics', 'harness/paired', 'harness/gate', 'harness/replay'] as const;
 const RUNNING = [
   'harness/sequence',
   'harness/sources',
@@ -51,6 +51,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
   'harness/record': ['src/device', 'src/numerics', 'src/files'],
   'harness/metrics': ['harness/record', 'src/numerics'],
+  'harness/paired': ['harness/metrics', 'src/numerics'],
   'harness/gate': ['harness/record', 'harness/metrics'],
   'harness/replay': ['harness/record', 'harness/metrics', 'harness/gate'],
   'harness/sequence': ['harness/record', 'src/device'],
@@ -61,6 +62,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/lens': ['harness/record', 'harness/gate', 'harness/report', 'src/device', 'src/checkpoint'],
   // In the browser: words and formats, and nothing that reads a file.
   'harness/viewer': ['harness/record', 'harness/report', 'harness/lens'],
+  'harness/compare': [...JUDGING, 'harness/report', ...SRC_ROOMS, 'src/device/wormhole', 'src/device/n150'],
   'harness/hub': ['harness/report', 'src/files', 'src/checkpoint'],
   'harness/synthesize': ['src/files', 'src/checkpoint', 'src/tensor', 'src/numerics'],
   'harness/demo': [
@@ -75,8 +77,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/build': [],
   'harness/calibration': ['harness/vitest', ...JUDGING, ...RUNNING, ...SRC_ROOMS],
   'harness/bench': ['harness/cli', 'harness/viewer', ...JUDGING, ...RUNNING, 'reference', ...SRC_ROOMS, ...DEVICES],
-  'harness/cli': [...JUDGING, ...RUNNING, 'harness/hub', 'harness/synthesize', 'reference', ...SRC_ROOMS, ...DEVICES],
-  harness: ['harness/vitest', ...JUDGING, ...RUNNING, 'harness/hub', 'reference', 'src'],
+  'harness/cli': [
+    ...JUDGING,
+    ...RUNNING,
+    'harness/compare',
+    'harness/hub',
+    'harness/synthesize',
+    'reference',
+    ...SRC_ROOMS,
+    ...DEVICES,
+  ],
+  harness: ['harness/vitest', ...JUDGING, ...RUNNING, 'harness/compare', 'harness/hub', 'reference', 'src'],
 };
 
 /** Imports against the table, by name: the list may shrink only. */

@@ -56,6 +56,18 @@ export {
   UsageError,
   type VectorReport,
 } from '../src/index.ts';
+
+export { type CompareRecord, compareRecordJsonSchema } from './compare/league/compare-record.ts';
+export { DEFAULT_MARGINS } from './compare/runs/classify-token.ts';
+export { type CompareRunsOptions, compareRuns, type PairedRow } from './compare/runs/compare-runs.ts';
+export { diffMarkdown } from './compare/runs/diff-markdown.ts';
+export type { DriftMargins, RunDiff } from './compare/runs/run-diff.ts';
+export { formatRunDiff, parseRunDiff, runDiffJsonSchema } from './compare/runs/run-diff-schema.ts';
+
+export { type CompareWeightsOptions, compareWeights } from './compare/weights/compare-weights.ts';
+export type { TensorComparison, WeightComparison } from './compare/weights/weight-comparison.ts';
+export { weightComparisonJsonSchema } from './compare/weights/weight-schema.ts';
+
 export { createGate, type Gate } from './gate/gate.ts';
 export { DEFAULT_PCC_MINIMUM, defaultRules } from './gate/thresholds.ts';
 export {

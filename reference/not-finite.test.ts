@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { plainTensor } from '../src/checkpoint/checkpoint.fixture.ts';
 import { openCheckpoint } from '../src/checkpoint/weights.ts';
 import { EXIT_CODES, InputError } from '../src/errors.ts';
 import { fixturePath } from './golden-cases.fixture.ts';
@@ -17,7 +18,7 @@ function damaged(tensor: string, element: number, bits: number): string {
   const folder = mkdtempSync(join(scratch, 'checkpoint-'));
   copyFileSync(join(fixturePath(FIXTURE), 'config.json'), join(folder, 'config.json'));
   const bytes = readFileSync(join(fixturePath(FIXTURE), 'model.safetensors'));
-  const { offsetBytes } = openCheckpoint(fixturePath(FIXTURE)).tensors.get(tensor)!;
+  const { offsetBytes } = plainTensor(openCheckpoint(fixturePath(FIXTURE)), tensor);
   bytes.writeUInt16LE(bits, offsetBytes + 2 * element);
   writeFileSync(join(folder, 'model.safetensors'), bytes);
   return folder;

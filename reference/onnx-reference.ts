@@ -1,21 +1,30 @@
 // The reference: a Qwen2 checkpoint run by ONNX Runtime on the CPU, behind the contract that every logits source keeps.
 import { createRequire } from 'node:module';
+import { storedAs } from '../src/checkpoint/checkpoint-tensor.ts';
 import { longestSequence } from '../src/checkpoint/config.ts';
 import { requireFiniteWeights } from '../src/checkpoint/not-finite.ts';
+import { EMBED_TOKENS } from '../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
 import { allTaps, tapWidth } from '../src/device/taps.ts';
 import { InputError, nearestName, ReferenceFaultError, UsageError } from '../src/errors.ts';
 import { defaultThreads, MAXIMUM_THREADS } from '../src/machine.ts';
 import { BF16_OPERATORS } from './graph/bf16-operators.ts';
-import { externalDataFolder, type WeightMemory, weightMemory } from './graph/checkpoint-weights.ts';
+import {
+  externalDataFolder,
+  type GraphWeightMemory,
+  inMemoryFiles,
+  type WeightMemory,
+  weightMemory,
+} from './graph/checkpoint-weights.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
-import { type InferenceSession, Tensor } from './graph/onnx-runtime.ts';
+import { Tensor } from './graph/onnx-runtime.ts';
 import type { Operators } from './graph/operators.ts';
 import { BODY_IO, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
-import { openSession, runSession, type SessionSettings } from './graph/session.ts';
+import { type GraphRunner, openRunner, type Tensors } from './graph/session.ts';
 import { KvCache } from './kv-cache.ts';
 import { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './rotary.ts';
+import { StreamedModel } from './streamed-model.ts';
 
 /** `fp32` is the golden; `bf16` rounds after each operation as PyTorch does in bfloat16. */
 export type Precision = 'fp32' | 'bf16';
@@ -36,7 +45,7 @@ export interface ReferenceOptions {
   readonly chunk?: number;
   /** The taps that rows can carry. @default none */
   readonly taps?: readonly TapName[];
-  /** @default `resident` if the weights take at most 1 GiB as float32, else `mapped` */
+  /** @default `resident` if the weights take at most 1 GiB as float32 (4 GiB if they are to be decoded), else `mapped` (`streamed`) */
   readonly weights?: WeightMemory;
 }
 
@@ -50,7 +59,7 @@ const LOGITS_BYTES_MAX = 32 * 2 ** 20;
  * faster. The runtime keeps some 28 KB for each slice, which is what makes memory grow with layers.
  * Resident: what is alive twice while the session opens.
  */
-const SLICE_BYTES: Readonly<Record<WeightMemory, number>> = { mapped: 8 * 2 ** 20, resident: 64 * 2 ** 20 };
+const SLICE_BYTES: Readonly<Record<GraphWeightMemory, number>> = { mapped: 8 * 2 ** 20, resident: 64 * 2 ** 20 };
 const DEFAULT_CHUNK = 512;
 const FLOAT32_BYTES = 4;
 /** More names than these say less than their number. */
@@ -68,17 +77,8 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
   const threads = requireCount('threads', options.threads ?? defaultThreads(), MAXIMUM_THREADS);
   const chunk = requireCount('chunk', options.chunk ?? DEFAULT_CHUNK);
   const weights = options.weights ?? weightMemory(checkpoint);
-  const graph: GraphSettings = { operators: OPERATORS[precision], weights, sliceBytes: SLICE_BYTES[weights] };
-  const settings: SessionSettings = { dataFolder: externalDataFolder(checkpoint), threads, weights };
   const weightsSha256 = await checkpoint.sha256();
-  const body = await openSession(buildBody(checkpoint, graph, new Set(taps)), settings);
-  let head: InferenceSession;
-  try {
-    head = await openSession(buildHead(checkpoint, graph), settings);
-  } catch (error) {
-    await body.release();
-    throw error;
-  }
+  const { body, head } = await openRunners(checkpoint, OPERATORS[precision], { weights, threads, taps: new Set(taps) });
   const dtype = DTYPE_OF[precision];
   const info: SourceInfo = {
     kind: 'reference',
@@ -93,10 +93,46 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
   return new Reference(checkpoint, { info, body, head, chunk, taps });
 }
 
+interface RunnerSettings {
+  readonly weights: WeightMemory;
+  readonly threads: number;
+  readonly taps: ReadonlySet<TapName>;
+}
+
+/** Body and head: two graphs that hold the weights, or steps that are fed with them. */
+async function openRunners(
+  checkpoint: Checkpoint,
+  operators: Operators,
+  { weights, threads, taps }: RunnerSettings,
+): Promise<Pick<ReferenceParts, 'body' | 'head'>> {
+  const session = { dataFolder: externalDataFolder(checkpoint), threads };
+  if (weights === 'streamed') {
+    const model = await StreamedModel.open(checkpoint, operators, { ...session, weights: 'resident' }, taps);
+    return {
+      body: { run: (feeds) => model.runBody(feeds), release: () => model.release() },
+      head: { run: (feeds) => model.runHead(feeds), release: async () => {} },
+    };
+  }
+  const graph: GraphSettings = { operators, weights, sliceBytes: SLICE_BYTES[weights] };
+  const isOfHead = (name: string): boolean => name === checkpoint.lmHeadName;
+  const body = await openRunner(buildBody(checkpoint, graph, taps), {
+    ...session,
+    weights,
+    files: inMemoryFiles(checkpoint, (name) => !isOfHead(name) || name === EMBED_TOKENS),
+  });
+  try {
+    const files = inMemoryFiles(checkpoint, isOfHead);
+    return { body, head: await openRunner(buildHead(checkpoint, graph), { ...session, weights, files }) };
+  } catch (error) {
+    await body.release();
+    throw error;
+  }
+}
+
 interface ReferenceParts {
   readonly info: SourceInfo;
-  readonly body: InferenceSession;
-  readonly head: InferenceSession;
+  readonly body: GraphRunner;
+  readonly head: GraphRunner;
   readonly chunk: number;
   readonly taps: readonly TapName[];
 }
@@ -107,8 +143,8 @@ export class Reference implements LogitsSource {
   readonly vocabSize: number;
   readonly taps: readonly TapName[];
   readonly #checkpoint: Checkpoint;
-  readonly #body: InferenceSession;
-  readonly #head: InferenceSession;
+  readonly #body: GraphRunner;
+  readonly #head: GraphRunner;
   readonly #chunk: number;
 
   readonly #frequencies: RotaryFrequencies;
@@ -207,11 +243,11 @@ export class Reference implements LogitsSource {
     return Math.max(1, Math.min(this.#chunk, affordable));
   }
 
-  async #runBody(tokenIds: Int32Array): Promise<InferenceSession.ReturnType> {
+  async #runBody(tokenIds: Int32Array): Promise<Tensors> {
     const { headDim } = this.#checkpoint.config;
     const { cos, sin } = rotaryTables(this.#frequencies, this.length, tokenIds.length);
     const tableShape = [1, tokenIds.length, headDim / 2];
-    const outputs = await runSession(this.#body, {
+    const outputs = await this.#body.run({
       [BODY_IO.tokenIds]: new Tensor('int64', BigInt64Array.from(tokenIds, BigInt), [tokenIds.length]),
       [BODY_IO.cos]: new Tensor('float32', cos, tableShape),
       [BODY_IO.sin]: new Tensor('float32', sin, tableShape),
@@ -226,7 +262,7 @@ export class Reference implements LogitsSource {
     tokenIds: Int32Array,
     firstPosition: number,
     firstRow: number,
-    outputs: InferenceSession.ReturnType,
+    outputs: Tensors,
     want: FeedRequest,
     onRow: RowSink,
   ): Promise<void> {
@@ -239,7 +275,7 @@ export class Reference implements LogitsSource {
     for (let first = firstRow; first < tokenIds.length; first += rowsAtOnce) {
       const rows = Math.min(rowsAtOnce, tokenIds.length - first);
       const part = hidden.subarray(first * hiddenSize, (first + rows) * hiddenSize);
-      const made = await runSession(this.#head, { [HEAD_IO.hidden]: new Tensor('float32', part, [rows, hiddenSize]) });
+      const made = await this.#head.run({ [HEAD_IO.hidden]: new Tensor('float32', part, [rows, hiddenSize]) });
       const logits = float32Of(made, HEAD_IO.logits);
       this.#explainNotFinite(logits);
       for (let i = 0; i < rows; i++) {
@@ -295,7 +331,7 @@ function argmax(values: Float32Array): number {
   return best;
 }
 
-function float32Of(outputs: InferenceSession.ReturnType, name: string): Float32Array {
+function float32Of(outputs: Tensors, name: string): Float32Array {
   return outputs[name]!.data as Float32Array;
 }
 
@@ -322,7 +358,7 @@ function requireCount(name: string, value: number, most = Number.MAX_SAFE_INTEGE
 }
 
 function storedDtypes(checkpoint: Checkpoint): string {
-  return [...new Set([...checkpoint.tensors.values()].map(({ dtype }) => dtype))].sort().join('+');
+  return [...new Set([...checkpoint.tensors.values()].map(storedAs))].sort().join('+');
 }
 
 function runtimeVersion(): string {

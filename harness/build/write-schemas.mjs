@@ -1,12 +1,21 @@
 // Writes docs/schema anew from the code: `npm run schemas`.
 import { mkdirSync, writeFileSync } from 'node:fs';
 
-const { logLineJsonSchema, runRecordJsonSchema } = await import('../../dist/harness/index.js');
+const {
+  compareRecordJsonSchema,
+  logLineJsonSchema,
+  runDiffJsonSchema,
+  runRecordJsonSchema,
+  weightComparisonJsonSchema,
+} = await import('../../dist/harness/index.js');
 const folder = new URL('../../docs/schema/', import.meta.url);
 mkdirSync(folder, { recursive: true });
 for (const [name, schema] of [
   ['run.schema.json', runRecordJsonSchema()],
   ['log-line.schema.json', logLineJsonSchema()],
+  ['run-diff.schema.json', runDiffJsonSchema()],
+  ['weights.schema.json', weightComparisonJsonSchema()],
+  ['compare.schema.json', compareRecordJsonSchema()],
 ]) {
   writeFileSync(new URL(name, folder), `${JSON.stringify(schema, null, 2)}\n`);
 }

@@ -7,6 +7,7 @@ import { HUB_CASES } from './hints/hub.fixture.ts';
 import { NOT_EXECUTED } from './hints/not-executed.fixture.ts';
 import { OPTION_CASES } from './hints/options.fixture.ts';
 import { PROMPT_CASES } from './hints/prompts.fixture.ts';
+import { QUANTISED_CASES } from './hints/quantised.fixture.ts';
 import { ARRAY_CASES } from './hints/recorded-arrays.fixture.ts';
 import { RECORDED_PLAN_CASES } from './hints/recorded-plans.fixture.ts';
 import { RUN_CASES } from './hints/runs.fixture.ts';
@@ -19,6 +20,7 @@ const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCas
   { about: 'downloads', cases: HUB_CASES },
   { about: 'checkpoint folders', cases: CHECKPOINT_CASES },
   { about: 'files of a checkpoint', cases: WEIGHT_FILE_CASES },
+  { about: 'quantised checkpoints', cases: QUANTISED_CASES },
   { about: 'prompts', cases: PROMPT_CASES },
   { about: 'tokenizers', cases: TOKENIZER_CASES },
   { about: 'recorded arrays', cases: ARRAY_CASES },

@@ -10,7 +10,7 @@ import { keptTapsText, TAPS_FOLDER } from '../lens/kept-taps.ts';
 import { guardWrite } from '../record/file-errors.ts';
 import type { InspectedToken } from '../record/inspected-token.ts';
 import { findRunFolder } from '../record/read-log.ts';
-import type { RunSpec, VariantSpec } from '../record/run-spec.ts';
+import type { CaseSpec, DeviceSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { formatTokenLine } from '../record/token-line.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 import { readRun } from '../replay/read-run.ts';
@@ -166,6 +166,8 @@ function textsIfThere(...what: Parameters<typeof openForInspection>): OpenableCa
 
 interface OpenedToken {
   readonly one: OpenableCase;
+  /** Of the rows that were golden: the case's reference, or another variant's source. */
+  readonly openReference: OpenableCase['openReference'];
   readonly variant: OpenableCase['variants'][number];
   readonly texts: OpenableCase['texts'];
   /** Whether --device or --device-weights put something else in the device's place. */
@@ -186,12 +188,23 @@ function openForInspection(
   const one = spec.cases.find(({ name }) => name === record.case)!;
   const variant = one.variants.find(({ name }) => name === record.variant)!;
   const other = options.device === undefined ? undefined : otherDevice(options.device, variant);
-  const shown: RunSpec = { ...spec, cases: [{ ...one, variants: [other?.spec ?? variant] }] };
+  const { golden: goldenName, ...shownVariant } = other?.spec ?? variant;
+  // Another variant may stand where the reference does.
+  const golden = one.variants.find(({ name }) => name === goldenName);
+  const variants = [shownVariant, ...(golden === undefined ? [] : [golden])];
+  const shown: RunSpec = { ...spec, cases: [{ ...one, variants }] };
   const paths = other === undefined ? local : withVariant(local, record.case, other.spec.name, other.paths);
   const [opened] = openCases(shown, paths, {
-    taps: one.reference.kind === 'onnx' && variant.device.kind === 'n150' ? tapsAsked(options) : 'all',
+    taps: isLiveSide(one.reference.kind) && isLiveSide(variant.device.kind) ? tapsAsked(options) : 'all',
   });
-  return { one: opened!, variant: opened!.variants[0]!, texts: opened!.texts, isOtherDevice: other !== undefined };
+  const openReference = golden === undefined ? opened!.openReference : opened!.variants[1]!.open;
+  const isOtherDevice = other !== undefined;
+  return { one: opened!, openReference, variant: opened!.variants[0]!, texts: opened!.texts, isOtherDevice };
+}
+
+/** Whether a side computes its rows, so that it has any tap that is asked for. */
+function isLiveSide(kind: CaseSpec['reference']['kind'] | DeviceSpec['kind']): boolean {
+  return kind === 'onnx' || kind === 'n150';
 }
 
 function otherDevice(
@@ -220,16 +233,16 @@ function otherDevice(
 }
 
 async function runAgain(
-  { one, variant, isOtherDevice }: OpenedToken,
+  { one, openReference, variant, isOtherDevice }: OpenedToken,
   replay: RunReplay,
   record: TokenRecord,
   tokenIds: Int32Array,
   options: InspectOptions,
 ): Promise<InspectedToken> {
   const recorded = replay.cases.get(caseId(record));
-  const isLive = one.spec.reference.kind === 'onnx' && variant.spec.device.kind === 'n150';
+  const isLive = isLiveSide(one.spec.reference.kind) && isLiveSide(variant.spec.device.kind);
   return inspectToken({
-    openReference: one.openReference,
+    openReference,
     openDevice: variant.open,
     expected: {
       golden: recorded?.golden,

@@ -1,5 +1,5 @@
 // Where the files of an inspected token are: as its run left them, or where --weights and --device-weights say.
-import path from 'node:path';
+import { absolutePlace } from '../../src/checkpoint/checkpoint-place.ts';
 import { InputError } from '../../src/errors.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import type { TokenRecord } from '../record/token-record.ts';
@@ -22,10 +22,10 @@ export function inspectedPaths(folder: string, { case: name, variant }: TokenRec
       ...local.cases,
       [name]: {
         ...paths,
-        weights: path.resolve(weights),
+        weights: absolutePlace(weights),
         variants: {
           ...paths?.variants,
-          [variant]: { ...paths?.variants[variant], ...(own === undefined ? {} : { weights: path.resolve(own) }) },
+          [variant]: { ...paths?.variants[variant], ...(own === undefined ? {} : { weights: absolutePlace(own) }) },
         },
       },
     },

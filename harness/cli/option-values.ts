@@ -26,6 +26,32 @@ export function wholeNumber(option: string, least: number): (text: string) => nu
   };
 }
 
+/** @returns a reader of numbers above 0. */
+export function positiveNumber(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
+    throw new UsageError(`${option} must be a number above 0; got "${text}".`, {
+      code: 'OPTION_VALUE',
+      hint: `for example ${option} 0.005.`,
+    });
+  };
+}
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3600 };
+
+/** @returns a reader of durations: seconds, or with a unit s, m, min or h; milliseconds. */
+export function duration(option: string): (text: string) => number {
+  return (text) => {
+    const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*(s|m|min|h)?$/.exec(text) ?? [];
+    if (digits !== undefined && Number(digits) > 0) return Number(digits) * SECONDS[unit ?? 's']! * 1000;
+    throw new UsageError(`${option} must be a time; got "${text}".`, {
+      code: 'OPTION_VALUE',
+      hint: `for example ${option} 30m.`,
+    });
+  };
+}
+
 /** @returns a reader of a number of threads, of the range that both sides have. */
 export function threadCount(option: string): (text: string) => number {
   return (text) => {

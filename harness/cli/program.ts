@@ -1,6 +1,7 @@
 // The command line's shape: one command per file, shared settings here.
 import { Command } from 'commander';
 import { packageVersion } from '../sources/package-root.ts';
+import { compareCommand } from './compare-command.ts';
 import { demoCommand } from './demo-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
@@ -29,6 +30,7 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     );
   for (const command of [
     validateCommand(),
+    compareCommand(),
     inspectCommand(),
     reportCommand(),
     doctorCommand(),

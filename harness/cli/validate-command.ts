@@ -4,29 +4,27 @@ import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import { InputError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
-import { RUN_REPORTS } from '../lens/run-reports.ts';
-import { type RunEvent, SCHEMA_VERSION } from '../record/events.ts';
+import type { RunEvent } from '../record/events.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import { findRunFolder } from '../record/read-log.ts';
 import { PCC_SEMANTICS, type PccSemantics } from '../record/row-metrics.ts';
 import { formatRunRecord } from '../record/run-record.ts';
-import { firstDifference, type RunSpec, tokensPlannedMax } from '../record/run-spec.ts';
+import { firstDifference, type RunSpec } from '../record/run-spec.ts';
 import type { RunReplay } from '../replay/run-replay.ts';
 import { createChalk } from '../report/plain-table.ts';
-import { createProgress, type RunProgress } from '../report/progress.ts';
+import { createProgress } from '../report/progress.ts';
 import { terminalSummary } from '../report/terminal.ts';
-import { describeEnvironment } from '../run/environment.ts';
-import { quoteWord, shownCommand } from '../run/shown-command.ts';
-import { resumeRun, type StartedRun, startRun, type WrittenRun, writeRun } from '../run/write-run.ts';
+import { quoteWord } from '../run/shown-command.ts';
+import { resumeRun, type StartedRun, startRun } from '../run/write-run.ts';
 import { isAbort } from '../sequence/sides.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
-import { gitSha, packageVersion } from '../sources/package-root.ts';
+import { packageVersion } from '../sources/package-root.ts';
 import { planRun } from '../sources/plan-run.ts';
 import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
 import { errorText } from './error-text.ts';
-import { onInterrupt, packingUntil } from './interrupt.ts';
-import { leaveLastWords } from './last-words.ts';
+import { onInterrupt } from './interrupt.ts';
+import { judgeRun, runHeader } from './judged-run.ts';
 import { correlation, oneOf } from './option-values.ts';
 import { needsNoReport } from './unstarted-run.ts';
 
@@ -81,7 +79,13 @@ async function validate(options: ValidateOptions, command: Command): Promise<voi
     const { local, ...started } =
       options.resume === undefined ? await begin(options, models) : await goOn(options, command, models);
     hasRun = true;
-    const { run, replay, folder, failure } = await judge(started, local, models, progress, interrupt.signal);
+    const { run, replay, folder, failure } = await judgeRun(started, {
+      local,
+      models,
+      progress,
+      signal: interrupt.signal,
+      command: 'validate',
+    });
     progress.close();
     const shown = { chalk: createChalk(process.env), folder };
     process.stdout.write(options.json === true ? formatRunRecord(run) : terminalSummary(run, replay.highlights, shown));
@@ -109,16 +113,7 @@ interface LocatedRun extends StartedRun {
 
 async function begin(options: ValidateOptions, models: Models): Promise<LocatedRun> {
   const args = process.argv.slice(2);
-  const startedAt = new Date().toISOString();
-  const header = {
-    event: 'run',
-    schemaVersion: SCHEMA_VERSION,
-    startedAt,
-    tool: { name: 'qwen-pcc', version: packageVersion(), gitSha: gitSha() },
-    machine: describeEnvironment(),
-    command: shownCommand(args),
-    part: null,
-  } as const;
+  const header = runHeader(args);
   const { request, notes } = planRequest(options, settingsOf(options));
   const { spec, paths, notes: unplanned } = await planRun(request, models);
   const local = localPaths(options, paths, args);
@@ -195,39 +190,4 @@ function settingsOf({ threshold, semantics, mode }: ValidateOptions): Parameters
     mode: mode === 'free' ? 'freeRunning' : 'teacherForced',
     judge: { semantics, pccMinimum: threshold, rules: defaultRules({ pccMinimum: threshold }) },
   };
-}
-
-async function judge(
-  started: StartedRun,
-  local: LocalPaths,
-  models: Models,
-  progress: RunProgress,
-  signal: AbortSignal,
-): Promise<WrittenRun> {
-  const { replay } = started;
-  const { spec } = replay.run;
-  let judged = replay.highlights.judged;
-  const planned = replay.units.reduce(
-    (sum, { case: one, prompt }) => sum + one.variants.length * tokensPlannedMax(prompt, spec.limits),
-    0,
-  );
-  progress.start(planned);
-  const canSpeak = leaveLastWords(`
-qwen-pcc was ended from outside, as the system does when memory runs out or a weight file in use is cut.
-What was judged is kept: qwen-pcc validate --resume ${quoteWord(started.log.folder)}
-`);
-  try {
-    return await writeRun(started, {
-      cases: openCases(spec, local, { models, onPacking: packingUntil(signal, progress) }),
-      reports: RUN_REPORTS,
-      signal,
-      onToken: ({ case: name, prompt }) => progress.advance(name, prompt, ++judged),
-      onStage: (name, prompt, stage) => progress.stage(name, prompt, stage),
-    });
-  } catch (error) {
-    started.log.close();
-    throw error;
-  } finally {
-    canSpeak();
-  }
 }

@@ -25,6 +25,7 @@ const NOT_RUN: readonly (readonly [pattern: RegExp, reason: string])[] = [
 const PLACEHOLDERS: readonly (readonly [RegExp, string])[] = [
   [/(--vectors) DIR\b/, '$1 fixtures/vectors'],
   [/\bCACHE_DIR\b/, 'cache'],
+  [/(--beside) RUN\b/, '$1 reports/last'],
   [/\bOTHER_DIR\b/, 'fixtures/tiny-qwen2'],
   [/(--weights) (DIR|CHECKPOINT)\b/, '$1 fixtures/tiny-qwen2'],
   [/\bcapture:FILE\b/, 'capture:recorded.safetensors'],

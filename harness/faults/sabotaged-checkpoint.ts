@@ -16,7 +16,7 @@ export function copyWithTensor(
 ): string {
   cpSync(source, folder, { recursive: true });
   const entry = openCheckpoint(folder).tensors.get(tensor);
-  if (entry === undefined || entry.dtype !== 'BF16') throw new Error(`${source} has no bfloat16 tensor ${tensor}`);
+  if (entry?.kind !== 'plain' || entry.dtype !== 'BF16') throw new Error(`${source} has no bfloat16 tensor ${tensor}`);
   const file = path.join(folder, path.basename(entry.file));
   const bytes = readFileSync(file);
   const patterns = new Uint16Array(entry.lengthBytes / 2);

@@ -9,18 +9,23 @@ import { TokenLineSchema } from './token-line-schema.ts';
 
 /** JSON Schema (draft 2020-12) of run.json. */
 export function runRecordJsonSchema(): Record<string, unknown> {
-  return describe(RunRecordSchema, 'qwen-pcc run record (run.json)');
+  return describeSchema(RunRecordSchema, 'qwen-pcc run record (run.json)');
 }
 
 /** JSON Schema (draft 2020-12) of one line of run.jsonl. */
 export function logLineJsonSchema(): Record<string, unknown> {
   const events = z.union([RunEventSchema, CaseEventSchema, TokenLineSchema, PromptEventSchema, EndEventSchema]);
-  return describe(events, 'qwen-pcc log (a line of run.jsonl)');
+  return describeSchema(events, 'qwen-pcc log (a line of run.jsonl)');
 }
 
-function describe(schema: z.ZodType, title: string): Record<string, unknown> {
+/** A schema of ours as docs/schema has it, with the version of the files that it is of. */
+export function describeSchema(
+  schema: z.ZodType,
+  title: string,
+  version: string = SCHEMA_VERSION,
+): Record<string, unknown> {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', reused: 'ref' });
-  return { $schema, title, version: SCHEMA_VERSION, ...rest };
+  return { $schema, title, version, ...rest };
 }
 
 /** @throws InputError FILE_UNREADABLE, naming the file. */

@@ -20,6 +20,11 @@ export interface LogLine {
   readonly end: number;
 }
 
+/** Whether a path is the folder of a run that began. */
+export function isRunFolder(folder: string): boolean {
+  return existsSync(path.join(folder, LOG_FILE));
+}
+
 /** Finds the run folder that a user means: a folder, a file in it, an id under `parent`, or the last run. */
 export function findRunFolder(given: string | undefined, parent: string): string {
   const candidates =

@@ -22,7 +22,9 @@ export type DeviceSpec =
       readonly recording: string;
       /** What its logits are rounded to; null: as it says, else read off its values. */
       readonly logitsFormat: LogitsFormat | null;
-    };
+    }
+  /** Another checkpoint's reference: what is compared is the damage of the checkpoint alone. */
+  | { readonly kind: 'onnx'; readonly precision: (typeof PRECISIONS)[number] };
 
 export type ReferenceSpec =
   | { readonly kind: 'onnx'; readonly precision: (typeof PRECISIONS)[number] }
@@ -46,6 +48,8 @@ export interface VariantSpec {
   /** Short name of the device's checkpoint. */
   readonly model: string;
   readonly device: DeviceSpec;
+  /** The variant of the case whose rows are the golden ones, standing before this one; absent: the case's reference. */
+  readonly golden?: string | undefined;
 }
 
 export interface CaseSpec {
@@ -123,6 +127,7 @@ export const DeviceSpecSchema: z.ZodType<DeviceSpec, unknown> = z.discriminatedU
     recording: z.string().min(1),
     logitsFormat: z.enum(LOGITS_FORMATS).nullable(),
   }),
+  z.strictObject({ kind: z.literal('onnx'), precision: z.enum(PRECISIONS) }),
 ]);
 
 const ReferenceSpecSchema = z.discriminatedUnion('kind', [
@@ -153,7 +158,14 @@ export const RunSpecSchema: z.ZodType<RunSpec, unknown> = z.strictObject({
         eosTokenIds: z.array(count),
         prompts: z.array(PromptSpecSchema),
         variants: z
-          .array(z.strictObject({ name: z.string().min(1), model: z.string(), device: DeviceSpecSchema }))
+          .array(
+            z.strictObject({
+              name: z.string().min(1),
+              model: z.string(),
+              device: DeviceSpecSchema,
+              golden: z.string().min(1).exactOptional(),
+            }),
+          )
           .min(1),
       }),
     )

@@ -13,10 +13,21 @@ import { RunReplay } from './run-replay.ts';
  * @throws InputError LOG_BROKEN, LOG_INCONSISTENT or FILE_UNREADABLE, naming the line.
  */
 export function readRun(folder: string, onToken?: (record: TokenRecord) => void): RunReplay {
+  return watchRun(folder, ({ event }) => {
+    if (event.event === 'token') onToken?.(event);
+  });
+}
+
+/**
+ * `readRun` that shows every line once it is known to fit.
+ *
+ * @throws InputError as `readRun`.
+ */
+export function watchRun(folder: string, onLine: (line: LogLine) => void): RunReplay {
   let replay: RunReplay | undefined;
   for (const line of readLog(folder)) {
     replay = addLine(replay, line, folder);
-    if (line.event.event === 'token') onToken?.(line.event);
+    onLine(line);
   }
   return replay!;
 }

@@ -44,12 +44,12 @@ export function summaryMarkdown(run: RunRecord, highlights: TokenHighlights): st
   return cutLines(blocks, SUMMARY_BYTES_MAX);
 }
 
-function sentence(text: string): string {
+export function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** A code span holds any text, if its fence is longer than the backticks in it. */
-function codeSpan(text: string): string {
+export function codeSpan(text: string): string {
   const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
   const fence = '`'.repeat(longest + 1);
   return longest === 0 ? `${fence}${text}${fence}` : `${fence} ${text} ${fence}`;
@@ -119,7 +119,8 @@ export function escapeCell(text: string): string {
   return text.replaceAll(/[\\`*_{}[\]<>|#]/g, '\\$&').replaceAll(/\s+/g, ' ');
 }
 
-function cutLines(lines: readonly string[], bytesMax: number): string {
+/** As many lines as fit, and a last one that says what was cut. */
+export function cutLines(lines: readonly string[], bytesMax: number): string {
   const note = 'The rest was cut; the run folder has all of it.';
   const room = bytesMax - Buffer.byteLength(note) - 1;
   let bytes = 0;

@@ -16,7 +16,7 @@ import type { Stage } from '../record/stage.ts';
 import { sequenceId, type TokenRecord } from '../record/token-record.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { runFree } from '../sequence/free-running.ts';
-import { runLockstep } from '../sequence/lockstep.ts';
+import { type Comparison, runLockstep } from '../sequence/lockstep.ts';
 import type { RowPair, SequenceRequest } from '../sequence/sequence.ts';
 import { blame, isAbort, requireComparable } from '../sequence/sides.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
@@ -34,6 +34,8 @@ export interface PerformOptions {
   /** One for each case of the spec, by name. */
   readonly cases: readonly OpenableCase[];
   readonly signal?: AbortSignal;
+  /** Asked before each prompt; false ends the run there, as Ctrl-C would, with all prompts before it whole. */
+  readonly mayBegin?: () => boolean;
   /** Called after each token that was judged. */
   readonly onToken?: (record: TokenRecord) => void;
   /** Called when a side begins a chunk of a prompt, and after layers of it. */
@@ -65,7 +67,15 @@ export async function performRun(options: PerformOptions): Promise<unknown> {
 interface OpenVariant {
   readonly name: string;
   readonly source: LogitsSource;
+  /** Index of its source among those of the case, and of the one whose rows are golden if that is not the reference. */
+  readonly comparison: Comparison;
   readonly judge: TokenJudge;
+}
+
+/** What a case's variants stand on; several may stand on one. */
+interface OpenSources {
+  readonly devices: readonly LogitsSource[];
+  readonly variants: readonly OpenVariant[];
 }
 
 class Run {
@@ -104,18 +114,12 @@ class Run {
     try {
       const reference = await blame('reference', () => this.#usage.opening('golden', one.openReference));
       open.push(reference);
-      const variants: OpenVariant[] = [];
-      for (const variant of one.variants) {
-        const source = await blame('device', () => this.#usage.opening('actual', variant.open));
-        open.push(source);
-        requireComparable(reference, source);
-        this.#beginCase(one, variant.spec.name, variant.notes(), reference, source);
-        variants.push({ name: variant.spec.name, source, judge: this.#judgeOf(one, reference, source) });
-      }
+      const sources = await this.#openVariants(one, reference, open);
       for (const unit of units) {
+        if (this.#options.mayBegin?.() === false) throw new DOMException('the time for this run is over', 'AbortError');
         // Before: a mapped file that was cut ends the process without a word. After: rows of two models do not mix.
         await one.requireUnchanged();
-        await this.#runUnit(unit, one, reference, variants);
+        await this.#runUnit(unit, one, reference, sources);
         await one.requireUnchanged();
       }
     } catch (error) {
@@ -125,6 +129,29 @@ class Run {
     } finally {
       for (const source of open.reverse()) await source.close();
     }
+  }
+
+  /** @param open - what is to be closed in the end; sources are added as they are opened. */
+  async #openVariants(one: OpenableCase, reference: LogitsSource, open: LogitsSource[]): Promise<OpenSources> {
+    const devices: LogitsSource[] = [];
+    const keys: string[] = [];
+    const variants: OpenVariant[] = [];
+    for (const variant of one.variants) {
+      let device = keys.indexOf(variant.sourceKey);
+      if (device < 0) {
+        const source = await blame('device', () => this.#usage.opening('actual', variant.open));
+        open.push(source);
+        device = devices.push(source) - 1;
+        keys.push(variant.sourceKey);
+      }
+      const { name, golden: goldenName } = variant.spec;
+      const golden = variants.find((each) => each.name === goldenName)?.comparison.device;
+      const [goldenSource, source] = [golden === undefined ? reference : devices[golden]!, devices[device]!];
+      requireComparable(goldenSource, source);
+      this.#beginCase(one, name, variant.notes(), goldenSource, source);
+      variants.push({ name, source, comparison: { device, golden }, judge: this.#judgeOf(one, goldenSource, source) });
+    }
+    return { devices, variants };
   }
 
   /** Logs what was opened; a resumed run must have opened the same. */
@@ -172,7 +199,7 @@ class Run {
     { prompt }: RunUnit,
     one: OpenableCase,
     reference: LogitsSource,
-    variants: readonly OpenVariant[],
+    { devices, variants }: OpenSources,
   ): Promise<void> {
     const request = this.#requestOf(one.spec.name, prompt, one.spec.eosTokenIds);
     const rows = variants.map(({ name, source, judge }) => {
@@ -199,10 +226,10 @@ class Run {
     };
     let outcome: Outcome | undefined;
     try {
-      const devices = variants.map(({ source }) => source);
+      const comparisons = variants.map(({ comparison }) => comparison);
       outcome =
         this.#options.replay.run.spec.mode === 'teacherForced'
-          ? await runLockstep(reference, devices, request, { onPair, onDeviceError })
+          ? await runLockstep(reference, devices, request, { onPair, onDeviceError }, comparisons)
           : await runFree(reference, devices[0]!, request, (pair) => onPair(0, pair));
     } catch (error) {
       if (!isOfPromptAlone(error)) throw error;

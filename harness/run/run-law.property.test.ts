@@ -13,7 +13,17 @@ import { RunReplay } from '../replay/run-replay.ts';
 import { junitXml } from '../report/junit.ts';
 import { summaryMarkdown } from '../report/markdown.ts';
 import { ToySource } from '../sequence/toy-source.fixture.ts';
-import { logLines, noisyToy, resumeToy, runToy, TOY_VOCABULARY, toyCase, writeLog } from './toy-run.fixture.ts';
+import type { OpenableCase } from '../sources/openable-case.ts';
+import {
+  logLines,
+  noisyToy,
+  resumeToy,
+  runToy,
+  TOY_VOCABULARY,
+  toyCase,
+  toyCaseOf,
+  writeLog,
+} from './toy-run.fixture.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-law-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -24,7 +34,13 @@ const failing = (): ToySource =>
     if (row.position % 5 === 4) row.logits.reverse();
     return row;
   });
-const CASES = [toyCase('a', { noisy: noisyToy, failing }), toyCase('b')];
+/** Two devices, and one of them against the other. */
+const triangle = (): OpenableCase => {
+  const { spec } = toyCase('a', { noisy: noisyToy, failing });
+  const against = { ...spec.variants[1]!, name: 'failing against noisy', golden: 'noisy' };
+  return toyCaseOf({ ...spec, variants: [...spec.variants, against] }, { noisy: noisyToy, failing });
+};
+const CASES = [triangle(), toyCase('b')];
 const UNITS = 6;
 
 /** What a reading of a run says, without what differs between two runs of one spec: times, memory, the folder's name. */
@@ -67,6 +83,13 @@ function rows(folder: string): string[] {
   });
 }
 
+/** What was fed of a prompt of case a. */
+const tokensOf = (folder: string, name: string): number[] =>
+  eventsOf(folder).flatMap((event) => {
+    const isOfIt = event.event === 'token' && event.case === 'a' && event.variant === 'noisy' && event.prompt === name;
+    return isOfIt ? [event.inputToken.golden] : [];
+  });
+
 describe('a run', () => {
   let whole = '';
   let lines: string[] = [];
@@ -77,9 +100,12 @@ describe('a run', () => {
 
   it('judges every token of the plan', () => {
     const { coverage, cases } = concludeRun(readRun(whole));
-    expect(coverage.tokensJudged).toBe(2 * (11 + 12 + 13) + (11 + 12 + 13));
+    expect(coverage.tokensJudged).toBe(3 * (11 + 12 + 13) + (11 + 12 + 13));
     expect(coverage.tokensJudged).toBe(coverage.tokensPlanned);
-    expect(cases.map(({ variants }) => variants.map(({ name }) => name))).toEqual([['noisy', 'failing'], ['toy']]);
+    expect(cases.map(({ variants }) => variants.map(({ name }) => name))).toEqual([
+      ['noisy', 'failing', 'failing against noisy'],
+      ['toy'],
+    ]);
   });
 
   it('resumed after a kill at any byte writes the log of a run that was not killed', async () => {
@@ -118,7 +144,7 @@ describe('a run', () => {
           const logs: LogEvent[][] = [];
           for (const part of parts.filter(({ length }) => length > 0)) {
             const { folder, run } = await runToy(mkdtempSync(path.join(scratch, 'part-')), CASES, { part });
-            expect(run.coverage.promptsPlanned).toBeLessThanOrEqual(9);
+            expect(run.coverage.promptsPlanned).toBeLessThanOrEqual(12);
             logs.push(eventsOf(folder));
           }
           expect(reading(mergeLogs(logs))).toEqual(reading(eventsOf(whole)));
@@ -145,10 +171,24 @@ describe('a run', () => {
     expect(() => mergeLogs(parts)).toThrow(/MERGE_DIFFERS|not parts of one run/);
   });
 
+  it('judges a device against another as a run does that has the other for its reference', async () => {
+    const { run } = await runToy(mkdtempSync(path.join(scratch, 'against-')), [triangle()]);
+    const { spec } = toyCase('a', { failing });
+    const prompts = spec.prompts.map((prompt) => ({
+      ...prompt,
+      continuationIds: tokensOf(whole, prompt.name).slice(prompt.promptIds.length),
+    }));
+    const swapped = { ...toyCaseOf({ ...spec, prompts }, { failing }), openReference: async () => noisyToy() };
+    const { run: lone } = await runToy(mkdtempSync(path.join(scratch, 'against-')), [swapped]);
+    const summaryOf = (one: typeof run, name: string) => one.cases[0]!.variants.find((v) => v.name === name)!.summary;
+    expect(summaryOf(run, 'failing against noisy')).toEqual(summaryOf(lone, 'failing'));
+  });
+
   it('does not depend on the order of the variants', async () => {
+    const pair = [toyCase('a', { noisy: noisyToy, failing })];
     const turned = [toyCase('a', { failing, noisy: noisyToy })];
     const [one, other] = await Promise.all(
-      [[CASES[0]!], turned].map(async (cases) => {
+      [pair, turned].map(async (cases) => {
         const { run } = await runToy(mkdtempSync(path.join(scratch, 'order-')), cases);
         return Object.fromEntries(run.cases[0]!.variants.map(({ name, summary }) => [name, summary]));
       }),

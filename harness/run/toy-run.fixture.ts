@@ -58,7 +58,8 @@ export function toyCaseOf(spec: CaseSpec, devices: ToyDevices): OpenableCase {
     variants: spec.variants.map((variant) => ({
       spec: variant,
       notes: () => [],
-      open: async () => devices[variant.name]!(),
+      sourceKey: variant.device.kind === 'capture' ? variant.device.recording : variant.name,
+      open: async () => devices[variant.device.kind === 'capture' ? variant.device.recording : variant.name]!(),
     })),
     requireUnchanged: async () => undefined,
   };

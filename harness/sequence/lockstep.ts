@@ -16,15 +16,23 @@ import {
 } from './sequence.ts';
 import { blame, isAbort, requireContext, requireRows, SinkError, skipped } from './sides.ts';
 
+/** Whose rows are compared with whose. */
+export interface Comparison {
+  /** Index of the device whose rows are the actual ones. */
+  readonly device: number;
+  /** Index of a device before it whose rows are the golden ones; the reference's are if absent. */
+  readonly golden?: number | undefined;
+}
+
 export interface LockstepSinks {
-  /** @param device - index of the device whose row it is. */
-  readonly onPair: (device: number, ...pair: Parameters<PairSink>) => ReturnType<PairSink>;
+  /** @param comparison - its index; one a device, in order, if none were given. */
+  readonly onPair: (comparison: number, ...pair: Parameters<PairSink>) => ReturnType<PairSink>;
   /**
-   * A device failed in this sequence. It is fed no more of it; what this throws ends the sequence for all.
+   * A device of a comparison failed in this sequence. It is fed no more of it; what this throws ends the sequence for all.
    *
    * Without it, any device's error ends the sequence.
    */
-  readonly onDeviceError?: (device: number, error: unknown) => void;
+  readonly onDeviceError?: (comparison: number, error: unknown) => void;
 }
 
 /**
@@ -42,8 +50,9 @@ export async function runLockstep(
   devices: readonly LogitsSource[],
   request: SequenceRequest,
   sinks: LockstepSinks,
+  comparisons: readonly Comparison[] = devices.map((_, device) => ({ device })),
 ): Promise<SequenceOutcome> {
-  const lockstep = new Lockstep(reference, devices, request, sinks);
+  const lockstep = new Lockstep(reference, devices, request, sinks, comparisons);
   return lockstep.run();
 }
 
@@ -52,7 +61,10 @@ class Lockstep {
   readonly #devices: readonly LogitsSource[];
   readonly #request: SequenceRequest;
   readonly #sinks: LockstepSinks;
+  readonly #comparisons: readonly Comparison[];
   readonly #failed: Set<number> = new Set();
+  /** Rows of devices that are golden for others, one buffer each. */
+  readonly #deviceChunks: ReadonlyMap<number, GoldenChunk>;
   /** Every token fed to the reference. */
   readonly #ids: number[] = [];
   /** Golden rows that wait for the devices; positions #chunkStart … #ids.length - 1 were fed since they were last fed. */
@@ -64,7 +76,9 @@ class Lockstep {
     devices: readonly LogitsSource[],
     request: SequenceRequest,
     sinks: LockstepSinks,
+    comparisons: readonly Comparison[],
   ) {
+    this.#comparisons = comparisons;
     this.#reference = reference;
     this.#devices = devices;
     this.#request = request;
@@ -72,6 +86,10 @@ class Lockstep {
     // A short text needs no buffer of a whole chunk, which is 156 MB at Qwen2-7B's vocabulary; its borders are the same.
     const capacity = Math.min(request.chunkPositions ?? CHUNK_POSITIONS, longestLength(request));
     this.#chunk = new GoldenChunk(capacity, reference.vocabSize);
+    const golden = comparisons.flatMap((comparison) => comparison.golden ?? []);
+    this.#deviceChunks = new Map(
+      [...new Set(golden)].map((index) => [index, new GoldenChunk(capacity, devices[index]!.vocabSize)]),
+    );
   }
 
   async run(): Promise<SequenceOutcome> {
@@ -146,6 +164,7 @@ class Lockstep {
     await this.#eachDevice((device, index) => this.#feedDevice(device, index, ids, tokenAfterChunk));
     this.#chunkStart = this.#ids.length;
     this.#chunk.clear();
+    for (const chunk of this.#deviceChunks.values()) chunk.clear();
   }
 
   async #feedDevice(
@@ -161,7 +180,7 @@ class Lockstep {
     onStage?.(stage);
     const onLayer = (done: number, total: number): void => onStage?.({ ...stage, layers: { done, total } });
     const want = { ...feedRequest(request), ...(onStage === undefined ? {} : { onLayer }) };
-    const { rows, milliseconds } = this.#chunk;
+    const { rows } = this.#chunk;
     let found = 0;
     let since = performance.now();
     await blame('device', () =>
@@ -176,27 +195,43 @@ class Lockstep {
           request.prompt,
         );
         requireContext('actual', actual, golden.position, golden.tokenId, request.prompt);
-        const goldenMs = milliseconds[found]!;
         found++;
         request.signal?.throwIfAborted();
         const { position, tokenId } = golden;
-        try {
-          await this.#sinks.onPair(index, {
-            position,
-            step: decodeStep(position, request),
-            tokenId,
-            nextTokenId: ids[position + 1 - firstPosition] ?? tokenAfterChunk,
-            golden,
-            actual,
-            ms: { golden: goldenMs, actual: actualMs },
-          });
-        } catch (error) {
-          throw new SinkError(error);
+        const pair = {
+          position,
+          step: decodeStep(position, request),
+          tokenId,
+          nextTokenId: ids[position + 1 - firstPosition] ?? tokenAfterChunk,
+          actual,
+        };
+        this.#deviceChunks.get(index)?.push(actual, actualMs);
+        for (const [comparison, { row, milliseconds }] of this.#goldenOf(index, found - 1)) {
+          try {
+            await this.#sinks.onPair(comparison, {
+              ...pair,
+              golden: row,
+              ms: { golden: milliseconds, actual: actualMs },
+            });
+          } catch (error) {
+            throw new SinkError(error);
+          }
         }
         since = performance.now();
       }),
     );
     requireRows('actual', positionsOf(rows.slice(found)), request.prompt);
+  }
+
+  /** The golden row of each comparison of a device, at an index of the chunk. */
+  *#goldenOf(device: number, index: number): Generator<readonly [number, { row: LogitsRow; milliseconds: number }]> {
+    for (const [i, comparison] of this.#comparisons.entries()) {
+      if (comparison.device !== device) continue;
+      const { golden } = comparison;
+      if (golden !== undefined && this.#failed.has(golden)) continue;
+      const chunk = golden === undefined ? this.#chunk : this.#deviceChunks.get(golden)!;
+      yield [i, { row: chunk.rows[index]!, milliseconds: chunk.milliseconds[index]! }];
+    }
   }
 
   /** Runs what may fail for a device that has not failed yet; what a sink threw is nobody's fault and goes through as it was. */
@@ -209,7 +244,9 @@ class Lockstep {
         if (error instanceof SinkError) throw error.thrown;
         if (isAbort(error) || this.#sinks.onDeviceError === undefined) throw error;
         this.#failed.add(index);
-        this.#sinks.onDeviceError(index, error);
+        for (const [i, { device: used, golden }] of this.#comparisons.entries()) {
+          if (used === index || golden === index) this.#sinks.onDeviceError(i, error);
+        }
       }
     }
   }

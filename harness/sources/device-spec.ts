@@ -1,6 +1,7 @@
 // `n150:tier=exact,…` and `capture:FILE`: what --device means; `golden:FILE`: what --reference may be.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import type { Precision } from '../../reference/onnx-reference.ts';
 import { KNOB_NAMES, type N150Config } from '../../src/device/n150/compute-config.ts';
 import { readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { parseDeviceOptions } from '../../src/device/n150/device-options.ts';
@@ -8,10 +9,22 @@ import { DEFAULT_N150_CONFIG, RECIPES } from '../../src/device/n150/recipes.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';
 import type { KnobSettings } from '../record/run-spec.ts';
 
-/** A device as it is chosen on a command line: the model with its knobs, or a recording by its path. */
+/** What stands on the device side: the model with its knobs, a recording by its path, or another checkpoint's reference. */
 export type DeviceChoice =
-  | { readonly kind: 'n150'; readonly config: N150Config }
-  | { readonly kind: 'capture'; readonly file: string };
+  | CommandDevice
+  | { readonly kind: 'onnx'; readonly precision: Precision; readonly weights: string; readonly golden?: undefined };
+
+/** Those that a command line chooses. */
+export type CommandDevice =
+  | {
+      readonly kind: 'n150';
+      readonly config: N150Config;
+      /** Place of its checkpoint, if it is not the reference's. */
+      readonly weights?: string;
+      /** Index of the choice before it whose rows are the golden ones; the reference's are if absent. */
+      readonly golden?: number;
+    }
+  | { readonly kind: 'capture'; readonly file: string; readonly golden?: undefined };
 
 export type ReferenceChoice = { readonly kind: 'onnx' } | { readonly kind: 'golden'; readonly file: string };
 
@@ -22,7 +35,7 @@ export type ReferenceChoice = { readonly kind: 'onnx' } | { readonly kind: 'gold
 export function parseDeviceSpec(
   text: string,
   environment: Readonly<Record<string, string | undefined>> = {},
-): DeviceChoice {
+): CommandDevice {
   const { kind, rest } = split(text);
   if (kind === 'n150') {
     return { kind, config: parseDeviceOptions(rest, readDeviceEnvironment(environment).gridRows) };
@@ -61,6 +74,7 @@ export function configFromKnobs(knobs: KnobSettings): N150Config {
 export function variantName(device: DeviceChoice, deviceModel: string | undefined): string {
   const model = deviceModel === undefined ? '' : `@${deviceModel}`;
   if (device.kind === 'capture') return `capture:${path.basename(device.file)}`;
+  if (device.kind === 'onnx') return `onnx${device.precision === 'fp32' ? '' : `:${device.precision}`}${model}`;
   const recipe: N150Config = RECIPES[device.config.recipe];
   const changed = KNOB_NAMES.filter(
     (name) => name !== 'threads' && name !== 'recipe' && device.config[name] !== recipe[name],

@@ -1,5 +1,6 @@
 // From a run's spec and the places of its files to cases that can run: each source is opened when its turn comes.
 import path from 'node:path';
+import { isDecoded } from '../../reference/graph/checkpoint-weights.ts';
 import { createReference } from '../../reference/onnx-reference.ts';
 import { configDifferences } from '../../src/checkpoint/config-differences.ts';
 import { digestsOf } from '../../src/checkpoint/file-snapshot.ts';
@@ -9,6 +10,7 @@ import { openRecording, type Recording } from '../../src/device/capture/recordin
 import { checkedSource } from '../../src/device/checked-source.ts';
 import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
+import { defaultBudget } from '../../src/device/n150/weight-cache/memory-plan.ts';
 import { allTaps, residualTaps } from '../../src/device/taps.ts';
 import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
 import { vocabularyNote } from '../../src/text/encode-prompt.ts';
@@ -138,7 +140,7 @@ function openVariant(
   local: LocalPaths,
   model: Model,
   models: Models,
-  { onPacking }: OpenOptions,
+  { onPacking, taps }: OpenOptions,
 ): OpenedVariant {
   const { checkpoint, family } = model;
   const place = paths.variants[spec.name];
@@ -155,13 +157,31 @@ function openVariant(
         'device',
         checkpoint.config,
       );
-    return { openable: { spec, notes: () => notesOf(model, checkpoint), open }, checkpoint: undefined };
+    const sourceKey = JSON.stringify([spec.device, file]);
+    return { openable: { spec, sourceKey, notes: () => notesOf(model, checkpoint), open }, checkpoint: undefined };
+  }
+  const own = place?.weights === undefined ? checkpoint : models.checkpoint(place.weights);
+  const sourceKey = JSON.stringify([spec.device, own.folder]);
+  if (spec.device.kind === 'onnx') {
+    const { precision } = spec.device;
+    const open = async (): Promise<LogitsSource> => {
+      const reference = await createReference(own, {
+        precision,
+        // It is fed whole chunks, so decoding at each costs little, and several of them share the memory.
+        ...(isDecoded(own) ? { weights: 'streamed' } : {}),
+        ...(local.threads === undefined ? {} : { threads: local.threads }),
+        ...(taps === undefined ? {} : { taps: tapsOf(own.config.layers, taps) }),
+      });
+      return checkedSource(reference, 'device', own.config);
+    };
+    return { openable: { spec, sourceKey, notes: () => notesOf(model, own), open }, checkpoint: own };
   }
   const config = configFromKnobs(spec.device.knobs);
-  const own = place?.weights === undefined ? checkpoint : models.checkpoint(place.weights);
   const isInstruct = own === checkpoint && family === 'instruct';
   // Devices of one case stand in memory beside each other.
-  const memoryBytes = local.memoryBytes === undefined ? undefined : Math.floor(local.memoryBytes / variants.length);
+  const devices = variants.filter(({ device, golden }) => device.kind === 'n150' && golden === undefined).length;
+  const budget = local.memoryBytes ?? (devices > 1 ? defaultBudget() : undefined);
+  const memoryBytes = budget === undefined ? undefined : Math.floor(budget / devices);
   const resources: DeviceResources = {
     ...(local.threads === undefined ? {} : { threads: local.threads }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
@@ -172,7 +192,7 @@ function openVariant(
   planN150(own, isInstruct, config, resources);
   const notes = (): string[] => [...notesOf(model, own), ...epsilonNotes(own, config.rmsEps)];
   const open = (): Promise<LogitsSource> => openN150(own, isInstruct, config, resources);
-  return { openable: { spec, notes, open }, checkpoint: own };
+  return { openable: { spec, sourceKey, notes, open }, checkpoint: own };
 }
 
 /** The kernels take epsilon from the recipe, as the original does: ten times Qwen2's own. More than that is worth a word. */

@@ -14,6 +14,8 @@ export interface OpenableVariant {
   readonly spec: VariantSpec;
   /** Things a report must say of it, known when it is open. */
   readonly notes: () => readonly string[];
+  /** Variants of one key have one source, which is fed once for all of them. */
+  readonly sourceKey: string;
   readonly open: () => Promise<LogitsSource>;
 }
 

@@ -1,5 +1,6 @@
 // From what was asked for (folders, files, devices) to a run's spec, with the places of its files beside it.
 import path from 'node:path';
+import { absolutePlace } from '../../src/checkpoint/checkpoint-place.ts';
 import { longestSequence } from '../../src/checkpoint/config.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
@@ -9,7 +10,7 @@ import { caseNames, MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, requireRunnable
 import type { PlanRequest } from './plan-request.ts';
 import { chooseCases } from './planned-prompts.ts';
 import { openRecordings, requireOneRecorded, unplannedNotes } from './planned-recordings.ts';
-import { planVariants } from './planned-variants.ts';
+import { deviceWeightsOf, planVariants } from './planned-variants.ts';
 
 export interface PlannedRun {
   readonly spec: RunSpec;
@@ -29,7 +30,8 @@ export async function planRun(request: PlanRequest, models: Models = new Models(
   const opened = request.weights.map((folder) => models.open(folder));
   requireOneRecorded(recordings, opened);
   const names = caseNames(opened.map(({ checkpoint, family }) => ({ family, model: checkpoint.name })));
-  const ofDevice = request.deviceWeights === undefined ? [] : [models.checkpoint(request.deviceWeights)];
+  const places = new Set(request.devices.flatMap((device) => deviceWeightsOf(device, request.deviceWeights) ?? []));
+  const ofDevice = [...places].map((place) => models.checkpoint(place));
   const maxSeqLen = request.maxSeqLen ?? defaultSeqLen([...opened.map(({ checkpoint }) => checkpoint), ...ofDevice]);
   const limits = { maxNewTokens: request.maxNewTokens ?? MAX_NEW_TOKENS_DEFAULT, maxSeqLen };
   const planned = chooseCases(opened, names, request, recordings);
@@ -73,13 +75,14 @@ function defaultSeqLen(checkpoints: readonly Checkpoint[]): number {
 function pathsOf(request: PlanRequest, index: number, variants: readonly VariantSpec[]): CasePaths {
   const { weights, deviceWeights, devices, reference } = request;
   return {
-    weights: path.resolve(weights[index]!),
+    weights: absolutePlace(weights[index]!),
     ...(reference.kind === 'golden' ? { golden: path.resolve(reference.file) } : {}),
     variants: Object.fromEntries(
       variants.map(({ name }, i) => {
         const device = devices[i]!;
         if (device.kind === 'capture') return [name, { recording: path.resolve(device.file) }];
-        return [name, deviceWeights === undefined ? {} : { weights: path.resolve(deviceWeights) }];
+        const own = deviceWeightsOf(device, deviceWeights);
+        return [name, own === undefined ? {} : { weights: absolutePlace(own) }];
       }),
     ),
   };

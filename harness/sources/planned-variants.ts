@@ -3,8 +3,9 @@ import path from 'node:path';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { coreCounts } from '../../src/device/n150/chip.ts';
 import { InputError, UsageError } from '../../src/errors.ts';
-import type { VariantSpec } from '../record/run-spec.ts';
-import { knobSettings, variantName } from './device-spec.ts';
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
+import type { DeviceSpec, VariantSpec } from '../record/run-spec.ts';
+import { type DeviceChoice, knobSettings, variantName } from './device-spec.ts';
 import type { Model, Models } from './models.ts';
 import type { PlanRequest } from './plan-request.ts';
 
@@ -29,27 +30,41 @@ export function planVariants(
   { checkpoint }: Model,
   models: Models,
 ): VariantSpec[] {
-  const other = deviceWeights === undefined ? undefined : models.checkpoint(deviceWeights);
-  const used = new Set<string>();
+  const names: string[] = [];
+  const keys = new Set<string>();
   return devices.map((device): VariantSpec => {
+    const place = deviceWeightsOf(device, deviceWeights);
+    const other = place === undefined ? undefined : models.checkpoint(place);
     if (device.kind === 'n150' && other !== undefined) requireEpsilonUsed(checkpoint, other, device.config.rmsEps);
     if (device.kind === 'n150') coreCounts((other ?? checkpoint).config, device.config.gridRows);
-    const base = variantName(device, device.kind === 'n150' ? other?.name : undefined);
-    if (device.kind === 'n150' && used.has(base)) {
+    const golden = device.golden === undefined ? undefined : names[device.golden]!;
+    const alone = variantName(device, other?.name);
+    const base = golden === undefined ? alone : `${alone} against ${golden}`;
+    const key = JSON.stringify([base, other?.folder]);
+    if (device.kind !== 'capture' && keys.has(key)) {
       throw new UsageError(`two devices are the same: ${base}.`, {
         code: 'DEVICE_TWICE',
         hint: 'give each --device another knob; threads do not count, since they change no number.',
       });
     }
     let name = base;
-    for (let i = 2; used.has(name); i++) name = `${base}#${i}`;
-    used.add(name);
-    return device.kind === 'n150'
-      ? { name, model: (other ?? checkpoint).name, device: { kind: 'n150', knobs: knobSettings(device.config) } }
-      : {
-          name,
-          model: checkpoint.name,
-          device: { kind: 'capture', recording: path.basename(device.file), logitsFormat: logitsFormat ?? null },
-        };
+    for (let i = 2; names.includes(name); i++) name = `${base}#${i}`;
+    keys.add(key);
+    names.push(name);
+    const model = (other ?? checkpoint).name;
+    const side = specOf(device, logitsFormat ?? null);
+    return { name, model, device: side, ...(golden === undefined ? {} : { golden }) };
   });
+}
+
+/** The checkpoint of a device that is not the reference's. */
+export function deviceWeightsOf(device: DeviceChoice, deviceWeights: string | undefined): string | undefined {
+  if (device.kind === 'capture') return undefined;
+  return device.weights ?? (device.kind === 'n150' ? deviceWeights : undefined);
+}
+
+function specOf(device: DeviceChoice, logitsFormat: LogitsFormat | null): DeviceSpec {
+  if (device.kind === 'n150') return { kind: 'n150', knobs: knobSettings(device.config) };
+  if (device.kind === 'onnx') return { kind: 'onnx', precision: device.precision };
+  return { kind: 'capture', recording: path.basename(device.file), logitsFormat };
 }

@@ -161,7 +161,7 @@ function curvesOf(report: Report, { spine, besides }: OpenedSequence): Curve[] {
 function lowestDecade(values: Float32Array): number {
   const sorted = values.filter((value) => value > 0).sort();
   const low = sorted[Math.floor(sorted.length / 50)] ?? 1e-5;
-  return Math.min(-2, Math.max(-7, Math.floor(Math.log10(low))));
+  return Math.min(-2, Math.max(-5, Math.floor(Math.log10(low))));
 }
 
 function summaryOf(

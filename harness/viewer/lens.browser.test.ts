@@ -1,12 +1,17 @@
 // The lens in a real browser: a failing run of the N150 model is opened from disk, and its failing tokens are found by keys, links and search.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { TapName } from '../../src/device/taps.ts';
 import { worstTokens } from '../gate/token-highlights.ts';
+import { keptTapsText, TAPS_FOLDER } from '../lens/kept-taps.ts';
+import { writeLens } from '../lens/write-lens.ts';
 import type { TokenRecord } from '../record/token-record.ts';
+import { concludeRun } from '../replay/conclude-run.ts';
+import { readRun } from '../replay/read-run.ts';
 import { formatPcc, formatSmall } from '../report/format.ts';
 import { lensFragment } from '../report/lens-link.ts';
 import { openLens, startBrowser } from './browser.fixture.ts';
@@ -197,6 +202,25 @@ describe('the lens of a failing run', () => {
     await expect.poll(() => page.locator('.text .o').count(), SOON).toBeGreaterThan(0);
     await page.keyboard.press('}');
     await expectShown(page, beside);
+    await page.close();
+  });
+
+  it('shows taps that an inspection kept as a curve, and the first layer that falls', async () => {
+    const record = made.failing[0]!;
+    const taps = ['embedding', 'layers.0.out', 'layers.1.out'].map((tap, i) => {
+      return { tap: tap as TapName, pcc: [1, 0.99, 0.5][i]!, relL2: i };
+    });
+    const kept = path.join(made.folder, TAPS_FOLDER);
+    mkdirSync(kept);
+    writeFileSync(path.join(kept, 'x.json'), keptTapsText(record, { taps }));
+    const replay = readRun(made.folder);
+    const file = path.join(made.folder, 'with-taps.html');
+    writeFileSync(file, writeLens(concludeRun(replay), replay.highlights, made.folder)['report.html']!);
+    const { page } = await openLens(browser, `${pathToFileURL(file)}${lensFragment(record)}?tab=why`);
+    await expect
+      .poll(() => page.getAttribute('.taps svg', 'aria-label'), SOON)
+      .toBe('PCC from tap to tap through the layers: first below PCC 0.9: layers.1.out, 0.50000.');
+    expect(await page.locator('.taps circle.low').count()).toBe(1);
     await page.close();
   });
 

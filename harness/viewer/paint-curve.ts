@@ -5,6 +5,7 @@ export const STRIP_HEIGHT = 74;
 /** Room for the labels at the left, CSS pixels. */
 export const STRIP_LEFT = 46;
 const PADDING = 4;
+const LABEL_HEIGHT = 11;
 
 export interface Curve {
   readonly name: string;
@@ -53,8 +54,11 @@ export function paintCurve(canvas: HTMLCanvasElement, curve: Curve, { width, pro
   context.font = '10px system-ui, sans-serif';
   context.textAlign = 'right';
   context.textBaseline = 'middle';
+  let last = Number.NEGATIVE_INFINITY;
   for (const [value, label] of curve.ticks) {
-    if (Math.log10(value) < low) continue;
+    const isNear = Math.abs(y(value) - last) < LABEL_HEIGHT;
+    if (Math.log10(value) < low || isNear) continue;
+    last = y(value);
     context.fillStyle = ink('grid');
     context.fillRect(STRIP_LEFT, Math.round(y(value)), width, 1);
     context.fillStyle = ink('quiet');

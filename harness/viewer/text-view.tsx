@@ -26,9 +26,8 @@ export function TextView({ opened }: { readonly report: Report; readonly opened:
     if (option === null) return;
     option.setAttribute('aria-selected', 'true');
     box.setAttribute('aria-activedescendant', option.id);
-    const [view, mark] = [box.getBoundingClientRect(), option.getBoundingClientRect()];
-    const isSeen = mark.top >= view.top + 24 && mark.bottom <= view.bottom - 24;
-    if (!isSeen) option.scrollIntoView({ block: 'center' });
+    // Its scroll margin keeps lines around it in sight.
+    option.scrollIntoView({ block: 'nearest' });
   }, [opened, other, token]);
   return (
     <>

@@ -71,7 +71,7 @@ function VocabularyMap({ picture, vocabSize }: { readonly picture: RowPicture; r
   }, [picture, scheme]);
   const worst = tiles.indexOf(Math.max(...tiles));
   const slices = Math.ceil(vocabSize / SLICE);
-  const named = picture.blocks.map(describeBlock);
+  const named = describeBlocks(picture.blocks);
   const words = `${blocks} blocks of 1024 entries, 32 tiles each, ${slices} lm_head ${slices === 1 ? 'slice' : `slices of ${SLICE} columns`}; the largest error is in tile ${worst} (entries ${worst * 32} to ${Math.min(vocabSize, worst * 32 + 32) - 1}), ${formatSmall(picture.tileMax)} root mean square`;
   return (
     <figure class="vocabulary">
@@ -100,10 +100,30 @@ function VocabularyMap({ picture, vocabSize }: { readonly picture: RowPicture; r
   );
 }
 
-function describeBlock({ block, kind, pcc, holds }: NamedBlock): string {
-  const entries = `block ${block} (entries ${block * BLOCK} to ${(block + 1) * BLOCK - 1})`;
-  const correlation = pcc === null ? '' : `, PCC ${formatPcc(pcc)}`;
-  return holds === undefined
-    ? `${entries} is ${KIND_WORDS[kind]}${correlation}`
-    : `${entries} holds golden's block ${holds}${correlation} with its own`;
+/** Neighbours of one kind together: a row that is off as a whole is no list of 149 blocks. */
+function describeBlocks(blocks: readonly NamedBlock[]): string[] {
+  const groups: NamedBlock[][] = [];
+  for (const one of blocks) {
+    const group = groups.at(-1);
+    const last = group?.at(-1);
+    const isNext = last?.kind === one.kind && last.block + 1 === one.block && one.holds === undefined;
+    if (isNext) group!.push(one);
+    else groups.push([one]);
+  }
+  return groups.map(describeGroup);
+}
+
+function describeGroup(group: readonly NamedBlock[]): string {
+  const [first, last] = [group[0]!, group.at(-1)!];
+  const many = group.length > 1;
+  const entries = `${many ? `blocks ${first.block} to ${last.block}` : `block ${first.block}`} (entries ${first.block * BLOCK} to ${(last.block + 1) * BLOCK - 1})`;
+  const correlations = group.flatMap(({ pcc }) => (pcc === null ? [] : [pcc])).sort((a, b) => a - b);
+  const [low, high] = [correlations[0], correlations.at(-1)];
+  const correlation =
+    low === undefined || high === undefined
+      ? ''
+      : `, PCC ${low === high ? formatPcc(low) : `${formatPcc(low)} to ${formatPcc(high)}`}`;
+  return first.holds === undefined
+    ? `${entries} ${many ? 'are' : 'is'} ${KIND_WORDS[first.kind]}${correlation}`
+    : `${entries} holds golden's block ${first.holds}${correlation} with its own`;
 }

@@ -1,25 +1,29 @@
 // Brings a checkpoint's tensors into a graph: external data that points into the safetensors files, widened where used.
 import { realpathSync } from 'node:fs';
 import { dirname, relative, sep } from 'node:path';
-import type { Checkpoint, CheckpointTensor } from '../../src/checkpoint/weights.ts';
+import { readWholeTensor } from '../../src/checkpoint/checkpoint-tensor.ts';
+import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { InternalError } from '../../src/errors.ts';
-import { DTYPE_BYTES, type FloatDtype, isFloatDtype } from '../../src/tensor/dtypes.ts';
-import type { ElementType } from '../onnx/protos.ts';
+import { DTYPE_BYTES, elementCount, type FloatDtype } from '../../src/tensor/dtypes.ts';
+import type { ElementType, ExternalTensor } from '../onnx/protos.ts';
 import type { GraphBuilder, Value } from './graph-builder.ts';
 
 const ELEMENT_TYPES: Readonly<Record<FloatDtype, ElementType>> = { BF16: 'BFLOAT16', F16: 'FLOAT16', F32: 'FLOAT' };
 
 /**
  * How weights live in memory. `mapped`: in the checkpoint's own precision, in the page cache, widened at each use.
- * `resident`: widened to float32 once, when the session opens; faster for short passes.
+ * `resident`: widened to float32 once, when the session opens; faster for short passes. `streamed`: decoded to float32 in slices, at
+ * each use; for quantised checkpoints that are too large to be resident.
  */
-export type WeightMemory = 'mapped' | 'resident';
+export type WeightMemory = 'mapped' | 'resident' | 'streamed';
+/** Those of a graph that holds its weights itself. */
+export type GraphWeightMemory = Exclude<WeightMemory, 'streamed'>;
 
 /** Rounds or widens a stored tensor to the float32 values that an operator computes with. */
 export type Widen = (builder: GraphBuilder, stored: Value, elementType: ElementType) => Value;
 
 export interface WeightSettings {
-  readonly memory: WeightMemory;
+  readonly memory: GraphWeightMemory;
   /** About the most bytes of a matrix's float32 slice. */
   readonly sliceBytes: number;
   readonly widen: Widen;
@@ -29,9 +33,10 @@ export class CheckpointWeights {
   readonly #builder: GraphBuilder;
   readonly #checkpoint: Checkpoint;
   readonly #dataFolder: string;
-  readonly #memory: WeightMemory;
+  readonly #memory: GraphWeightMemory;
   readonly #sliceBytes: number;
   readonly #widen: Widen;
+  readonly #isInMemory: boolean;
 
   constructor(builder: GraphBuilder, checkpoint: Checkpoint, { memory, sliceBytes, widen }: WeightSettings) {
     this.#builder = builder;
@@ -40,20 +45,20 @@ export class CheckpointWeights {
     this.#memory = memory;
     this.#sliceBytes = sliceBytes;
     this.#widen = widen;
+    this.#isInMemory = isDecoded(checkpoint);
   }
 
   /** A vector as float32. */
   vector(name: string): Value {
-    const { elementType, shape, ...place } = this.#locate(name);
-    const stored = this.#builder.external({ name, elementType, shape, ...place });
-    return this.#widen(this.#builder, stored, elementType);
+    const place = this.#locate(name);
+    return this.#widen(this.#builder, this.#builder.external({ name, ...place }), place.elementType);
   }
 
   /** Rows of a matrix picked by token id: [P, columns] float32. */
   rowsAt(name: string, tokenIds: Value): Value {
-    const { elementType, shape, ...place } = this.#locate(name);
-    const stored = this.#builder.external({ name, elementType, shape, ...place });
-    return this.#widen(this.#builder, this.#builder.node('Gather', [stored, tokenIds], { axis: 0 }), elementType);
+    const place = this.#locate(name);
+    const stored = this.#builder.external({ name, ...place });
+    return this.#widen(this.#builder, this.#builder.node('Gather', [stored, tokenIds], { axis: 0 }), place.elementType);
   }
 
   /**
@@ -100,15 +105,44 @@ export class CheckpointWeights {
     };
   }
 
-  #locate(name: string): Omit<CheckpointTensor, 'file' | 'dtype'> & { elementType: ElementType; location: string } {
+  #locate(name: string): Omit<ExternalTensor, 'name'> {
     const tensor = this.#checkpoint.tensors.get(name);
-    if (tensor === undefined || !isFloatDtype(tensor.dtype)) {
+    if (tensor === undefined) {
       throw new InternalError(`The checkpoint was opened without ${name}.`, { code: 'REFERENCE_TENSOR' });
     }
-    const { file, dtype, shape, offsetBytes, lengthBytes } = tensor;
+    const { shape } = tensor;
+    if (this.#isInMemory || tensor.kind === 'decoded') {
+      const lengthBytes = elementCount(shape) * DTYPE_BYTES.F32;
+      return { elementType: 'FLOAT', shape, location: inMemoryLocation(name), offsetBytes: 0, lengthBytes };
+    }
+    const { file, dtype, offsetBytes, lengthBytes } = tensor;
     const location = relative(this.#dataFolder, realpathSync(file)).split(sep).join('/');
     return { elementType: ELEMENT_TYPES[dtype as FloatDtype], shape, location, offsetBytes, lengthBytes };
   }
+}
+
+/** What stands for a file in the graph: the runtime gets its bytes when the session opens. */
+function inMemoryLocation(name: string): string {
+  return `in memory/${name}`;
+}
+
+/** A file that is none: the runtime finds its bytes under its path. */
+export interface InMemoryFile {
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+/**
+ * The tensors of a checkpoint that is to be decoded, plain ones too, as float32 for a session that keeps them: the runtime takes all of a
+ * graph's data from memory or none. Empty for a checkpoint whose files hold floats.
+ */
+export function inMemoryFiles(checkpoint: Checkpoint, wanted: (name: string) => boolean): InMemoryFile[] {
+  if (!isDecoded(checkpoint)) return [];
+  const tensors = [...checkpoint.tensors].filter(([name]) => wanted(name));
+  return tensors.map(([name, tensor]) => {
+    const values = readWholeTensor(tensor);
+    return { path: inMemoryLocation(name), data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+  });
 }
 
 /**
@@ -142,14 +176,24 @@ function rowSlices(height: number, width: number, sliceBytes: number): readonly 
 /** Weights up to this size as float32 stay in memory, which saves widening them at each use. */
 const RESIDENT_BYTES_MAX = 2 ** 30;
 
+/** The same of weights that would have to be decoded at each use, which costs more than widening. */
+const RESIDENT_DECODED_BYTES_MAX = 2 ** 32;
+
 /** How a checkpoint's weights are held unless somebody asks otherwise. */
 export function weightMemory(checkpoint: Checkpoint): WeightMemory {
-  return float32Bytes(checkpoint) <= RESIDENT_BYTES_MAX ? 'resident' : 'mapped';
+  const bytes = float32Bytes(checkpoint);
+  if (isDecoded(checkpoint)) return bytes <= RESIDENT_DECODED_BYTES_MAX ? 'resident' : 'streamed';
+  return bytes <= RESIDENT_BYTES_MAX ? 'resident' : 'mapped';
+}
+
+/** Whether some weights are not in the files as floats, so that no graph can be given the files themselves. */
+export function isDecoded(checkpoint: Checkpoint): boolean {
+  return [...checkpoint.tensors.values()].some(({ kind }) => kind === 'decoded');
 }
 
 /** Bytes that all matrices of the checkpoint take as float32. */
 export function float32Bytes(checkpoint: Checkpoint): number {
   let bytes = 0;
-  for (const { dtype, lengthBytes } of checkpoint.tensors.values()) bytes += (lengthBytes / DTYPE_BYTES[dtype]) * 4;
+  for (const { shape } of checkpoint.tensors.values()) bytes += elementCount(shape) * DTYPE_BYTES.F32;
   return bytes;
 }

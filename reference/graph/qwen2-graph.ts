@@ -3,13 +3,13 @@
 import { EMBED_TOKENS, FINAL_NORM, layerPrefix } from '../../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { type LayerTap, layerTap, type TapName, tapWidth } from '../../src/device/taps.ts';
-import { CheckpointWeights, type WeightMemory } from './checkpoint-weights.ts';
+import { CheckpointWeights, type GraphWeightMemory } from './checkpoint-weights.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
 import type { AttentionOutputs, Operators, RotaryInputs } from './operators.ts';
 
 export interface GraphSettings {
   readonly operators: Operators;
-  readonly weights: WeightMemory;
+  readonly weights: GraphWeightMemory;
   /** Matrices are multiplied in slices of about so many float32 bytes. */
   readonly sliceBytes: number;
 }

@@ -1,19 +1,36 @@
 // Opens a built graph in ONNX Runtime: sequential, a fixed number of threads, weights mapped or resident.
 
 import { ReferenceFaultError } from '../../src/errors.ts';
-import type { WeightMemory } from './checkpoint-weights.ts';
-import { InferenceSession } from './onnx-runtime.ts';
+import type { GraphWeightMemory, InMemoryFile } from './checkpoint-weights.ts';
+import { InferenceSession, type Tensor } from './onnx-runtime.ts';
+
+/** Tensors by name. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** Something that computes outputs from inputs: a session, or several one after the other. */
+export interface GraphRunner {
+  run(feeds: Tensors): Promise<Tensors>;
+  release(): Promise<void>;
+}
 
 export interface SessionSettings {
   readonly dataFolder: string;
   readonly threads: number;
-  readonly weights: WeightMemory;
+  readonly weights: GraphWeightMemory;
+  /** Data of the graph's weights that is in no file. */
+  readonly files?: readonly InMemoryFile[];
+}
+
+export async function openRunner(model: Uint8Array, settings: SessionSettings): Promise<GraphRunner> {
+  const session = await openSession(model, settings);
+  return { run: (feeds) => runSession(session, feeds), release: () => session.release() };
 }
 
 export async function openSession(model: Uint8Array, settings: SessionSettings): Promise<InferenceSession> {
   const mapped = settings.weights === 'mapped';
   const options: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
+    ...(settings.files === undefined || settings.files.length === 0 ? {} : { externalData: settings.files }),
     executionMode: 'sequential',
     // Folding would replace mapped weights by their float32 copies; and what optimizers take grows with the square of
     // the number of slices: minutes for 28 layers of 7B.
@@ -38,10 +55,7 @@ export async function openSession(model: Uint8Array, settings: SessionSettings):
   return attempt('ONNX Runtime cannot open the reference graph.', () => InferenceSession.create(model, options));
 }
 
-export async function runSession(
-  session: InferenceSession,
-  feeds: InferenceSession.FeedsType,
-): Promise<InferenceSession.ReturnType> {
+export async function runSession(session: InferenceSession, feeds: Tensors): Promise<Tensors> {
   return attempt('ONNX Runtime failed while running the reference.', () => session.run(feeds));
 }
 

@@ -293,12 +293,12 @@ describe('a folder without weights', () => {
       says: 'download model.safetensors.index.json',
     },
     { name: 'pickles', file: 'pytorch_model.bin', says: 'save_pretrained("merged")' },
-    { name: 'GGUF', file: 'qwen2-0_5b.gguf', says: 'that they were converted from' },
     { name: 'another name', file: 'weights.safetensors', says: 'name the file model.safetensors' },
-  ])('says what is there instead: $name', ({ file, says }) => {
+    { name: 'several GGUF models', file: 'q4_k_m.gguf', beside: 'q8_0.gguf', says: 'name one of the .gguf files' },
+  ])('says what is there instead: $name', ({ file, says, beside = file }) => {
     const folder = copyOf(TINY, `instead-${copies++}`);
     rmSync(join(folder, 'model.safetensors'));
-    writeFileSync(join(folder, file), '');
+    for (const name of new Set([file, beside])) writeFileSync(join(folder, name), '');
     const { code, message } = errorOf(() => openCheckpoint(folder));
     expect(code).toBe('CHECKPOINT_NO_WEIGHTS');
     expect(message).toContain(file);

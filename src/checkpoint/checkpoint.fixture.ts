@@ -3,7 +3,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { QwenPccError } from '../errors.ts';
+import type { PlainTensor } from './checkpoint-tensor.ts';
 import { readSafetensorsHeader, readTensor, type TensorToWrite, writeSafetensors } from './safetensors.ts';
+import type { Checkpoint } from './weights.ts';
 
 export const FIXTURES: string = join(import.meta.dirname, '../../fixtures');
 
@@ -51,6 +53,13 @@ export function rewriteJson(
 ): void {
   const path = join(folder, file);
   writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>)));
+}
+
+/** A tensor that lies in a file as plain elements; anything else is a mistake of the test. */
+export function plainTensor({ tensors, folder }: Pick<Checkpoint, 'tensors' | 'folder'>, name: string): PlainTensor {
+  const tensor = tensors.get(name);
+  if (tensor?.kind !== 'plain') throw new Error(`${folder} has no plain tensor ${name}`);
+  return tensor;
 }
 
 export function errorOf(action: () => unknown): QwenPccError {

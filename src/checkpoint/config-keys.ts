@@ -4,7 +4,7 @@
 
 /** Read by config.ts and rope-config.ts, or refused there by their value. */
 const READ = [
-  'architectures model_type hidden_act num_experts quantization_config compression_config is_causal per_layer_config',
+  'architectures model_type hidden_act num_experts quantization_config compression_config quantization is_causal per_layer_config',
   'hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim vocab_size rms_norm_eps',
   'max_position_embeddings original_max_position_embeddings rope_theta rope_scaling rope_parameters partial_rotary_factor',
   'tie_word_embeddings use_sliding_window sliding_window max_window_layers layer_types',

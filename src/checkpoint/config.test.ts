@@ -306,7 +306,10 @@ describe('parseModelConfig', () => {
         message: expect.stringMatching(/all weights are BF16.*remove quantization_config from config\.json/s),
       }),
     );
-    expect(() => parseModelConfig(config, { storedDtypes: () => ['F16', 'I32'] })).toThrow(/use a dense Qwen2/);
+    const other = { ...qwen2, quantization_config: { quant_method: 'hqq' } };
+    expect(() => parseModelConfig(other, { storedDtypes: () => ['F16', 'U8'] })).toThrow(
+      /quantised in a way that is not read/,
+    );
   });
 
   it.each([

@@ -106,6 +106,7 @@ export interface ParseOptions extends IdentityOptions {
 }
 
 const CHECKPOINT_FOLDER = 'name a Hugging Face checkpoint folder: config.json, model.safetensors, tokenizer.json';
+const UNREADABLE = { code: 'CONFIG_UNREADABLE', hint: CHECKPOINT_FOLDER } as const;
 
 /**
  * Reads `config.json` and, if there is one, `generation_config.json` of a checkpoint folder.
@@ -113,12 +114,17 @@ const CHECKPOINT_FOLDER = 'name a Hugging Face checkpoint folder: config.json, m
  * @throws InputError for an unreadable or malformed file, UnsupportedError for what is not modelled.
  */
 export function readModelConfig(folder: string, options: IdentityOptions = {}): ModelConfig {
-  requireFolder(folder);
-  const read = (path: string): unknown => readJsonFile(path, { code: 'CONFIG_UNREADABLE', hint: CHECKPOINT_FOLDER });
+  const json = readConfigJson(folder);
   const path = join(folder, 'config.json');
   const generationPath = join(folder, 'generation_config.json');
-  const generation = existsSync(generationPath) ? read(generationPath) : {};
-  return parseModelConfig(read(path), { ...options, path, generation, generationPath });
+  const generation = existsSync(generationPath) ? readJsonFile(generationPath, UNREADABLE) : {};
+  return parseModelConfig(json, { ...options, path, generation, generationPath });
+}
+
+/** config.json of a folder, parsed. @throws InputError `CHECKPOINT_FOLDER`, `CONFIG_UNREADABLE`. */
+export function readConfigJson(folder: string): unknown {
+  requireFolder(folder);
+  return readJsonFile(join(folder, 'config.json'), UNREADABLE);
 }
 
 function requireFolder(folder: string): void {

@@ -44,7 +44,7 @@ describe('what is no regular file', () => {
     expect(errorOf(() => requireRegularFile(path))).toMatchObject(refused);
     expect(errorOf(() => readSafetensorsHeader(path))).toMatchObject(refused);
     expect(errorOf(() => readJsonFile(path, READ))).toMatchObject(refused);
-    const tensor = { dtype: 'F32', shape: [1, 1], offsetBytes: 0, lengthBytes: 4, file: path } as const;
+    const tensor = { kind: 'plain', dtype: 'F32', shape: [1, 1], offsetBytes: 0, lengthBytes: 4, file: path } as const;
     await expect(openRows([{ tensor, firstRow: 0, rows: 1 }], 4)).rejects.toMatchObject(refused);
   });
 

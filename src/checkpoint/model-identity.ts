@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { UnsupportedError } from '../errors.ts';
 import { isFloatDtype } from '../tensor/dtypes.ts';
 import { parseFields, unsupported } from './config-fields.ts';
+import { READ_METHODS, readerOf, SETTINGS_KEYS } from './formats/readers.ts';
 
 export interface IdentityOptions {
   /** Dtypes of the weights, asked for only where the config says that they are quantised. */
@@ -16,6 +17,7 @@ const identitySchema = z.looseObject({
   model_type: z.string().nullish(),
   quantization_config: quantization,
   compression_config: quantization,
+  quantization,
   is_causal: z.boolean().nullish(),
   per_layer_config: z.unknown().optional(),
   num_experts: z.number().nullish(),
@@ -52,17 +54,39 @@ export function refuseOtherModels(path: string, json: unknown, { storedDtypes }:
   if (raw.per_layer_config != null) {
     throw unsupported(path, 'PER_LAYER', 'layers of different shapes are not modelled', 'per_layer_config');
   }
-  for (const key of ['quantization_config', 'compression_config'] as const) {
-    const config = raw[key];
-    if (config != null)
-      refuseQuantized(path, `${key}, ${config.quant_method ?? 'unknown method'}`, key, storedDtypes?.());
+  const quantisation = quantisationOf(path, raw);
+  if (quantisation !== undefined) requireRead(path, quantisation, storedDtypes?.());
+}
+
+/** How config.json says that the weights are stored. */
+export interface Quantisation {
+  readonly key: (typeof SETTINGS_KEYS)[number];
+  /** `mlx` where MLX wrote the entry, which names no method. */
+  readonly method: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** @throws InputError `CONFIG_MALFORMED`. */
+export function quantisationOf(path: string, json: unknown): Quantisation | undefined {
+  const raw = parseFields(identitySchema, json, path);
+  for (const key of SETTINGS_KEYS) {
+    const settings = raw[key];
+    if (settings == null) continue;
+    return { key, method: settings.quant_method ?? (key === 'quantization' ? 'mlx' : 'unknown method'), settings };
   }
+  return undefined;
 }
 
 /** A merged fine-tune keeps the entry of the base that it was trained on, and Transformers would quantise its plain weights anew. */
-function refuseQuantized(path: string, found: string, key: string, dtypes: readonly string[] = []): never {
+function requireRead(path: string, { key, method }: Quantisation, dtypes: readonly string[] = []): void {
+  const found = `${key}, ${method}`;
   if (dtypes.length === 0 || !dtypes.every(isFloatDtype)) {
-    throw unsupported(path, 'QUANTIZED', 'quantised checkpoints are not modelled', found);
+    if (readerOf(method) !== undefined) return;
+    throw new UnsupportedError(`${path}: the weights are quantised in a way that is not read.`, {
+      code: 'CONFIG_QUANTIZED',
+      facts: { found, wanted: READ_METHODS.join(', ') },
+      hint: 'dequantise the checkpoint with the program that made it and save it as BF16, or name another variant',
+    });
   }
   throw new UnsupportedError(
     `${path}: the config says that the weights are quantised, but all weights are ${dtypes.join(', ')}.`,

@@ -1,7 +1,6 @@
 // Weights that are no numbers: looked for only when logits turn out to be none, since it reads the whole checkpoint.
 import { InputError } from '../errors.ts';
-import { elementCount } from '../tensor/dtypes.ts';
-import { readFloat32At } from './safetensors.ts';
+import { readTensorRows, sidesOf } from './checkpoint-tensor.ts';
 import type { Checkpoint } from './weights.ts';
 
 export interface NotFiniteTensor {
@@ -19,15 +18,16 @@ const CHUNK_ELEMENTS = 1 << 22;
 export function notFiniteTensors(checkpoint: Checkpoint): NotFiniteTensor[] {
   const found: NotFiniteTensor[] = [];
   for (const [name, entry] of checkpoint.tensors) {
-    const elements = elementCount(entry.shape);
+    const [rows, columns] = sidesOf(entry);
+    const step = Math.max(1, Math.floor(CHUNK_ELEMENTS / columns));
     let count = 0;
     let first = -1;
     let value = 0;
-    for (let start = 0; start < elements; start += CHUNK_ELEMENTS) {
-      const values = readFloat32At(entry.file, entry, start, Math.min(CHUNK_ELEMENTS, elements - start));
+    for (let row = 0; row < rows; row += step) {
+      const values = readTensorRows(entry, row, Math.min(step, rows - row));
       for (let i = 0; i < values.length; i++) {
         if (Number.isFinite(values[i])) continue;
-        if (count === 0) [first, value] = [start + i, values[i]!];
+        if (count === 0) [first, value] = [row * columns + i, values[i]!];
         count++;
       }
     }

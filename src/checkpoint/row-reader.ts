@@ -1,13 +1,13 @@
 // Rows of checkpoint matrices as stored, read into memory that is there already while the calling thread works.
 import { type FileHandle, open } from 'node:fs/promises';
 import { QwenPccError } from '../errors.ts';
+import type { PlainTensor } from './checkpoint-tensor.ts';
 import { requireRegularFile, unreadable } from './files.ts';
 import { broken } from './safetensors-header.ts';
-import type { CheckpointTensor } from './weights.ts';
 
 /** Some rows of one matrix. */
-export interface TensorRows {
-  readonly tensor: CheckpointTensor;
+export interface PlainRows {
+  readonly tensor: PlainTensor;
   readonly firstRow: number;
   readonly rows: number;
 }
@@ -29,7 +29,7 @@ export interface RowReader {
  * @param rowBytes - of each row of each part.
  * @throws InputError `FILE_UNREADABLE`.
  */
-export async function openRows(parts: readonly TensorRows[], rowBytes: number): Promise<RowReader> {
+export async function openRows(parts: readonly PlainRows[], rowBytes: number): Promise<RowReader> {
   const handles = new Map<string, FileHandle>();
   const close = async (): Promise<void> => {
     await Promise.all([...handles.values()].map((handle) => handle.close()));

@@ -1,11 +1,11 @@
 // Do the tensors of the files make the model of the config? What is missing or extra is explained by its cause, in a few lines.
 import { ShapeError } from '../errors.ts';
 import { FLOAT_DTYPES, isFloatDtype } from '../tensor/dtypes.ts';
+import type { CheckpointTensor } from './checkpoint-tensor.ts';
 import type { ModelConfig } from './config.ts';
 import { extraTensors } from './extra-tensors.ts';
 import { requireOwnNames } from './renamed-tensors.ts';
 import { EMBED_TOKENS, expectedTensors, LM_HEAD, layerOf } from './tensor-names.ts';
-import type { CheckpointTensor, WeightFiles } from './weight-files.ts';
 
 export interface CheckedTensors {
   /** The tensors that the model reads. */
@@ -14,10 +14,17 @@ export interface CheckedTensors {
   readonly notes: readonly string[];
 }
 
+/** Tensors under the names of the model. */
+export interface FoundTensors {
+  readonly found: ReadonlyMap<string, CheckpointTensor>;
+  /** Tensor -> where it is and where the index says that it is. */
+  readonly misplaced: ReadonlyMap<string, string>;
+}
+
 type Problem = readonly [kind: string, text: string];
 
 /** @throws ShapeError `CHECKPOINT_TENSORS`. */
-export function checkTensors(folder: string, config: ModelConfig, { found, misplaced }: WeightFiles): CheckedTensors {
+export function checkTensors(folder: string, config: ModelConfig, { found, misplaced }: FoundTensors): CheckedTensors {
   requireOwnNames(folder, config, [...found.keys()]);
   const problems: Problem[] = [];
   // A config can ask for a billion layers, whose names alone would fill the memory.
@@ -42,7 +49,7 @@ export function checkTensors(folder: string, config: ModelConfig, { found, mispl
     if (entry.shape.length !== shape.length || entry.shape.some((side, axis) => side !== shape[axis])) {
       problems.push(['wrong shape', `${name} is [${entry.shape.join(', ')}], config says [${shape.join(', ')}]`]);
     }
-    if (!isFloatDtype(entry.dtype)) {
+    if (entry.kind === 'plain' && !isFloatDtype(entry.dtype)) {
       problems.push(['wrong dtype', `${name} is ${entry.dtype}, wanted ${FLOAT_DTYPES.join(', ')}`]);
     }
     tensors.set(name, entry);

@@ -2,8 +2,8 @@
 // Source: Transformers 5.24 `PreTrainedModel.tie_weights`: both there and different -> kept apart; one there -> it is both.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { DTYPE_BYTES, elementCount, isFloatDtype, widenToFloat32 } from '../tensor/dtypes.ts';
+import { type CheckpointTensor, type PlainTensor, readTensorRows, sidesOf } from './checkpoint-tensor.ts';
 import { EMBED_TOKENS, LM_HEAD } from './tensor-names.ts';
-import type { CheckpointTensor } from './weight-files.ts';
 
 /** Elements compared at a time. */
 const CHUNK_ELEMENTS = 1 << 21;
@@ -22,6 +22,21 @@ export function hasOwnHead(found: ReadonlyMap<string, CheckpointTensor>): boolea
 
 function haveSameValues(a: CheckpointTensor, b: CheckpointTensor): boolean {
   if (a.shape.join() !== b.shape.join()) return false;
+  return a.kind === 'plain' && b.kind === 'plain' ? haveSameElements(a, b) : haveSameRows(a, b);
+}
+
+function haveSameRows(a: CheckpointTensor, b: CheckpointTensor): boolean {
+  const [rows, columns] = sidesOf(a);
+  const step = Math.max(1, Math.floor(CHUNK_ELEMENTS / columns));
+  for (let row = 0; row < rows; row += step) {
+    const count = Math.min(step, rows - row);
+    const valuesB = readTensorRows(b, row, count);
+    if (readTensorRows(a, row, count).some((value, i) => value !== valuesB[i])) return false;
+  }
+  return true;
+}
+
+function haveSameElements(a: PlainTensor, b: PlainTensor): boolean {
   const { dtype: dtypeA } = a;
   const { dtype: dtypeB } = b;
   // Neither can be a head: the check of dtypes says so.
@@ -49,7 +64,7 @@ function haveSameValues(a: CheckpointTensor, b: CheckpointTensor): boolean {
 }
 
 /** A file that ends early leaves zeros, which is noticed wherever the tensor is read. */
-function readElements(file: number, { dtype, offsetBytes }: CheckpointTensor, first: number, count: number): Buffer {
+function readElements(file: number, { dtype, offsetBytes }: PlainTensor, first: number, count: number): Buffer {
   const bytes = Buffer.alloc(count * DTYPE_BYTES[dtype]);
   for (let done = 0; done < bytes.length; ) {
     const got = readSync(file, bytes, done, bytes.length - done, offsetBytes + first * DTYPE_BYTES[dtype] + done);

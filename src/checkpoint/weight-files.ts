@@ -3,16 +3,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { InputError, listNames } from '../errors.ts';
+import type { PlainTensor } from './checkpoint-tensor.ts';
 import { readJsonFile } from './files.ts';
-import { readSafetensorsHeader, type TensorEntry } from './safetensors.ts';
+import { readSafetensorsHeader } from './safetensors.ts';
 
 const SINGLE_FILE = 'model.safetensors';
 const INDEX_FILE = 'model.safetensors.index.json';
-
-/** Where a tensor lies: `file` is an absolute path, `offsetBytes` counts from the file's start. */
-export interface CheckpointTensor extends TensorEntry {
-  readonly file: string;
-}
 
 /** Where the weights of a folder lie, before any of them is opened. */
 export interface WeightPlaces {
@@ -25,7 +21,7 @@ export interface WeightPlaces {
 }
 
 export interface WeightFiles {
-  readonly found: ReadonlyMap<string, CheckpointTensor>;
+  readonly found: ReadonlyMap<string, PlainTensor>;
   /** Tensor -> where it is and where the index says that it is. */
   readonly misplaced: ReadonlyMap<string, string>;
 }
@@ -77,7 +73,7 @@ export function unreadNotes({ unread }: WeightPlaces): string[] {
  * @throws InputError `SAFETENSORS_*`, `FILE_*`.
  */
 export function readHeaders({ files, weightMap }: WeightPlaces): WeightFiles {
-  const found = new Map<string, CheckpointTensor>();
+  const found = new Map<string, PlainTensor>();
   const misplaced = new Map<string, string>();
   for (const file of files) {
     const fileName = basename(file);
@@ -87,7 +83,7 @@ export function readHeaders({ files, weightMap }: WeightPlaces): WeightFiles {
       if (claimed !== undefined && claimed !== fileName)
         misplaced.set(name, `in ${fileName}, the index says ${claimed}`);
       else if (other !== undefined) misplaced.set(name, `in ${basename(other.file)} and in ${fileName}`);
-      found.set(name, { ...entry, file });
+      found.set(name, { kind: 'plain', ...entry, file });
     }
   }
   for (const [name, fileName] of weightMap ?? []) {
@@ -152,8 +148,8 @@ const INSTEAD: readonly Instead[] = [
   },
   {
     names: /\.gguf$/,
-    what: 'GGUF files, as llama.cpp reads them',
-    hint: 'name the Hugging Face folder that they were converted from',
+    what: 'several GGUF models, as llama.cpp reads them',
+    hint: 'name one of the .gguf files',
   },
   {
     names: /\.safetensors$/,

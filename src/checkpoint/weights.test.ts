@@ -4,7 +4,8 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ShapeError } from '../errors.ts';
-import { checkpointCopies, errorOf, FIXTURES, rewriteWeights } from './checkpoint.fixture.ts';
+import { checkpointCopies, errorOf, FIXTURES, plainTensor, rewriteWeights } from './checkpoint.fixture.ts';
+import { storedAs } from './checkpoint-tensor.ts';
 import { openCheckpoint, readMatrix } from './weights.ts';
 
 const { copyOf } = checkpointCopies(afterAll);
@@ -21,7 +22,7 @@ describe('openCheckpoint', () => {
   ])('finds the $tensors $dtype tensors of $fixture in $files file(s)', ({ fixture, tensors, dtype, files }) => {
     const checkpoint = openCheckpoint(join(FIXTURES, fixture));
     expect(checkpoint.tensors.size).toBe(tensors);
-    expect(new Set([...checkpoint.tensors.values()].map((entry) => entry.dtype))).toEqual(new Set([dtype]));
+    expect(new Set([...checkpoint.tensors.values()].map(storedAs))).toEqual(new Set([dtype]));
     expect(checkpoint.files).toHaveLength(files);
   });
 
@@ -35,7 +36,7 @@ describe('openCheckpoint', () => {
 
   it('says where a tensor lies, counted from the start of the file', () => {
     const checkpoint = openCheckpoint(join(FIXTURES, 'tiny-qwen2'));
-    const { file, offsetBytes } = checkpoint.tensors.get('model.norm.weight')!;
+    const { file, offsetBytes } = plainTensor(checkpoint, 'model.norm.weight');
     const stored = readFileSync(file).readUInt16LE(offsetBytes);
     const bits = new Uint32Array(checkpoint.readFloat32('model.norm.weight').buffer)[0]! >>> 16;
     expect(bits).toBe(stored);

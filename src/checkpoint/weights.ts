@@ -1,31 +1,35 @@
-// A checkpoint folder opened for reading: config, and where each tensor lies in which weight file.
-import { basename, join, resolve } from 'node:path';
+// A checkpoint opened for reading: config, tensors by rows, and what of its files decides its identity.
+import { createHash } from 'node:crypto';
 import { InputError, ShapeError } from '../errors.ts';
-import { elementCount } from '../tensor/dtypes.ts';
 import { type MatrixView, matrixView } from '../tensor/views.ts';
 import { printable } from '../text/printable.ts';
-import { type ModelConfig, readModelConfig } from './config.ts';
-import { type CheckpointSnapshot, digestOfTexts, digestsOf, requireUnchangedSince, statesOf } from './file-snapshot.ts';
+import { type CheckpointPlace, ggufOf, parsePlace, placeName, placeText } from './checkpoint-place.ts';
+import { type CheckpointTensor, readTensorRows, readWholeTensor, sidesOf } from './checkpoint-tensor.ts';
+import type { ModelConfig } from './config.ts';
+import { type CheckpointSnapshot, digestsOf, requireUnchangedSince, statesOf } from './file-snapshot.ts';
+import { type EmbeddedTokenizer, type FoundModel, findModel } from './found-model.ts';
 import { hashFiles } from './hash-files.ts';
 import { rememberedDigest } from './remembered-digest.ts';
-import { readFloat32At } from './safetensors.ts';
 import { checkTensors } from './tensor-check.ts';
 import { EMBED_TOKENS, LM_HEAD } from './tensor-names.ts';
 import { hasOwnHead, OWN_HEAD_NOTE } from './tied-head.ts';
-import { type CheckpointTensor, findWeights, indexPath, readHeaders, unreadNotes } from './weight-files.ts';
 
-export type { CheckpointTensor } from './weight-files.ts';
+export type { CheckpointTensor } from './checkpoint-tensor.ts';
 
 export interface Checkpoint {
-  /** Absolute path. */
+  /** Absolute path of the folder or .gguf file, with that of an adapter behind a plus sign; `openCheckpoint` reads it. */
   readonly folder: string;
-  /** Folder name, for reports. */
+  /** Its last part, for reports. */
   readonly name: string;
   readonly config: ModelConfig;
   /** What a report has to say about config.json and tensors: what is there, could matter, and is not read. */
   readonly notes: readonly string[];
   /** Exactly the tensors of `expectedTensors(config)`, and the own lm_head of a checkpoint that says that it is tied. */
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  /** How quantised weights are stored, in a line for reports; undefined for plain ones. */
+  readonly encoding: string | undefined;
+  /** A tokenizer that is in the weight file itself, not in files of the folder. */
+  readonly tokenizer: EmbeddedTokenizer | undefined;
   /** Absolute paths of the weight files, in order of name. */
   readonly files: readonly string[];
   /** The tensor that makes logits: `lm_head.weight`, or the embedding if tied and no other head is stored. */
@@ -34,7 +38,10 @@ export interface Checkpoint {
   readFloat32(name: string): Float32Array;
   /** Rows of a matrix: [count, columns] float32. */
   readRows(name: string, firstRow: number, count: number): Float32Array;
-  /** Hex sha256 of the weight file, or of the `sha256  name` lines of all shards; streamed once, then remembered. */
+  /**
+   * Hex sha256 of the weight file, or of the `sha256  name` lines of all shards; streamed once, then remembered. Of quantised weights:
+   * of that and of what config.json says about their format, which decides the values as much.
+   */
   sha256(): Promise<string>;
   /** Hex sha256 of the `sha256  name` lines of config.json and generation_config.json, as they were opened. */
   readonly configSha256: string;
@@ -52,50 +59,33 @@ export interface Checkpoint {
   keepDigestIn(folder: string): void;
 }
 
-const CONFIG_FILES = ['config.json', 'generation_config.json'] as const;
-
 /**
- * Opens a Hugging Face folder; reads headers only, and a second copy of tied embeddings.
+ * Opens a checkpoint; reads headers only, and a second copy of tied embeddings.
  *
+ * @param text - a Hugging Face folder, a .gguf file, or either with an adapter as `BASE+ADAPTER`.
  * @throws InputError, UnsupportedError from config.json and the headers; ShapeError `CHECKPOINT_TENSORS` that explains every
  *   missing, unused, misplaced and wrongly shaped tensor.
  */
-export function openCheckpoint(folder: string): Checkpoint {
-  const path = resolve(folder);
-  // Before any of them is read: a change between would make two models of one.
-  const texts = digestsOf(CONFIG_FILES.map((name) => join(path, name)).concat(indexPath(path)));
-  const config = readModelConfig(folder, {
-    storedDtypes: () => dtypesOf(readHeaders(findWeights(path)).found.values()),
-  });
-  const places = findWeights(path);
-  const { files } = places;
-  const opened: CheckpointSnapshot = { texts, weights: statesOf(files) };
-  const weightFiles = readHeaders(places);
-  const { found } = weightFiles;
-  const isTied = config.tieWordEmbeddings;
+export function openCheckpoint(text: string): Checkpoint {
+  const place = parsePlace(text);
+  const { found, misplaced, ...model } = findModel(place, ggufOf(place.base));
+  const isTied = model.config.tieWordEmbeddings;
   const ownHead = isTied && hasOwnHead(found);
   const onlyHead = isTied && !found.has(EMBED_TOKENS) ? found.get(LM_HEAD) : undefined;
-  const { tensors, notes } = checkTensors(folder, ownHead ? { ...config, tieWordEmbeddings: false } : config, {
-    ...weightFiles,
+  const config = ownHead ? { ...model.config, tieWordEmbeddings: false } : model.config;
+  const { tensors, notes } = checkTensors(place.base, config, {
+    misplaced,
     // Tied means that they are one, under whichever name.
     found: onlyHead === undefined ? found : new Map([...found, [EMBED_TOKENS, onlyHead]]),
   });
   return createCheckpoint({
-    folder: path,
-    config,
+    ...model,
+    place,
     tensors,
-    files,
-    opened,
     lmHeadName: isTied && !ownHead ? EMBED_TOKENS : LM_HEAD,
     // Keys and names come out of foreign files, and go to terminals and reports.
-    notes: [...config.notes, ...unreadNotes(places), ...(ownHead ? [OWN_HEAD_NOTE] : []), ...notes].map((note) =>
-      printable(note),
-    ),
+    notes: [...model.notes, ...(ownHead ? [OWN_HEAD_NOTE] : []), ...notes].map((note) => printable(note)),
   });
-}
-
-function dtypesOf(tensors: Iterable<CheckpointTensor>): string[] {
-  return [...new Set([...tensors].map(({ dtype }) => dtype))].sort();
 }
 
 /** A whole weight matrix as an ndarray view, [out, in] float32. @throws ShapeError for a tensor that is no matrix. */
@@ -106,12 +96,14 @@ export function readMatrix(checkpoint: Checkpoint, name: string): MatrixView {
 }
 
 interface OpenedCheckpoint
-  extends Pick<Checkpoint, 'folder' | 'config' | 'notes' | 'tensors' | 'files' | 'lmHeadName'> {
-  readonly opened: CheckpointSnapshot;
+  extends Pick<Checkpoint, 'notes' | 'tensors' | 'lmHeadName'>,
+    Omit<FoundModel, 'found' | 'misplaced' | 'notes'> {
+  readonly place: CheckpointPlace;
 }
 
-function createCheckpoint({ opened, ...checkpoint }: OpenedCheckpoint): Checkpoint {
-  const { folder, tensors, files } = checkpoint;
+function createCheckpoint({ opened, place, encoding, ...checkpoint }: OpenedCheckpoint): Checkpoint {
+  const { tensors, files } = checkpoint;
+  const folder = placeText(place);
   let sha256: Promise<string> | undefined;
   let digestFolder: string | undefined;
   const digest = (): Promise<string> => {
@@ -126,24 +118,23 @@ function createCheckpoint({ opened, ...checkpoint }: OpenedCheckpoint): Checkpoi
   };
   return {
     ...checkpoint,
-    name: basename(folder),
-    readFloat32(name) {
-      const entry = locate(name);
-      return readFloat32At(entry.file, entry, 0, elementCount(entry.shape));
-    },
+    folder,
+    name: placeName(place),
+    encoding: encoding?.name,
+    readFloat32: (name) => readWholeTensor(locate(name)),
     readRows(name, firstRow, count) {
       const entry = locate(name);
-      const [rows, columns] = entry.shape;
-      if (rows === undefined || columns === undefined || firstRow < 0 || count < 0 || firstRow + count > rows) {
+      const [rows] = sidesOf(entry);
+      if (entry.shape.length !== 2 || firstRow < 0 || count < 0 || firstRow + count > rows) {
         throw new ShapeError(`${folder}: ${name} has no such rows.`, {
           code: 'CHECKPOINT_ROWS',
           facts: { found: `[${entry.shape.join(', ')}]`, wanted: `rows ${firstRow} to ${firstRow + count - 1}` },
         });
       }
-      return readFloat32At(entry.file, entry, firstRow * columns, count * columns);
+      return readTensorRows(entry, firstRow, count);
     },
-    sha256: digest,
-    configSha256: digestOfTexts(opened, CONFIG_FILES),
+    sha256: async () =>
+      encoding === undefined || encoding.key === '' ? digest() : digestWith(await digest(), encoding.key),
     snapshot: () => ({ weights: statesOf(files), texts: digestsOf([...opened.texts.keys()]) }),
     requireUnchanged: (since = opened) =>
       requireUnchangedSince(folder, since, async () => (await hashFiles(files)) === (await digest())),
@@ -151,4 +142,8 @@ function createCheckpoint({ opened, ...checkpoint }: OpenedCheckpoint): Checkpoi
       digestFolder = folder;
     },
   };
+}
+
+function digestWith(filesSha256: string, key: string): string {
+  return createHash('sha256').update(`${filesSha256}\n${key}`).digest('hex');
 }

@@ -14,7 +14,28 @@ export interface ChatTemplateFile {
  *
  * @throws InputError `CHAT_TEMPLATE_MISSING`.
  */
-export function findChatTemplate({ folder, config }: TokenizerFiles, wantsTools: boolean): ChatTemplateFile {
+export function findChatTemplate(files: TokenizerFiles, wantsTools: boolean): ChatTemplateFile {
+  const { folder, config } = files;
+  const named = folder === undefined ? new Map<string, ChatTemplateFile>() : templateFiles(folder);
+  if (named.size === 0) {
+    const path = folder === undefined ? files.path : join(folder, 'tokenizer_config.json');
+    const entry = config.chat_template;
+    if (typeof entry === 'string') return { source: entry, path };
+    for (const { name, template } of entry ?? []) named.set(name, { source: template, path });
+  }
+  const chosen = (wantsTools ? named.get('tool_use') : undefined) ?? named.get('default');
+  if (chosen !== undefined) return chosen;
+  throw new InputError(`${folder ?? files.path}: the tokenizer has no chat template, but a prompt has messages.`, {
+    code: 'CHAT_TEMPLATE_MISSING',
+    facts: {
+      found: [...named.keys()].join(', ') || 'none',
+      wanted: 'chat_template.jinja, or chat_template in tokenizer_config.json',
+    },
+    hint: 'use an instruct checkpoint, or give the prompt as text',
+  });
+}
+
+function templateFiles(folder: string): Map<string, ChatTemplateFile> {
   const named = new Map<string, ChatTemplateFile>();
   const files: [string, string][] = [
     ['default', 'chat_template.jinja'],
@@ -25,20 +46,5 @@ export function findChatTemplate({ folder, config }: TokenizerFiles, wantsTools:
     const source = readTextFile(path);
     if (source !== undefined) named.set(name, { source, path });
   }
-  if (named.size === 0) {
-    const path = join(folder, 'tokenizer_config.json');
-    const entry = config.chat_template;
-    if (typeof entry === 'string') return { source: entry, path };
-    for (const { name, template } of entry ?? []) named.set(name, { source: template, path });
-  }
-  const chosen = (wantsTools ? named.get('tool_use') : undefined) ?? named.get('default');
-  if (chosen !== undefined) return chosen;
-  throw new InputError(`${folder}: the tokenizer has no chat template, but a prompt has messages.`, {
-    code: 'CHAT_TEMPLATE_MISSING',
-    facts: {
-      found: [...named.keys()].join(', ') || 'none',
-      wanted: 'chat_template.jinja, or chat_template in tokenizer_config.json',
-    },
-    hint: 'use an instruct checkpoint, or give the prompt as text',
-  });
+  return named;
 }

@@ -70,8 +70,19 @@ export interface TokenizerConfig {
   readonly add_prefix_space?: boolean | null | undefined;
 }
 
+/** A tokenizer that has no files of its own, such as that of a GGUF file. */
+export interface TokenizerObjects {
+  /** Of the file that holds it, for messages. */
+  readonly path: string;
+  /** As tokenizer.json. */
+  readonly tokenizerJson: unknown;
+  /** As tokenizer_config.json. */
+  readonly tokenizerConfig: unknown;
+}
+
 export interface TokenizerFiles {
-  readonly folder: string;
+  /** Undefined where nothing stands beside. */
+  readonly folder: string | undefined;
   /** tokenizer.json, for messages. */
   readonly path: string;
   /** Hex sha256 of tokenizer.json. */
@@ -88,28 +99,45 @@ export interface TokenizerFiles {
   readonly addedTokens: Readonly<Record<string, number>>;
 }
 
+type ReadHere = 'json' | 'vocabulary' | 'merges';
+type Beside = Omit<TokenizerFiles, ReadHere>;
+
 /** @throws InputError `TOKENIZER_UNREADABLE` or `TOKENIZER_UNSUPPORTED`. */
-export function readTokenizerFiles(folder: string): TokenizerFiles {
+export function readTokenizerFiles(place: string | TokenizerObjects): TokenizerFiles {
+  if (typeof place === 'string') return readTokenizerFolder(place);
+  const { path, tokenizerJson, tokenizerConfig } = place;
+  return checkTokenizer(check(tokenizerSchema, tokenizerJson, path), {
+    folder: undefined,
+    path,
+    sha256: createHash('sha256').update(JSON.stringify(tokenizerJson)).digest('hex'),
+    config: check(configSchema, tokenizerConfig, path),
+    specialTokensMap: {},
+    addedTokens: {},
+  });
+}
+
+function readTokenizerFolder(folder: string): TokenizerFiles {
   const path = join(folder, 'tokenizer.json');
   const bytes = readBytes(path);
-  const json = parse(tokenizerSchema, bytes, path);
+  return checkTokenizer(parse(tokenizerSchema, bytes, path), {
+    folder,
+    path,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    config: readOptional(configSchema, join(folder, 'tokenizer_config.json')) ?? configSchema.parse({}),
+    specialTokensMap: readOptional(z.record(z.string(), z.unknown()), join(folder, 'special_tokens_map.json')) ?? {},
+    addedTokens: readOptional(z.record(z.string(), tokenId), join(folder, 'added_tokens.json')) ?? {},
+  });
+}
+
+function checkTokenizer(json: TokenizerJson, beside: Beside): TokenizerFiles {
+  const { path } = beside;
   requireBytePairs(json, path);
   const vocabulary = readVocabulary(json.model.vocab, path);
   const merges = (json.model.merges ?? []).map((merge) =>
     typeof merge === 'string' ? splitMerge(merge, path) : merge,
   );
   requireKnownMerges(merges, vocabulary, path);
-  return {
-    folder,
-    path,
-    sha256: createHash('sha256').update(bytes).digest('hex'),
-    json,
-    vocabulary,
-    merges,
-    config: readOptional(configSchema, join(folder, 'tokenizer_config.json')) ?? configSchema.parse({}),
-    specialTokensMap: readOptional(z.record(z.string(), z.unknown()), join(folder, 'special_tokens_map.json')) ?? {},
-    addedTokens: readOptional(z.record(z.string(), tokenId), join(folder, 'added_tokens.json')) ?? {},
-  };
+  return { ...beside, json, vocabulary, merges };
 }
 
 /** Text of a file beside tokenizer.json, if it is there. */
@@ -174,6 +202,10 @@ function parse<T extends z.ZodType>(schema: T, bytes: Buffer, path: string): z.i
     const isMarked = bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf]));
     throw unusable(path, isMarked ? 'a byte order mark at the beginning' : (cause as Error).message, cause);
   }
+  return check(schema, value, path);
+}
+
+function check<T extends z.ZodType>(schema: T, value: unknown, path: string): z.infer<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;

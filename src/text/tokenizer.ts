@@ -7,12 +7,14 @@ import { type ChatMessage, type ChatOptions, createChatTemplate } from './chat-t
 import { findChatTemplate } from './chat-template-file.ts';
 import { composed } from './nfc.ts';
 import { createPostProcessor } from './post-processor.ts';
-import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts';
+import { readTokenizerFiles, type TokenizerFiles, type TokenizerObjects } from './tokenizer-files.ts';
+
+export type { TokenizerObjects } from './tokenizer-files.ts';
 
 export interface Tokenizer {
   /** Highest token id + 1; a checkpoint's vocabulary may be larger (padding rows). */
   readonly vocabSize: number;
-  /** Hex sha256 of tokenizer.json. */
+  /** Hex sha256 of tokenizer.json; where there is no such file, of what it would hold. */
   readonly sha256: string;
   /** What a reader of a report should know, e.g. that tokenizer.json names other pieces than are used. */
   readonly notes: readonly string[];
@@ -32,10 +34,11 @@ export interface Tokenizer {
  * Loads `tokenizer.json` and what stands beside it, as AutoTokenizer does for model_type qwen2: NFC and Qwen2's pieces whatever the
  * file says, its vocabulary, merges, added tokens and post-processor. A chat template is read when a chat is rendered.
  *
+ * @param place - a checkpoint's folder, or what its files would hold.
  * @throws InputError `TOKENIZER_*` for a missing or malformed file.
  */
-export function loadTokenizer(folder: string): Tokenizer {
-  const files = readTokenizerFiles(folder);
+export function loadTokenizer(place: string | TokenizerObjects): Tokenizer {
+  const files = readTokenizerFiles(place);
   const { sha256, path, json, vocabulary } = files;
   const added = listAddedTokens(files);
   const encodeParts = createEncoder(files);

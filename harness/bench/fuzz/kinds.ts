@@ -1,6 +1,9 @@
 // The kinds of files that are damaged, the readers of the product that get them, and a command line that reads them too.
 import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readTensorRows } from '../../../src/checkpoint/checkpoint-tensor.ts';
+import { parseModelConfig } from '../../../src/checkpoint/config.ts';
+import { openGguf } from '../../../src/checkpoint/formats/gguf/open-gguf.ts';
 import { readSafetensorsHeader, readTensorFloat32 } from '../../../src/checkpoint/safetensors.ts';
 import { openCheckpoint } from '../../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../../src/device/capture/capture-source.ts';
@@ -17,7 +20,7 @@ import { type Draws, damageBytes, damageJson, damageLines } from './damage.ts';
 
 export interface Kind {
   readonly name: string;
-  /** Of 7 inputs, how many. */
+  /** Of 8 inputs, how many. */
   readonly share: number;
   /** Writes one input into an empty folder. @param seeds - folder with the whole recording and run of `makeSeeds`. */
   make(folder: string, draws: Draws, seeds: string): void;
@@ -30,6 +33,10 @@ export interface Kind {
 const CHECKPOINT = packageFile('fixtures/tiny-qwen2-instruct');
 const CHECKPOINT_FILES = ['config.json', 'generation_config.json', 'model.safetensors', 'tokenizer.json'];
 CHECKPOINT_FILES.push('tokenizer_config.json');
+const GGUF = packageFile('fixtures/quantised/gguf/tiny-qwen2.gguf');
+/** Up to the vocabulary, and up to the data. */
+const GGUF_VALUES_BYTES = 640;
+const GGUF_HEADER_BYTES = 66_300;
 const RECORDINGS = packageFile('fixtures/recordings');
 /** Header and some bytes of the data behind it; readers decide by the first. */
 const HEADER_BYTES = 8000;
@@ -82,6 +89,24 @@ export const KINDS: readonly Kind[] = [
     commands: (folder) => [
       validate('--weights', folder, '--prompts', join(folder, 'ids.json'), '--out', join(folder, 'runs')),
     ],
+  },
+  {
+    name: 'gguf',
+    share: 1,
+    make(folder, draws) {
+      const whole = readFileSync(GGUF);
+      // Counts and single values, the names of tensors behind the vocabulary too, or anything.
+      const first = draws.of([40, GGUF_VALUES_BYTES, GGUF_HEADER_BYTES, whole.length]);
+      writeFileSync(join(folder, 'model.gguf'), damageBytes(whole, draws, first));
+    },
+    read(folder) {
+      const path = join(folder, 'model.gguf');
+      const { config, generation, tensors, tokenizer } = openGguf(path);
+      parseModelConfig(config, { path, generation });
+      for (const tensor of tensors.values()) readTensorRows(tensor, 0, 1);
+      if (tokenizer !== undefined) loadTokenizer({ path, ...tokenizer }).encode('Call me Ishmael. <|im_end|>');
+    },
+    commands: () => [],
   },
   {
     name: 'tokenizer',

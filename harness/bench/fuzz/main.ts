@@ -9,7 +9,7 @@ import { Draws } from './damage.ts';
 import { KINDS, type Kind, seedCommands } from './kinds.ts';
 import { type Finding, LimitedChild, RESIDENT_BYTES_MAX, SECONDS_MAX } from './limited-child.ts';
 
-const COUNT = 4200;
+const COUNT = 4800;
 /** Command lines take a hundred times as long as readers: one input of so many. */
 const WITH_COMMANDS_EVERY = 15;
 

@@ -38,6 +38,7 @@ export function steadyCase(tokens: number, prompts: number): OpenableCase {
       {
         spec: spec.variants[0]!,
         notes: () => [],
+        sourceKey: 'steady device',
         open: async () => createSteadySource('steady device', NOISE),
       },
     ],

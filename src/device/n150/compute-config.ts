@@ -14,6 +14,7 @@ export const RECIPE_NAMES = ['demo-2024', 'ttnn-0.81'] as const;
 export type RecipeName = (typeof RECIPE_NAMES)[number];
 
 const WEIGHT_FORMATS = ['BFP8_B', 'BFP4_B', 'BF16'] as const;
+const MLP_FORMATS = ['auto', 'BFP8_B', 'BFP4_B', 'BF16'] as const;
 const STORE_FORMATS = ['BFP8_B', 'BF16'] as const;
 const INTERMEDIATE_FORMATS = ['auto', 'BF16', 'FP32', 'BFP8_B'] as const;
 const SDPA_MERGES = ['sequential', 'oneCore'] as const;
@@ -46,6 +47,7 @@ export interface N150Config {
   readonly in0BlockW: number;
   readonly intermediateFormat: (typeof INTERMEDIATE_FORMATS)[number];
   readonly weightFormat: (typeof WEIGHT_FORMATS)[number];
+  readonly mlpFormat: (typeof MLP_FORMATS)[number];
   readonly lmHeadFormat: (typeof WEIGHT_FORMATS)[number];
   readonly biasFormat: (typeof STORE_FORMATS)[number];
   readonly kvFormat: (typeof KV_FORMATS)[number];
@@ -121,6 +123,7 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
     doc: 'partial sums between K blocks; auto: FP32 with fp32DestAcc, BFP8_B for BFP8_B output without packerL1Acc, else BF16',
   },
   weightFormat: { value: oneOf(WEIGHT_FORMATS), doc: 'linear layers in DRAM, blocks of 16 output features' },
+  mlpFormat: { value: oneOf(MLP_FORMATS), doc: 'gate, up and down projections in DRAM; auto: as weightFormat' },
   lmHeadFormat: { value: oneOf(WEIGHT_FORMATS), doc: 'lm_head in DRAM' },
   biasFormat: { value: oneOf(STORE_FORMATS), doc: 'qkv bias in DRAM' },
   kvFormat: { value: oneOf(KV_FORMATS), doc: 'KV cache, blocks of 16 neighbours of one head' },

@@ -3,6 +3,7 @@ import { closeSync, cpSync, mkdtempSync, openSync, readdirSync, rmSync, writeSyn
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { plainTensor } from '../../checkpoint/checkpoint.fixture.ts';
 import { type Checkpoint, openCheckpoint } from '../../checkpoint/weights.ts';
 import { InputError, UsageError } from '../../errors.ts';
 import type { LoadedMatrix, MatmulEngine } from '../wormhole/matmul-engine.ts';
@@ -32,7 +33,7 @@ function spoil({ tensor, elements }: Spoilt): Checkpoint {
   const folder = join(scratch, 'model');
   cpSync(fixturePath('tiny-qwen2'), folder, { recursive: true });
   const checkpoint = openCheckpoint(folder);
-  const { file, offsetBytes, dtype } = checkpoint.tensors.get(tensor)!;
+  const { file, offsetBytes, dtype } = plainTensor(checkpoint, tensor);
   expect(dtype).toBe('BF16');
   const descriptor = openSync(file, 'r+');
   for (const [index, pattern] of elements) {

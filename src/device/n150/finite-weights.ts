@@ -1,5 +1,5 @@
 // Refuses weights that are not finite: a device would compute NaN from them, or, in a block format, something finite and wrong.
-import { readFloat32At } from '../../checkpoint/safetensors.ts';
+import { readTensorRows } from '../../checkpoint/checkpoint-tensor.ts';
 import { InputError } from '../../errors.ts';
 import { bf16FromFloat32Bits } from '../../numerics/bf16.ts';
 import { bitsOf, float32FromBits } from '../../numerics/float-bits.ts';
@@ -55,7 +55,7 @@ function shown(value: number): string {
  */
 export function requireFiniteSource({ parts, k }: WeightRecipe): void {
   for (const { name, tensor, firstRow, rows } of parts) {
-    const values = readFloat32At(tensor.file, tensor, firstRow * k, rows * k);
+    const values = readTensorRows(tensor, firstRow, rows);
     requireFinite(values, { from: tensor.file, name, columns: k, firstRow });
   }
 }

@@ -21,6 +21,7 @@ const DEMO_2024: N150Config = {
   in0BlockW: 1,
   intermediateFormat: 'BF16',
   weightFormat: 'BFP8_B',
+  mlpFormat: 'auto',
   lmHeadFormat: 'BFP8_B',
   biasFormat: 'BFP8_B',
   kvFormat: 'BFP8_B',

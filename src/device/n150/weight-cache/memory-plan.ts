@@ -25,6 +25,7 @@ export function planWeights(units: readonly WeightUnit[], budgetBytes: number = 
   return { mode: 'streamed', packedBytes, memoryBytes: Math.max(...neighbours), budgetBytes };
 }
 
-function defaultBudget(): number {
+/** What packed weights may take when nobody says, bytes. */
+export function defaultBudget(): number {
   return Math.floor(availableMemory() * BUDGET_SHARE);
 }

@@ -1,14 +1,16 @@
 // Packs a checkpoint's matrices, reading the next rows from disk while the kernel packs those before.
 // Exactness: the bytes of packTransposedWeights.
-import { openRows } from '../../../checkpoint/row-reader.ts';
-import { readFloat32At } from '../../../checkpoint/safetensors.ts';
+import { readTensorRows } from '../../../checkpoint/checkpoint-tensor.ts';
+import { openRows, type RowReader } from '../../../checkpoint/row-reader.ts';
+import { roundAllToBf16TiesEven } from '../../../numerics/bf16.ts';
 import { packTransposedWeights } from '../../wormhole/host-packing.ts';
 import { type KernelPacking, startPacking } from '../../wormhole/kernels/kernel-packing.ts';
 import { createKernelPool } from '../../wormhole/kernels/kernel-pool.ts';
 import type { PackedMatrix } from '../../wormhole/matmul-engine.ts';
 import { hasNotFinite } from '../../wormhole/packed-finite.ts';
 import { requireFiniteSource } from '../finite-weights.ts';
-import { concatenate, type WeightRecipe } from './weight-units.ts';
+import { decodedRows } from './decoded-rows.ts';
+import { concatenate, type WeightPart, type WeightRecipe } from './weight-units.ts';
 
 export interface WeightPacker {
   /**
@@ -25,7 +27,8 @@ export async function createWeightPacker(): Promise<WeightPacker> {
   const { banks } = await createKernelPool({ threads: 1 });
   return {
     async pack(recipe, use) {
-      if (recipe.parts.some(({ tensor }) => tensor.dtype !== 'BF16')) return use(finite(packWidened(recipe), recipe));
+      if (recipe.parts.some(({ tensor }) => tensor.kind === 'plain' && tensor.dtype !== 'BF16'))
+        return use(finite(packWidened(recipe), recipe));
       const packing = startPacking(banks[0], recipe);
       try {
         await packRows(recipe, packing);
@@ -47,7 +50,7 @@ function finite(matrix: PackedMatrix, recipe: WeightRecipe): PackedMatrix {
 async function packRows({ parts, k, n }: WeightRecipe, { stripeRows, stripes, pack }: KernelPacking): Promise<void> {
   const rowBytes = 2 * k;
   const rowsFrom = (firstRow: number): number => Math.min(stripeRows, n - firstRow);
-  const reader = await openRows(parts, rowBytes);
+  const reader = await openParts(parts, rowBytes);
   const read = (stripe: number, firstRow: number): Promise<void> =>
     reader.read(firstRow, stripes[stripe]!.subarray(0, rowsFrom(firstRow) * rowBytes));
   try {
@@ -66,8 +69,17 @@ async function packRows({ parts, k, n }: WeightRecipe, { stripeRows, stripes, pa
   }
 }
 
+function openParts(parts: readonly WeightPart[], rowBytes: number): RowReader | Promise<RowReader> {
+  const plain = parts.flatMap(({ tensor, ...part }) => (tensor.kind === 'plain' ? { tensor, ...part } : []));
+  return plain.length === parts.length ? openRows(plain, rowBytes) : decodedRows(parts);
+}
+
 /** Weights of another dtype, widened to float32 first. */
 function packWidened({ parts, k, n, format, rounding }: WeightRecipe): PackedMatrix {
-  const widened = parts.map(({ tensor, firstRow, rows }) => readFloat32At(tensor.file, tensor, firstRow * k, rows * k));
+  const widened = parts.map(({ tensor, firstRow, rows }) => {
+    const values = readTensorRows(tensor, firstRow, rows);
+    if (tensor.kind === 'decoded') roundAllToBf16TiesEven(values);
+    return values;
+  });
   return packTransposedWeights(concatenate(widened), n, k, { format, rounding });
 }

@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PlainTensor } from '../../../checkpoint/checkpoint-tensor.ts';
 import { readSafetensorsHeader, requireTensor, writeSafetensors } from '../../../checkpoint/safetensors.ts';
 import { InputError } from '../../../errors.ts';
 import { bf16PatternsFromValues } from '../../../numerics/bf16.ts';
@@ -37,7 +38,7 @@ function writeParts(name: string, dtypes: readonly ('BF16' | 'F32')[]): WeightRe
     const data = dtype === 'F32' ? values : bf16PatternsFromValues(values);
     writeSafetensors(file, [{ name: 'weight', dtype, shape: [rows, K], data }]);
     const firstRow = part === 2 ? FIRST_ROW : 0;
-    const tensor = { ...requireTensor(readSafetensorsHeader(file), 'weight'), file };
+    const tensor = { kind: 'plain', ...requireTensor(readSafetensorsHeader(file), 'weight'), file } as const;
     return { name: `part ${part}`, tensor, firstRow, rows: rows - firstRow };
   });
   const n = parts.reduce((sum, { rows }) => sum + rows, 0);
@@ -73,7 +74,7 @@ describe('weight packer', () => {
     },
   ] as const)('hands out nothing with $name, and says where it is', async ({ dtype, value, format, shown }) => {
     const recipe = { ...writeParts('not-finite', ['BF16', 'BF16', dtype]), format };
-    const { file, offsetBytes } = recipe.parts[2]!.tensor;
+    const { file, offsetBytes } = recipe.parts[2]!.tensor as PlainTensor;
     const bits = new Uint32Array(Float32Array.of(value).buffer)[0]!;
     const bytes = dtype === 'F32' ? Uint32Array.of(bits) : Uint16Array.of(bits >>> 16);
     const handle = openSync(file, 'r+');
@@ -92,7 +93,7 @@ describe('weight packer', () => {
 
   it('names the file that ends early or is gone', async () => {
     const recipe = writeParts('damaged', ['BF16', 'BF16', 'BF16']);
-    const { file, offsetBytes } = recipe.parts[2]!.tensor;
+    const { file, offsetBytes } = recipe.parts[2]!.tensor as PlainTensor;
     truncateSync(file, offsetBytes + 40 * K);
     const use = (): void => expect.fail('a matrix with missing rows was handed out');
     await expect(packer.pack(recipe, use)).rejects.toThrow(/damaged-2\.safetensors.*ends early/s);

@@ -1,6 +1,6 @@
 // What of a checkpoint is packed, in the order it is used: five matrices a layer, then the lm_head in slices of columns.
 // Source: n150-numerics E: base names, the lm_head's slices of 32,064 outputs.
-import type { TensorRows } from '../../../checkpoint/row-reader.ts';
+import type { CheckpointTensor } from '../../../checkpoint/checkpoint-tensor.ts';
 import { layerPrefix } from '../../../checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../../checkpoint/weights.ts';
 import { packedBytes } from '../../../tensor/tile-layout.ts';
@@ -11,8 +11,11 @@ import type { N150Config } from '../compute-config.ts';
 const HEAD_SLICE_COLUMNS = 32_064;
 
 /** Rows of a tensor of the checkpoint, by its name there. */
-export interface WeightPart extends TensorRows {
+export interface WeightPart {
   readonly name: string;
+  readonly tensor: CheckpointTensor;
+  readonly firstRow: number;
+  readonly rows: number;
 }
 
 /** One packed matrix [K, N] and what it is made of. */
@@ -52,7 +55,7 @@ function layerUnit(checkpoint: Checkpoint, prefix: string, config: N150Config): 
     });
     return {
       baseName: `${prefix}.${baseName}`,
-      format: config.weightFormat,
+      format: baseName.startsWith('mlp.') && config.mlpFormat !== 'auto' ? config.mlpFormat : config.weightFormat,
       rounding: config.hostBfpRounding,
       k: parts[0]!.tensor.shape[1]!,
       n: parts.reduce((sum, { rows }) => sum + rows, 0),

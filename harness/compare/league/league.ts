@@ -1,0 +1,198 @@
+// The league of a comparison: every entrant's three differences, and the words that paired statistics allow about it and the base.
+import type { Resampling } from '../../paired/bootstrap.ts';
+import { DEFAULT_RESAMPLING } from '../../paired/estimate.ts';
+import { type Comparison, type JudgedComparison, judgeLeague } from '../../paired/league.ts';
+import { KL, LOG_P, type PairedMetric, TOP1 } from '../../paired/paired-metrics.ts';
+import type { PairedSample } from '../../paired/paired-sample.ts';
+import { type PerplexityRatio, perplexityRatio } from '../../paired/side-notes.ts';
+import { type VerdictWord, verdictText } from '../../paired/verdict.ts';
+import type { Entrant } from './entrants.ts';
+import { type DifferenceSummary, type Interaction, interactionOf, summarise } from './summaries.ts';
+import { pairedColumns, type TokenColumns } from './token-columns.ts';
+
+/** Below which differences do not matter. */
+export interface Margins {
+  /** Mean KL, nat. */
+  readonly klNats: number;
+  /** Share of tokens with golden's choice. */
+  readonly top1: number;
+}
+
+export const DEFAULT_MARGINS: Margins = { klNats: KL.margin, top1: TOP1.margin };
+
+/** One metric of an entrant against the base's. */
+export interface MetricReading {
+  readonly metric: string;
+  /** Entrant minus base, mean over tokens; null where there is none. */
+  readonly difference: number | null;
+  /** 95 %. */
+  readonly lower: number | null;
+  readonly upper: number | null;
+  /** Of the league, by Holm. */
+  readonly adjustedP: number | null;
+  readonly word: VerdictWord;
+  readonly text: string;
+  readonly tokensNeeded: number | null;
+  /** What counted as independent, and whom the word speaks for. */
+  readonly method: string | null;
+}
+
+export interface LeagueRow {
+  readonly label: string;
+  readonly model: string;
+  /** Q, D and T; null where there is none. */
+  readonly checkpoint: DifferenceSummary | null;
+  readonly device: DifferenceSummary | null;
+  readonly total: DifferenceSummary;
+  readonly interaction: Interaction | null;
+  /** Perplexity of the text by the entrant over that by the base, 95 %. */
+  readonly perplexityRatio: PerplexityRatio | null;
+  /** `base` for the base itself. */
+  readonly word: VerdictWord | 'base';
+  /** The word with its reason. */
+  readonly text: string;
+  readonly readings: readonly MetricReading[];
+}
+
+export interface League {
+  readonly rows: readonly LeagueRow[];
+  /** Prompts that not every entrant has whole, so that they count for none. */
+  readonly leftOut: readonly string[];
+  readonly tokens: number;
+  readonly prompts: number;
+}
+
+export interface LeagueOptions {
+  readonly margins?: Margins;
+  readonly resampling?: Resampling;
+}
+
+/**
+ * @param entrants - of `entrantsOf`; without a base among them (no device), the base is its own reference: no difference at all.
+ * @param columnsOf - of a variant by its name; undefined if it has no token.
+ */
+export function judgeEntrants(
+  entrants: readonly Entrant[],
+  columnsOf: (variant: string) => TokenColumns | undefined,
+  { margins = DEFAULT_MARGINS, resampling = DEFAULT_RESAMPLING }: LeagueOptions = {},
+): League {
+  const names = [
+    ...new Set(entrants.flatMap(({ checkpoint, device, total }) => [checkpoint ?? [], device ?? [], total].flat())),
+  ];
+  const present = names.filter((name) => columnsOf(name) !== undefined);
+  const { columns, leftOut } = pairedColumns(present.map((name) => columnsOf(name)!));
+  const paired = new Map(present.map((name, i) => [name, columns[i]!]));
+  const judged = entrants.filter(({ total }) => paired.has(total));
+  const base = judged.find(({ isBase }) => isBase);
+  const baseColumns = base === undefined ? undefined : paired.get(base.total)!;
+  const others = judged.filter((entrant) => entrant !== base);
+  const metrics = [
+    { ...KL, margin: margins.klNats },
+    { ...TOP1, margin: margins.top1 },
+  ];
+  const comparisons = others.flatMap((entrant) =>
+    metrics.map((metric): Comparison => {
+      return { name: entrant.label, metric, sample: sampleOf(metric, paired.get(entrant.total)!, baseColumns) };
+    }),
+  );
+  const readings = judgeLeague(comparisons, resampling);
+  const rows = judged.map((entrant): LeagueRow => {
+    const own = readings.filter((_, i) => others[Math.floor(i / metrics.length)] === entrant);
+    return rowOf(entrant, (name) => paired.get(name), own, baseColumns, resampling);
+  });
+  return { rows, leftOut, tokens: columns[0]?.position.length ?? 0, prompts: columns[0]?.prompts.length ?? 0 };
+}
+
+const COLUMN_OF: Readonly<Record<string, 'kl' | 'hit' | 'logRatio'>> = {
+  [KL.name]: 'kl',
+  [TOP1.name]: 'hit',
+  [LOG_P.name]: 'logRatio',
+};
+/** Of a side that is golden itself. */
+const PERFECT = { kl: 0, hit: 1, logRatio: 0 } as const;
+
+/** Tokens without a next one have no log p; they are left out of both. */
+function sampleOf(metric: PairedMetric, entrant: TokenColumns, base: TokenColumns | undefined): PairedSample {
+  const column = COLUMN_OF[metric.name]!;
+  const lengths: number[] = [];
+  const differences: number[] = [];
+  let at = 0;
+  for (const { tokens } of entrant.prompts) {
+    const before = differences.length;
+    for (const end = at + tokens; at < end; at++) {
+      const difference = entrant[column][at]! - (base === undefined ? PERFECT[column] : base[column][at]!);
+      if (column !== 'logRatio' || !Number.isNaN(difference)) differences.push(difference);
+    }
+    if (differences.length > before) lengths.push(differences.length - before);
+  }
+  return { lengths, differences: Float64Array.from(differences) };
+}
+
+function rowOf(
+  entrant: Entrant,
+  columnsOf: (name: string) => TokenColumns | undefined,
+  judged: readonly JudgedComparison[],
+  base: TokenColumns | undefined,
+  resampling: Resampling,
+): LeagueRow {
+  const { label, model, isBase } = entrant;
+  const total = columnsOf(entrant.total)!;
+  const checkpoint = entrant.checkpoint === undefined ? undefined : columnsOf(entrant.checkpoint);
+  const device = entrant.device === undefined ? undefined : columnsOf(entrant.device);
+  const isSplit = checkpoint !== undefined && device !== undefined && entrant.device !== entrant.total;
+  const [ofLogP] = judgeLeague([{ name: label, metric: LOG_P, sample: sampleOf(LOG_P, total, base) }], resampling);
+  const readings = judged.map(readingOf);
+  const word = isBase ? 'base' : leagueWord(readings);
+  return {
+    label,
+    model,
+    checkpoint: checkpoint === undefined ? null : summarise(checkpoint),
+    device: device === undefined ? null : summarise(device),
+    total: summarise(total),
+    interaction: isSplit ? interactionOf(total, checkpoint, device) : null,
+    perplexityRatio: isBase ? null : perplexityRatio(ofLogP!.estimate),
+    word,
+    text: word === 'base' ? 'base' : reasonOf(word, readings),
+    readings,
+  };
+}
+
+function readingOf({ metric, estimate, verdict }: JudgedComparison): MetricReading {
+  const isDefined = estimate.kind === 'defined';
+  return {
+    metric: metric.name,
+    difference: isDefined ? estimate.mean : null,
+    lower: isDefined ? estimate.interval.lower : null,
+    upper: isDefined ? estimate.interval.upper : null,
+    adjustedP: verdict.adjustedP,
+    word: verdict.word,
+    text: verdictText(estimate, verdict, metric),
+    tokensNeeded: verdict.tokensNeeded,
+    method: isDefined ? `${estimate.method}, speaks for ${estimate.speaksFor}` : null,
+  };
+}
+
+/** One word of all metrics: worse in one is worse; better in one is better unless worse in another; equivalent in all. */
+export function leagueWord(readings: readonly Pick<MetricReading, 'word'>[]): VerdictWord {
+  const words = readings.map(({ word }) => word);
+  if (words.includes('worse')) return 'worse';
+  if (words.includes('better')) return 'better';
+  return words.every((word) => word === 'equivalent') ? 'equivalent' : 'undecided';
+}
+
+/** The metrics that the word comes from. */
+function reasonOf(word: VerdictWord, readings: readonly MetricReading[]): string {
+  const deciding = readings.filter((reading) => reading.word === word);
+  const [first] = deciding;
+  if (word === 'equivalent' || first === undefined) {
+    const notes = readings.filter(({ text }) => text !== word).map(({ metric, text }) => `${metric} ${text}`);
+    return notes.length === 0 ? word : `${word} (${notes.join('; ')})`;
+  }
+  if (word === 'undecided') {
+    const needed = deciding.map(({ metric, tokensNeeded }) =>
+      tokensNeeded === null ? metric : `${metric}: about ${tokensNeeded} tokens needed`,
+    );
+    return `undecided (${needed.join('; ')})`;
+  }
+  return deciding.map(({ metric, text }) => `${metric} ${text}`).join('; ');
+}

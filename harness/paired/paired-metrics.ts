@@ -1,0 +1,22 @@
+// The metrics whose paired differences are judged, each with its better side and the margin below which a difference does not matter.
+
+export interface PairedMetric {
+  readonly name: string;
+  readonly betterIs: 'lower' | 'higher';
+  /** Above 0, in the unit of the differences. */
+  readonly margin: number;
+  /** Differences are -1, 0 or 1. */
+  readonly isOfHits: boolean;
+  /** A number of this metric with its unit, for people. */
+  readonly format: (value: number) => string;
+}
+
+const nats = (value: number): string => `${value.toFixed(4)} nat`;
+const points = (value: number): string => `${(100 * value).toFixed(2)} points`;
+
+/** KL to the golden rows. */
+export const KL: PairedMetric = { name: 'KL', betterIs: 'lower', margin: 0.005, isOfHits: false, format: nats };
+/** Whether golden's best token is the device's best. */
+export const TOP1: PairedMetric = { name: 'top-1', betterIs: 'higher', margin: 0.01, isOfHits: true, format: points };
+/** log p of the token that the text has next. */
+export const LOG_P: PairedMetric = { name: 'log p', betterIs: 'higher', margin: 0.005, isOfHits: false, format: nats };

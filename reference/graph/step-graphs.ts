@@ -1,0 +1,83 @@
+// The steps of a layer as graphs of their own, whose weights are inputs: for checkpoints that are decoded while they are used.
+// Exactness: the same operators on the same values as the body's graph; where a product is cut, its rows are cut as there.
+import type { ModelConfig } from '../../src/checkpoint/config.ts';
+import { GraphBuilder, type Value } from './graph-builder.ts';
+import type { Operators } from './operators.ts';
+
+/** The outputs of a step's graph are named so, in order. */
+export const STEP_OUTPUTS = {
+  embed: ['embedded'],
+  norm: ['normed'],
+  linear: ['product'],
+  linearWithBias: ['product'],
+  attention: ['queries_rotated', 'keys_rotated', 'mixed', 'present_keys', 'present_values'],
+  gatedSilu: ['gated'],
+  add: ['sum'],
+} as const;
+
+export type StepName = keyof typeof STEP_OUTPUTS;
+
+/**
+ * One graph a step, inputs by name:
+ * embed: x [P, H]. norm: x [P, H], weight [H]. linear: x [P, K], weight [R, K], with bias: bias [R]. attention: queries [P, Q*D], keys, values [P, K*D],
+ * cos, sin [1, P, D/2], past_keys, past_values [1, K, S-P, D]. gatedSilu: gate, up [P, F]. add: a, b [P, H].
+ */
+export function buildSteps(config: ModelConfig, operators: Operators): Readonly<Record<StepName, Uint8Array>> {
+  const { queryHeads, keyValueHeads, headDim, rmsNormEps } = config;
+  const rows = (builder: GraphBuilder, name: string, width: number | string): Value =>
+    builder.input(name, 'FLOAT', ['P', width]);
+
+  const step = (name: StepName, make: (builder: GraphBuilder) => readonly Value[]): Uint8Array => {
+    const builder = new GraphBuilder(name);
+    const values = make(builder);
+    STEP_OUTPUTS[name].forEach((output, i) => {
+      const shape = output.startsWith('present_') ? [1, keyValueHeads, 'S', headDim] : ['P', `${output}_width`];
+      builder.output(output, values[i]!, 'FLOAT', shape);
+    });
+    return builder.toBytes();
+  };
+  /** Weights come as float32; a lower precision rounds them as it does those that it reads from a file. */
+  const weight = (builder: GraphBuilder, name: string, shape: readonly string[]): Value =>
+    operators.widenWeight(builder, builder.input(name, 'FLOAT', shape), 'FLOAT');
+  const linear = (bias: boolean) => (builder: GraphBuilder) => {
+    const x = rows(builder, 'x', 'K');
+    const matrix = weight(builder, 'weight', ['R', 'K']);
+    return [operators.linear(builder, x, [matrix], bias ? weight(builder, 'bias', ['R']) : undefined)];
+  };
+
+  return {
+    embed: step('embed', (builder) => [operators.widenWeight(builder, rows(builder, 'x', 'H'), 'FLOAT')]),
+    norm: step('norm', (builder) => [
+      operators.rmsNorm(builder, rows(builder, 'x', 'H'), weight(builder, 'weight', ['H']), rmsNormEps),
+    ]),
+    linear: step('linear', linear(false)),
+    linearWithBias: step('linearWithBias', linear(true)),
+    attention: step('attention', (builder) => {
+      const [queries, keys, values] = (['queries', 'keys', 'values'] as const).map((name) =>
+        rows(builder, name, (name === 'queries' ? queryHeads : keyValueHeads) * headDim),
+      ) as [Value, Value, Value];
+      const angles = ['P', headDim / 2] as const;
+      const rotary = {
+        cos: builder.input('cos', 'FLOAT', [1, ...angles]),
+        sin: builder.input('sin', 'FLOAT', [1, ...angles]),
+      };
+      const past = [1, keyValueHeads, 'past', headDim] as const;
+      const pastKeys = builder.input('past_keys', 'FLOAT', past);
+      const pastValues = builder.input('past_values', 'FLOAT', past);
+      const rotated = {
+        queries: operators.rotate(builder, queries, queryHeads, headDim, rotary),
+        keys: operators.rotate(builder, keys, keyValueHeads, headDim, rotary),
+      };
+      const { mixed, presentKeys, presentValues } = operators.attention(
+        builder,
+        { ...rotated, values, pastKeys, pastValues },
+        { queryHeads, keyValueHeads, headDim },
+      );
+      return [rotated.queries, rotated.keys, mixed, presentKeys, presentValues];
+    }),
+    gatedSilu: step('gatedSilu', (builder) => [
+      operators.gatedSilu(builder, rows(builder, 'gate', 'F'), rows(builder, 'up', 'F')),
+    ]),
+    add: step('add', (builder) => [operators.add(builder, rows(builder, 'a', 'H'), rows(builder, 'b', 'H'))]),
+  };
+}
