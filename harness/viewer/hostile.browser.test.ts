@@ -54,7 +54,7 @@ it('shows hostile texts, names and messages as text, in every tab', async () => 
           positions: null,
         },
       ],
-      variants: [{ name: variant, model: 'toy', device: { kind: 'capture', recording: 'x', logitsFormat: null } }],
+      variants: [{ name: variant, model: 'toy', device: { kind: 'capture', recording: variant, logitsFormat: null } }],
     },
     devices,
   );

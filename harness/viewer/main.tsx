@@ -22,7 +22,12 @@ const ADDRESS_DELAY_MS = 150;
 async function start(): Promise<void> {
   const report = await Report.open();
   render(<Bar report={report} />, document.getElementById('bar')!);
-  if (report === undefined) return;
+  if (report !== undefined) await begin(report);
+  document.documentElement.dataset['ready'] = 'yes';
+}
+
+/** @param report - with at least one token. */
+async function begin(report: Report): Promise<void> {
   const overview = document.getElementById('overview-place');
   if (overview !== null) render(<OverviewMap report={report} />, overview);
   await follow(report, location.hash);
@@ -45,7 +50,6 @@ async function start(): Promise<void> {
     timer = setTimeout(() => void writeAddress(), at === null ? 0 : ADDRESS_DELAY_MS);
   });
   listenToKeys(report);
-  document.documentElement.dataset['ready'] = 'yes';
 
   async function writeAddress(): Promise<void> {
     const at = place.value;
@@ -53,8 +57,8 @@ async function start(): Promise<void> {
       if (location.hash.startsWith('#/') && location.hash !== '#/') setHash('#/');
       return;
     }
-    const { position } = await report!.spine(report!.sequences[at.sequence]!);
-    if (place.value === at) setHash(fragmentOf(report!, at, position[at.token]!));
+    const { position } = await report.spine(report.sequences[at.sequence]!);
+    if (place.value === at) setHash(fragmentOf(report, at, position[at.token]!));
   }
 
   function setHash(hash: string): void {
