@@ -7,6 +7,8 @@ const rooms = (process.env['ROOMS'] ?? 'metrics,gate,record,report').split(',');
 const config: ViteUserConfig = defineConfig({
   test: {
     pool: 'forks',
+    // As in the project `unit`: what a mutant changes is asked at each call, so modules need not be loaded anew.
+    isolate: false,
     include: rooms.map((room) => `harness/${room}/**/*.test.ts`),
     exclude: ['**/*.{system,gate}.test.ts', '**/node_modules/**'],
   },

@@ -44,7 +44,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/checkpoint': ['src/tensor', 'src/files', 'src/text'],
   'src/device': ['src/checkpoint', 'src/numerics'],
   'src/device/wormhole': ['src/tensor', 'src/numerics'],
-  'src/device/n150': ['src/checkpoint', 'src/tensor', 'src/numerics', 'src/device', 'src/device/wormhole'],
+  'src/device/n150': ['src/files', 'src/checkpoint', 'src/tensor', 'src/numerics', 'src/device', 'src/device/wormhole'],
   'src/device/capture': ['src/files', 'src/checkpoint', 'src/tensor', 'src/text', 'src/numerics', 'src/device'],
   src: [...SRC_ROOMS, ...DEVICES],
   reference: ['src/checkpoint', 'src/text', 'src/tensor', 'src/device'],

@@ -49,6 +49,12 @@ export interface ReferenceOptions {
   readonly weights?: WeightMemory;
 }
 
+/**
+ * Raised with every change after which a row of the same weights, tokens and settings may differ in a bit: rows that are kept on disk
+ * count for one revision (`revision.test.ts` sees the graphs change).
+ */
+export const REFERENCE_REVISION = 1;
+
 /** Attention scores of one pass are [Q, P, S] float32; P is cut so that they stay within this. */
 const SCORE_BYTES_MAX = 128 * 2 ** 20;
 /** Logits made at a time. */
@@ -59,12 +65,12 @@ const LOGITS_BYTES_MAX = 32 * 2 ** 20;
  * faster. The runtime keeps some 28 KB for each slice, which is what makes memory grow with layers.
  * Resident: what is alive twice while the session opens.
  */
-const SLICE_BYTES: Readonly<Record<GraphWeightMemory, number>> = { mapped: 8 * 2 ** 20, resident: 64 * 2 ** 20 };
+export const SLICE_BYTES: Readonly<Record<GraphWeightMemory, number>> = { mapped: 8 * 2 ** 20, resident: 64 * 2 ** 20 };
 const DEFAULT_CHUNK = 512;
 const FLOAT32_BYTES = 4;
 /** More names than these say less than their number. */
 const SHOWN_TAPS = 20;
-const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS, bf16: BF16_OPERATORS };
+export const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS, bf16: BF16_OPERATORS };
 
 /**
  * Opens the reference on a checkpoint; `close` frees it.
@@ -74,23 +80,42 @@ const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS
 export async function createReference(checkpoint: Checkpoint, options: ReferenceOptions): Promise<Reference> {
   const { precision, taps = [] } = options;
   requireTaps(taps, allTaps(checkpoint.config.layers), 'The model has no such tap.', 'layers are counted from 0');
-  const threads = requireCount('threads', options.threads ?? defaultThreads(), MAXIMUM_THREADS);
-  const chunk = requireCount('chunk', options.chunk ?? DEFAULT_CHUNK);
-  const weights = options.weights ?? weightMemory(checkpoint);
-  const weightsSha256 = await checkpoint.sha256();
+  const { threads, chunk, weights } = settingsOf(checkpoint, options);
+  const info = await referenceInfo(checkpoint, options);
   const { body, head } = await openRunners(checkpoint, OPERATORS[precision], { weights, threads, taps: new Set(taps) });
+  return new Reference(checkpoint, { info, body, head, chunk, taps });
+}
+
+/**
+ * What a reference says of itself once it is open; nothing is opened for it.
+ *
+ * @throws UsageError for impossible options.
+ */
+export async function referenceInfo(checkpoint: Checkpoint, options: ReferenceOptions): Promise<SourceInfo> {
+  const { precision } = options;
+  const { threads, chunk, weights } = settingsOf(checkpoint, options);
   const dtype = DTYPE_OF[precision];
-  const info: SourceInfo = {
+  return {
     kind: 'reference',
     label: `ONNX Runtime reference, ${precision}`,
     model: checkpoint.name,
-    weightsSha256,
+    weightsSha256: await checkpoint.sha256(),
     configSha256: checkpoint.configSha256,
     dtypes: { weights: storedDtypes(checkpoint), activations: dtype, kvCache: dtype, logits: dtype },
     logitsFormat: dtype,
     settings: { onnxruntime: runtimeVersion(), precision, threads, chunk, weightMemory: weights },
   };
-  return new Reference(checkpoint, { info, body, head, chunk, taps });
+}
+
+function settingsOf(
+  checkpoint: Checkpoint,
+  options: ReferenceOptions,
+): Required<Pick<ReferenceOptions, 'threads' | 'chunk' | 'weights'>> {
+  return {
+    threads: requireCount('threads', options.threads ?? defaultThreads(), MAXIMUM_THREADS),
+    chunk: requireCount('chunk', options.chunk ?? DEFAULT_CHUNK),
+    weights: options.weights ?? weightMemory(checkpoint),
+  };
 }
 
 interface RunnerSettings {

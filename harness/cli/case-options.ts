@@ -29,6 +29,7 @@ export interface CaseCommandOptions {
   readonly threads?: number;
   readonly memory?: number;
   readonly weightCache?: string;
+  readonly goldenCache?: string;
 }
 
 export function addCaseOptions(command: Command): Command {
@@ -90,6 +91,14 @@ export function addWeightOptions(command: Command): Command {
       '--weight-cache <dir>',
       "where packed weights are kept, a folder a checkpoint and recipe (default: N150 in $QWEN_DIR for QWEN_DIR's checkpoint, else nowhere)",
     );
+}
+
+/** Where rows of the ONNX reference are. */
+export function addGoldenCacheOption(command: Command): Command {
+  return command.option(
+    '--golden-cache <dir>',
+    'where rows of the ONNX reference are kept (0.6 MB a token of Qwen2-7B) and read again instead of being made (default: nowhere)',
+  );
 }
 
 /** Where a plan's checkpoints come from, as a report has to say it. */
@@ -178,10 +187,11 @@ function requireMode(
 
 /** What a run may use of this machine; it decides about no number. */
 export function localPaths(
-  { threads, memory, weightCache }: Pick<CaseCommandOptions, 'threads' | 'memory' | 'weightCache'>,
+  options: Pick<CaseCommandOptions, 'threads' | 'memory' | 'weightCache' | 'goldenCache'>,
   cases: LocalPaths['cases'],
   args: readonly string[],
 ): LocalPaths {
+  const { threads, memory, weightCache, goldenCache } = options;
   const qwenDir = process.env['QWEN_DIR'];
   return {
     currentFolder: process.cwd(),
@@ -191,6 +201,7 @@ export function localPaths(
     threads: threads ?? defaultThreads(),
     memoryBytes: memory,
     weightCache: weightCache === undefined ? undefined : path.resolve(weightCache),
+    goldenCache: goldenCache === undefined ? undefined : path.resolve(goldenCache),
     qwenDir: qwenDir ? path.resolve(qwenDir) : undefined,
   };
 }

@@ -1,5 +1,6 @@
 // A hint follows from its cause, and following it literally leads on: for each error code, through the real command line.
 import { describe, expect, it } from 'vitest';
+import { ADAPTER_CASES } from './hints/adapters.fixture.ts';
 import { CHECKPOINT_CASES } from './hints/checkpoint.fixture.ts';
 import { errorCodes } from './hints/error-codes.fixture.ts';
 import { followHint, type HintCase, Room } from './hints/hint-case.fixture.ts';
@@ -20,6 +21,7 @@ const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCas
   { about: 'downloads', cases: HUB_CASES },
   { about: 'checkpoint folders', cases: CHECKPOINT_CASES },
   { about: 'files of a checkpoint', cases: WEIGHT_FILE_CASES },
+  { about: 'adapters', cases: ADAPTER_CASES },
   { about: 'quantised checkpoints', cases: QUANTISED_CASES },
   { about: 'prompts', cases: PROMPT_CASES },
   { about: 'tokenizers', cases: TOKENIZER_CASES },

@@ -18,6 +18,8 @@ export function inspectedPaths(folder: string, { case: name, variant }: TokenRec
   const own = options.deviceWeights ?? paths?.variants[variant]?.weights;
   return {
     ...local,
+    // A token that is looked at is made again.
+    goldenCache: undefined,
     cases: {
       ...local.cases,
       [name]: {

@@ -1,4 +1,5 @@
 // qwen-pcc validate: the main job.
+import path from 'node:path';
 import { Command } from 'commander';
 import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
@@ -21,7 +22,13 @@ import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { packageVersion } from '../sources/package-root.ts';
 import { planRun } from '../sources/plan-run.ts';
-import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
+import {
+  addCaseOptions,
+  addGoldenCacheOption,
+  type CaseCommandOptions,
+  localPaths,
+  planRequest,
+} from './case-options.ts';
 import { errorText } from './error-text.ts';
 import { onInterrupt } from './interrupt.ts';
 import { judgeRun, runHeader } from './judged-run.ts';
@@ -38,11 +45,12 @@ interface ValidateOptions extends CaseCommandOptions {
 }
 
 export function validateCommand(): Command {
-  return addCaseOptions(
+  const cases = addCaseOptions(
     new Command('validate').description(
       'run reference and device on the same tokens, compare every token, judge, report',
     ),
-  )
+  );
+  return addGoldenCacheOption(cases)
     .option(
       '--semantics <name>',
       `meaning of PCC: ${PCC_SEMANTICS.join(', ')}`,
@@ -150,15 +158,18 @@ function readPaths(folder: string, given: LocalPaths | undefined): LocalPaths {
   }
 }
 
-/** Threads and memory change no number, so a run may go on with others. */
-function resourcesGiven({ threads, memory }: ValidateOptions): Partial<LocalPaths> {
+/** Threads, memory and a cache of rows change no number, so a run may go on with others. */
+function resourcesGiven({ threads, memory, goldenCache }: ValidateOptions): Partial<LocalPaths> {
   return {
     ...(threads === undefined ? {} : { threads }),
     ...(memory === undefined ? {} : { memoryBytes: memory }),
+    ...(goldenCache === undefined ? {} : { goldenCache: path.resolve(goldenCache) }),
   };
 }
 
-const NOT_OF_THE_PLAN: ReadonlySet<string> = new Set(['resume', 'out', 'json', 'threads', 'memory', 'weightCache']);
+const NOT_OF_THE_PLAN: ReadonlySet<string> = new Set([
+  ...['resume', 'out', 'json', 'threads', 'memory', 'weightCache', 'goldenCache'],
+]);
 
 function isPlanGiven(command: Command): boolean {
   return command.options.some((option) => {

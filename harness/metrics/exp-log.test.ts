@@ -1,6 +1,6 @@
 // Our own exponential and logarithm against the platform's.
 import { describe, expect, it } from 'vitest';
-import { expOfNonPositive, naturalLog } from './exp-log.ts';
+import { decibels, expOfNonPositive, exponential, naturalLog, sumExponentials } from './exp-log.ts';
 
 /** Math.exp and Math.log are engine-defined but within 1e-15 in V8: good enough as a yardstick of 1e-14. */
 function worstRelativeError(own: (x: number) => number, other: (x: number) => number, inputs: number[]): number {
@@ -33,5 +33,28 @@ describe('naturalLog', () => {
       expect.closeTo(-744.4400719213812, 10),
       Number.POSITIVE_INFINITY,
     ]);
+  });
+});
+
+describe('exponential', () => {
+  it('has both signs', () => {
+    expect([-700, -1, 0, 1, 700].map((x) => exponential(x) / Math.exp(x))).toEqual(
+      new Array(5).fill(expect.closeTo(1, 13)),
+    );
+  });
+});
+
+describe('decibels', () => {
+  it('are ten for each power of ten', () => {
+    expect([1000, 1, 0.01].map(decibels)).toEqual([30, 0, -20].map((value) => expect.closeTo(value, 12)));
+    expect(decibels(0)).toBe(Number.NEGATIVE_INFINITY);
+  });
+});
+
+describe('sumExponentials', () => {
+  it('weighs the difference of the rows with each exponential', () => {
+    const { sum, weightedDifference } = sumExponentials(Float32Array.of(2, 1), Float32Array.of(0, 4), 2);
+    expect(sum).toBeCloseTo(1 + Math.exp(-1), 14);
+    expect(weightedDifference).toBeCloseTo(2 - 3 * Math.exp(-1), 14);
   });
 });

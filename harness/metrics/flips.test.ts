@@ -13,6 +13,10 @@ describe('ulpAtMagnitude', () => {
     { format: 'F16', magnitude: 1, ulp: 2 ** -10 },
     { format: 'F32', magnitude: 1, ulp: 2 ** -23 },
     { format: 'BF16', magnitude: 0, ulp: 2 ** -133 },
+    { format: 'BFP4_B', magnitude: 17, ulp: 4 },
+    { format: 'F16', magnitude: 2 ** -20, ulp: 2 ** -24 },
+    { format: 'F16', magnitude: 2 ** -14, ulp: 2 ** -24 },
+    { format: 'F32', magnitude: 2 ** -130, ulp: 2 ** -149 },
   ] as const)('is $ulp for $magnitude in $format', ({ format, magnitude, ulp }) => {
     expect(ulpAtMagnitude(format, magnitude)).toBe(ulp);
   });
@@ -22,6 +26,16 @@ describe('ulpAtMagnitude', () => {
     row[15] = 20;
     expect([0, 14, 16].map((id) => ulpAtEntry('BFP8_B', row, id))).toEqual([0.25, 0.25, 2 ** -7]);
     expect(ulpAtEntry('BF16', row, 0)).toBe(2 ** -8);
+  });
+
+  it('is that of the largest magnitude, of either sign, and of values that are none’s mask', () => {
+    const row = new Float32Array(20).fill(0.5);
+    row[3] = -20;
+    row[4] = Number.NEGATIVE_INFINITY;
+    row[19] = -9;
+    expect(ulpAtEntry('BFP8_B', row, 0)).toBe(0.25);
+    // The last block of a row may be short.
+    expect(ulpAtEntry('BFP8_B', row, 16)).toBe(0.125);
   });
 });
 
@@ -48,6 +62,22 @@ describe('classifyFlip', () => {
 
   it('is a near tie when golden’s margin is within one ULP of the device’s format', () => {
     expect(classify(1, [16.75, 17]).flip).toBe('nearTie');
+  });
+
+  it('is a near tie at a margin of exactly one ULP', () => {
+    const exact = Float32Array.of(17, 16.75);
+    const flip = classifyFlip(exact, Float32Array.of(16.75, 17), [0, 1], 1, { format: 'BFP8_B', tieUlps: 1 });
+    expect(flip).toEqual({ flip: 'nearTie', ulp: 0.25, marginUlps: 1 });
+  });
+
+  it('goes by the coarser block of the two candidates', () => {
+    const rows = [new Float32Array(48), new Float32Array(48)] as const;
+    for (const row of rows) row.set([9, 100], 16);
+    rows[0].set([9.5], 0);
+    rows[1].set([8], 0);
+    const options = { format: 'BFP8_B', tieUlps: 1 } as const;
+    expect(classifyFlip(...rows, [0, 17], 16, options)).toEqual({ flip: 'nearTie', ulp: 1, marginUlps: 0.5 });
+    expect(classifyFlip(...rows, [16, 0], 0, options)).toMatchObject({ ulp: 1 });
   });
 
   it('is real for the same logits in a finer format', () => {

@@ -206,5 +206,15 @@ describe('RowComparer', () => {
 
   it('refuses rows of another vocabulary', () => {
     expect(() => compare(golden, actual.subarray(1))).toThrow(ComparisonInvalidError);
+    expect(() => compare(golden.subarray(2), actual)).toThrow(
+      expect.objectContaining({
+        code: 'ROW_LENGTH',
+        exitCode: 4,
+        facts: { golden: '4998 values', actual: '5000 values', wanted: '5000 values' },
+        message: expect.stringMatching(
+          /^logits rows are not as long as the vocabulary\.[\s\S]*\n {2}hint: cut both rows/,
+        ),
+      }),
+    );
   });
 });

@@ -16,6 +16,19 @@ const points = (value: number): string => `${(100 * value).toFixed(2)} points`;
 
 /** KL to the golden rows. */
 export const KL: PairedMetric = { name: 'KL', betterIs: 'lower', margin: 0.005, isOfHits: false, format: nats };
+/**
+ * Square root of KL, which is about proportional to the size of the logits' error. KL itself is so skewed, and differs so much between
+ * prompts, that a mean twenty times the base's can have an interval with 0 in it. This one says which side is nearer to golden; what a
+ * difference is worth, and whether it is negligible, is KL's own to say.
+ */
+export const ROOT_KL: PairedMetric = {
+  name: 'root of KL',
+  betterIs: 'lower',
+  // None is negligible: equivalence is no word of this metric.
+  margin: Number.MIN_VALUE,
+  isOfHits: false,
+  format: (value) => `${value.toFixed(4)} nat^1/2`,
+};
 /** Whether golden's best token is the device's best. */
 export const TOP1: PairedMetric = { name: 'top-1', betterIs: 'higher', margin: 0.01, isOfHits: true, format: points };
 /** log p of the token that the text has next. */

@@ -31,6 +31,8 @@ export interface LocalPaths {
   readonly threads?: number | undefined;
   readonly memoryBytes?: number | undefined;
   readonly weightCache?: string | undefined;
+  /** Where rows of the ONNX reference are kept, if anywhere. */
+  readonly goldenCache?: string | undefined;
   readonly qwenDir?: string | undefined;
 }
 
@@ -51,6 +53,7 @@ export const LocalPathsSchema: z.ZodType<LocalPaths, unknown> = z.strictObject({
   threads: whole.optional(),
   memoryBytes: whole.optional(),
   weightCache: absolute.optional(),
+  goldenCache: absolute.optional(),
   qwenDir: absolute.optional(),
 });
 

@@ -39,7 +39,7 @@ export class RunLog {
   readonly folder: string;
   readonly #lock: RunLock;
   readonly #fd: number;
-  readonly #pending: Iterator<string>;
+  readonly #pending: Iterator<string, undefined>;
   /** The line that the next event must repeat. */
   #expected: string | undefined;
   #isOpen = true;
@@ -147,15 +147,15 @@ export class RunLog {
   }
 
   #expectNext(): void {
-    const next = this.#pending.next();
-    this.#expected = next.done === true ? undefined : next.value;
+    this.#expected = this.#pending.next().value;
   }
 }
 
 function requireRepeated(before: string, line: string, folder: string): void {
   const [recorded, computed] = [withoutTiming(before), withoutTiming(line)];
   if (recorded === computed) return;
-  const at = [...recorded].findIndex((character, i) => character !== computed[i]);
+  let at = 0;
+  while (recorded[at] === computed[at]) at++;
   const around = (text: string): string => text.slice(Math.max(0, at - 30), at + 50);
   throw new ComparisonInvalidError(`${folder}: the resumed run does not repeat what its log has.`, {
     code: 'RESUME_DIFFERS',

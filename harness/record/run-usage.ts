@@ -12,6 +12,16 @@ export interface RunUsage {
   readonly peakAnonymousBytes: number | null;
   /** Largest resident memory, mapped weight files included, as the kernel kept it; null as above. */
   readonly peakResidentBytes: number | null;
+  /** Of references with a golden cache; absent where there is none. */
+  readonly goldenCache?: GoldenCacheUsage;
+}
+
+/** Rows of references: which were read from the disk instead of made changes no number of a run, but its time. */
+export interface GoldenCacheUsage {
+  readonly rowsRead: number;
+  readonly rowsMade: number;
+  /** Why rows were not kept; null if they were. */
+  readonly problem: string | null;
 }
 
 const milliseconds = z.number().min(0);
@@ -24,12 +34,17 @@ export const RunUsageSchema: z.ZodType<RunUsage, unknown> = z.strictObject({
   compareMs: milliseconds,
   peakAnonymousBytes: bytesOrNull,
   peakResidentBytes: bytesOrNull,
+  goldenCache: z
+    .strictObject({ rowsRead: z.int().min(0), rowsMade: z.int().min(0), problem: z.string().nullable() })
+    .exactOptional(),
 });
 
 /** Of a run of several processes: times add up, memory is the largest. */
 export function addUsage(a: RunUsage, b: RunUsage): RunUsage {
-  const most = (x: number | null, y: number | null): number | null =>
-    x === null || y === null ? (x ?? y) : Math.max(x, y);
+  const most = (...bytes: readonly (number | null)[]): number | null => {
+    const known = bytes.filter((one) => one !== null);
+    return known.length === 0 ? null : Math.max(...known);
+  };
   return {
     openMs: { golden: a.openMs.golden + b.openMs.golden, actual: a.openMs.actual + b.openMs.actual },
     goldenMs: a.goldenMs + b.goldenMs,
@@ -37,5 +52,19 @@ export function addUsage(a: RunUsage, b: RunUsage): RunUsage {
     compareMs: a.compareMs + b.compareMs,
     peakAnonymousBytes: most(a.peakAnonymousBytes, b.peakAnonymousBytes),
     peakResidentBytes: most(a.peakResidentBytes, b.peakResidentBytes),
+    ...addGoldenCache([a.goldenCache, b.goldenCache]),
+  };
+}
+
+/** Of several references or runs, those without a cache left out. */
+export function addGoldenCache(uses: readonly (GoldenCacheUsage | undefined)[]): Pick<RunUsage, 'goldenCache'> {
+  const cached = uses.filter((use) => use !== undefined);
+  if (cached.length === 0) return {};
+  return {
+    goldenCache: {
+      rowsRead: cached.reduce((sum, { rowsRead }) => sum + rowsRead, 0),
+      rowsMade: cached.reduce((sum, { rowsMade }) => sum + rowsMade, 0),
+      problem: cached.find(({ problem }) => problem !== null)?.problem ?? null,
+    },
   };
 }

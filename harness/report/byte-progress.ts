@@ -6,9 +6,8 @@ export interface ByteProgress {
   close(): void;
 }
 
-/** @param stream - where to draw: a terminal, or nothing is drawn. */
+/** @param stream - where to draw: a terminal; the bar draws nothing on anything else. */
 export function createByteProgress(stream: NodeJS.WriteStream): ByteProgress {
-  if (!stream.isTTY) return { update: () => undefined, close: () => undefined };
   const bar = new SingleBar({
     stream,
     format: '{bar} {percentage} %  {doneGb}/{totalGb} GB  {eta_formatted} left',
@@ -27,7 +26,7 @@ export function createByteProgress(stream: NodeJS.WriteStream): ByteProgress {
       bar.update(done, shown);
     },
     close() {
-      if (isOpen) bar.stop();
+      bar.stop();
       isOpen = false;
     },
   };

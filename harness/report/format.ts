@@ -10,7 +10,7 @@ export function formatPcc(pcc: number | null): string {
 export function formatSmall(value: number | null): string {
   if (value === null) return 'none';
   if (value === 0 || !Number.isFinite(value)) return String(value);
-  return Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5 ? value.toExponential(2) : value.toPrecision(3);
+  return Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(3);
 }
 
 /** A share 0 … 1 as per cent. */
@@ -35,8 +35,10 @@ export function ruleHeadroom({
 }
 
 export function formatDuration(ms: number): string {
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  // What would be 60.0 s is a minute, and a minute has no second 60.
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 export function formatBytes(bytes: number): string {

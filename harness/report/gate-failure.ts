@@ -2,7 +2,7 @@
 import { isPassing, type TokenHighlights } from '../gate/token-highlights.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import { promptLabel, type TokenRecord } from '../record/token-record.ts';
-import type { RuleResult } from '../record/verdict.ts';
+import type { RulePlace, RuleResult } from '../record/verdict.ts';
 import { countOf, formatPcc, formatPosition, formatSmall, formatValue, quoteText } from './format.ts';
 import { inspectCommandOf } from './inspect-hint.ts';
 
@@ -29,11 +29,14 @@ export function gateFailureText(run: RunRecord, highlights: TokenHighlights, fol
 }
 
 function describeRule({ id, metric, observed, op, threshold, failures, judged, worstAt }: RuleResult): string {
-  const where =
-    worstAt === null
-      ? ''
-      : ` at ${[worstAt.prompt, worstAt.position === null ? '' : `position ${worstAt.position}`].filter(Boolean).join(', ')}`;
-  return `${id}: ${metric} ${formatValue(observed)}, wanted ${op} ${formatValue(threshold)}${where}; ${failures} of ${judged}`;
+  return `${id}: ${metric} ${formatValue(observed)}, wanted ${op} ${formatValue(threshold)}${describePlace(worstAt)}; ${failures} of ${judged}`;
+}
+
+/** A rule over a whole run is broken at no prompt. */
+function describePlace(place: RulePlace | null): string {
+  if (place === null || place.prompt === null) return '';
+  const label = promptLabel({ prompt: place.prompt, user: place.user ?? 0 });
+  return ` at ${label}${place.position === null ? '' : `, position ${place.position}`}`;
 }
 
 function describeWorst(record: TokenRecord): string[] {

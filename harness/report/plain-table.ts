@@ -1,11 +1,14 @@
 // Colours and borderless tables for the terminal.
-import { Chalk, type ChalkInstance, supportsColor } from 'chalk';
+import { Chalk, type ChalkInstance, type ColorInfo, supportsColor } from 'chalk';
 import Table from 'cli-table3';
 
 /** Colours as the terminal has them, none under NO_COLOR (https://no-color.org) or in a pipe. */
-export function createChalk(environment: Readonly<Record<string, string | undefined>>): ChalkInstance {
+export function createChalk(
+  environment: Readonly<Record<string, string | undefined>>,
+  terminal: ColorInfo = supportsColor,
+): ChalkInstance {
   const isPlain = (environment['NO_COLOR'] ?? '') !== '';
-  return new Chalk({ level: isPlain || supportsColor === false ? 0 : supportsColor.level });
+  return new Chalk({ level: isPlain || terminal === false ? 0 : terminal.level });
 }
 
 /** Table without borders: headers dim, two spaces between columns; `rightFrom` is the first right-aligned column. */

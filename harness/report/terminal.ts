@@ -2,6 +2,7 @@
 import type { ChalkInstance } from 'chalk';
 import { isPassing, type TokenHighlights } from '../gate/token-highlights.ts';
 import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
+import type { RunUsage } from '../record/run-usage.ts';
 import { promptLabel } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
 import { coverageLine } from './coverage-line.ts';
@@ -159,7 +160,14 @@ function usageLines({ usage }: RunRecord): string[] {
   if (peakAnonymousBytes !== null && peakResidentBytes !== null) {
     shown.push(`memory ${formatBytes(peakAnonymousBytes)}, with mapped files ${formatBytes(peakResidentBytes)}`);
   }
-  return [shown.join(' · ')];
+  return [shown.join(' · '), ...goldenCacheLines(usage)];
+}
+
+/** Rows of the reference that nobody made this time are said, as is a cache that could not be written. */
+function goldenCacheLines({ goldenCache }: RunUsage): string[] {
+  if (goldenCache === undefined) return [];
+  const { rowsRead, rowsMade, problem } = goldenCache;
+  return [`golden cache: ${countOf(rowsRead, 'row')} read, ${rowsMade} made${problem === null ? '' : `; ${problem}`}`];
 }
 
 /** What a person would type next. */

@@ -127,10 +127,8 @@ function bestOf(top: readonly TopToken[], side: keyof Pair<unknown>): TopToken[]
 
 function worstEntryLines({ golden, actual }: Pair<Float32Array>, { chalk, textOf }: TokenDetail): string[] {
   const errors = Array.from(golden, (value, id) => ({ id, value, error: Math.abs(actual[id]! - value) }));
-  // A difference that is no number is the largest of all.
-  errors.sort(
-    (a, b) => (Number.isNaN(b.error) ? 1 : 0) - (Number.isNaN(a.error) ? 1 : 0) || b.error - a.error || a.id - b.id,
-  );
+  // A difference that is no number is the largest of all; equal ones stay in order of their ids.
+  errors.sort((a, b) => (Number.isNaN(b.error) ? 1 : 0) - (Number.isNaN(a.error) ? 1 : 0) || b.error - a.error);
   const rows = errors
     .slice(0, WORST_ENTRIES_SHOWN)
     .map(({ id, value, error }) => [

@@ -11,6 +11,7 @@ import {
   sequencesOf,
   unitsOf,
 } from '../record/run-spec.ts';
+import { addGoldenCache } from '../record/run-usage.ts';
 import { withoutThreads } from '../record/source-info.ts';
 import type { Stage } from '../record/stage.ts';
 import { sequenceId, type TokenRecord } from '../record/token-record.ts';
@@ -100,7 +101,7 @@ class Run {
     const event = {
       event: 'end',
       finishedAt: new Date().toISOString(),
-      usage: this.#usage.total(),
+      usage: { ...this.#usage.total(), ...addGoldenCache(this.#options.cases.map((one) => one.goldenCacheUse)) },
       failure: failure === undefined ? null : describeFailure(failure),
     } as const;
     // A run that was stopped while it repeated rows leaves them in the log; only its reports end here.

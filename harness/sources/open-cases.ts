@@ -1,7 +1,7 @@
 // From a run's spec and the places of its files to cases that can run: each source is opened when its turn comes.
 import path from 'node:path';
 import { isDecoded } from '../../reference/graph/checkpoint-weights.ts';
-import { createReference } from '../../reference/onnx-reference.ts';
+import type { ReferenceOptions } from '../../reference/onnx-reference.ts';
 import { configDifferences } from '../../src/checkpoint/config-differences.ts';
 import { digestsOf } from '../../src/checkpoint/file-snapshot.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
@@ -18,8 +18,10 @@ import type { Tokenizer } from '../../src/text/tokenizer.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
 import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { configFromKnobs } from './device-spec.ts';
+import { GoldenCacheUse } from './golden-cache.ts';
 import { type Model, Models } from './models.ts';
 import { type DeviceResources, openN150, planN150 } from './open-n150.ts';
+import { type GoldenCachePlace, openOnnx } from './open-onnx.ts';
 import type { OpenableCase, OpenableVariant } from './openable-case.ts';
 
 export interface OpenOptions {
@@ -57,7 +59,9 @@ function openCase(spec: CaseSpec, local: LocalPaths, models: Models, options: Op
       hint: 'put the files back that the run was made with, or start a new run.',
     });
   }
-  const variants = spec.variants.map((variant) => openVariant(variant, spec, paths, local, model, models, options));
+  const use = new GoldenCacheUse();
+  const cache = local.goldenCache === undefined ? undefined : { folder: local.goldenCache, use };
+  const variants = spec.variants.map((one) => openVariant(one, spec, paths, local, model, models, cache, options));
   const checkpoints = [checkpoint, ...variants.flatMap(({ checkpoint: own }) => own ?? [])];
   return {
     spec,
@@ -66,8 +70,9 @@ function openCase(spec: CaseSpec, local: LocalPaths, models: Models, options: Op
       decode: (tokenIds) => tokenizer?.decode(tokenIds) ?? [...tokenIds].map(idText).join(''),
     },
     layers: checkpoint.config.layers,
-    openReference: () => openReference(checkpoint, spec, paths, local, options),
+    openReference: () => openReference(checkpoint, spec, paths, local, cache, options),
     variants: variants.map(({ openable }) => openable),
+    ...(cache === undefined ? {} : { goldenCacheUse: use }),
     requireUnchanged: async () => {
       for (const one of new Set(checkpoints)) await one.requireUnchanged();
     },
@@ -84,6 +89,7 @@ async function openReference(
   spec: CaseSpec,
   paths: CasePaths,
   { threads }: LocalPaths,
+  cache: GoldenCachePlace | undefined,
   { taps }: OpenOptions,
 ): Promise<LogitsSource> {
   if (spec.reference.kind === 'golden') {
@@ -98,12 +104,12 @@ async function openReference(
     const source = await createCaptureSource(golden, { kind: 'golden-file', checkpoint });
     return checkedSource(source, 'reference', checkpoint.config);
   }
-  const reference = await createReference(checkpoint, {
+  const settings = {
     precision: spec.reference.precision,
     ...(threads === undefined ? {} : { threads }),
     ...(taps === undefined ? {} : { taps: tapsOf(checkpoint.config.layers, taps) }),
-  });
-  return checkedSource(reference, 'reference', checkpoint.config);
+  };
+  return openOnnx(checkpoint, settings, 'reference', cache);
 }
 
 export function tapsOf(layers: number, taps: NonNullable<OpenOptions['taps']>): readonly TapName[] {
@@ -140,6 +146,7 @@ function openVariant(
   local: LocalPaths,
   model: Model,
   models: Models,
+  cache: GoldenCachePlace | undefined,
   { onPacking, taps }: OpenOptions,
 ): OpenedVariant {
   const { checkpoint, family } = model;
@@ -164,16 +171,14 @@ function openVariant(
   const sourceKey = JSON.stringify([spec.device, own.folder]);
   if (spec.device.kind === 'onnx') {
     const { precision } = spec.device;
-    const open = async (): Promise<LogitsSource> => {
-      const reference = await createReference(own, {
-        precision,
-        // It is fed whole chunks, so decoding at each costs little, and several of them share the memory.
-        ...(isDecoded(own) ? { weights: 'streamed' } : {}),
-        ...(local.threads === undefined ? {} : { threads: local.threads }),
-        ...(taps === undefined ? {} : { taps: tapsOf(own.config.layers, taps) }),
-      });
-      return checkedSource(reference, 'device', own.config);
+    const settings: ReferenceOptions = {
+      precision,
+      // It is fed whole chunks, so decoding at each costs little, and several of them share the memory.
+      ...(isDecoded(own) ? { weights: 'streamed' } : {}),
+      ...(local.threads === undefined ? {} : { threads: local.threads }),
+      ...(taps === undefined ? {} : { taps: tapsOf(own.config.layers, taps) }),
     };
+    const open = (): Promise<LogitsSource> => openOnnx(own, settings, 'device', cache);
     return { openable: { spec, sourceKey, notes: () => notesOf(model, own), open }, checkpoint: own };
   }
   const config = configFromKnobs(spec.device.knobs);

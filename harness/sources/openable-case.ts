@@ -1,6 +1,7 @@
 // A planned case with what it takes to run it: its sources are opened when its turn comes and closed after it.
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import type { CaseSpec, VariantSpec } from '../record/run-spec.ts';
+import type { GoldenCacheUsage } from '../record/run-usage.ts';
 
 /** What a person can be shown of tokens. */
 export interface TokenTexts {
@@ -25,6 +26,8 @@ export interface OpenableCase {
   readonly layers: number;
   readonly openReference: () => Promise<LogitsSource>;
   readonly variants: readonly OpenableVariant[];
+  /** What its references took from a golden cache so far, if they have one. */
+  readonly goldenCacheUse?: GoldenCacheUsage;
   /** @throws ComparisonInvalidError when a file that the case was opened from is another one by now. */
   readonly requireUnchanged: () => Promise<void>;
 }

@@ -1,6 +1,6 @@
 // Facts about plans: names as the original demo's, and prompts that cannot run are refused by name.
 import { describe, expect, it } from 'vitest';
-import { type PromptSpec, tokensPlannedMax } from '../record/run-spec.ts';
+import type { PromptSpec } from '../record/run-spec.ts';
 import { caseNames, MAX_SEQ_LEN_DEFAULT, requireRunnable, weightsFamily } from './plan.ts';
 
 const checkpoint = {
@@ -121,20 +121,5 @@ describe("the original's longest sequence", () => {
     expect(() => requireRunnable([prompt('long', 4097)], checkpoint, { ...lifted, maxSeqLen: 131_073 })).toThrow(
       /found +131073\n +wanted +at most 131072/,
     );
-  });
-});
-
-describe('tokensPlannedMax', () => {
-  it.each([
-    { name: 'prompt and new tokens', length: 4, continuation: undefined, expected: 9 },
-    { name: 'prompt and a short continuation', length: 4, continuation: 2, expected: 6 },
-    { name: 'a long continuation whole', length: 4, continuation: 9, expected: 13 },
-    { name: 'no more than the longest sequence', length: 14, continuation: undefined, expected: 16 },
-  ])('counts $name', ({ length, continuation, expected }) => {
-    const planned = {
-      ...prompt('a', length),
-      continuationIds: continuation === undefined ? null : new Array<number>(continuation).fill(1),
-    };
-    expect(tokensPlannedMax(planned, limits)).toBe(expected);
   });
 });

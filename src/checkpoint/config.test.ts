@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError, UnsupportedError } from '../errors.ts';
 import { longestSequence, parseModelConfig, readModelConfig } from './config.ts';
+import { quantisationOf } from './model-identity.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures');
 const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-config-'));
@@ -172,7 +173,7 @@ describe('parseModelConfig', () => {
     { name: 'experts', fields: { num_experts: 60 }, code: 'MOE' },
     {
       name: 'a quantised checkpoint',
-      fields: { quantization_config: { quant_method: 'gptq', bits: 4 } },
+      fields: { quantization_config: { quant_method: 'hqq', bits: 4 } },
       code: 'QUANTIZED',
     },
     { name: 'another activation', fields: { hidden_act: 'gelu' }, code: 'HIDDEN_ACT' },
@@ -296,6 +297,17 @@ describe('parseModelConfig', () => {
     expect(() => parseModelConfig({ ...qwen2, ...fields })).toThrow(
       expect.objectContaining({ code: 'CONFIG_MALFORMED', message: expect.stringContaining(name) }),
     );
+  });
+
+  it('knows the entry of MLX, which names no method and which mlx-lm writes twice', () => {
+    const entry = { group_size: 64, bits: 4 };
+    const methodOf = (fields: object): string | undefined =>
+      quantisationOf('config.json', { ...qwen2, ...fields })?.method;
+    expect(methodOf({ quantization: entry })).toBe('mlx');
+    expect(methodOf({ quantization: entry, quantization_config: { ...entry } })).toBe('mlx');
+    expect(methodOf({ quantization: entry, quantization_config: { ...entry, bits: 8 } })).toBe('unknown method');
+    expect(methodOf({ quantization_config: entry })).toBe('unknown method');
+    expect(methodOf({ quantization: entry, quantization_config: { quant_method: 'gptq' } })).toBe('gptq');
   });
 
   it('says of a left-over quantization_config over plain weights that it is to be removed', () => {

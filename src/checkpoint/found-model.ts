@@ -1,7 +1,8 @@
 // What the files of a checkpoint say before it is checked: its config, its tensors under the model's names, its tokenizer.
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isFloatDtype } from '../tensor/dtypes.ts';
+import { adaptedModel } from './adapted-model.ts';
 import type { CheckpointPlace } from './checkpoint-place.ts';
 import type { CheckpointTensor, PlainTensor } from './checkpoint-tensor.ts';
 import { type ModelConfig, parseModelConfig, readConfigJson, readModelConfig } from './config.ts';
@@ -89,7 +90,13 @@ function decodedTensors(
     return { found: stored, encoding: undefined, notes: [] };
   }
   const { settings } = quantisation;
-  const { tensors, encoding, notes } = read({ path, settings, stored, expected: expectedTensors(config) });
+  // A config can ask for a billion layers, whose names alone would fill the memory; those that lack are said later.
+  const { tensors, encoding, notes } = read({
+    path,
+    settings,
+    stored,
+    expected: expectedTensors({ ...config, layers: Math.min(config.layers, stored.size) }),
+  });
   return { found: tensors, encoding: { name: encoding, key: JSON.stringify(settings) }, notes };
 }
 
@@ -112,7 +119,8 @@ export function findInGguf(path: string): FoundModel {
   };
 }
 
-/** What a checkpoint is made from, by its place. The base's files must be there; so must the adapter's. */
-export function findModel({ base }: CheckpointPlace, gguf: string | undefined): FoundModel {
-  return gguf === undefined ? findInFolder(base) : findInGguf(gguf);
+/** What a checkpoint is made from, by its place. @throws as `findInFolder`, `findInGguf` and `adaptedModel`. */
+export function findModel({ base, adapter }: CheckpointPlace, gguf: string | undefined): FoundModel {
+  const model = gguf === undefined ? findInFolder(base) : findInGguf(gguf);
+  return adapter === undefined ? model : adaptedModel(model, adapter, basename(base));
 }

@@ -1,4 +1,5 @@
 // Whether a config.json describes a dense Qwen2 decoder with plain weights: whatever else it describes is refused by name.
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { UnsupportedError } from '../errors.ts';
 import { isFloatDtype } from '../tensor/dtypes.ts';
@@ -61,7 +62,7 @@ export function refuseOtherModels(path: string, json: unknown, { storedDtypes }:
 /** How config.json says that the weights are stored. */
 export interface Quantisation {
   readonly key: (typeof SETTINGS_KEYS)[number];
-  /** `mlx` where MLX wrote the entry, which names no method. */
+  /** `mlx` where MLX wrote the entry, which names no method; mlx-lm writes it twice, for Transformers as `quantization_config`. */
   readonly method: string;
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -72,7 +73,8 @@ export function quantisationOf(path: string, json: unknown): Quantisation | unde
   for (const key of SETTINGS_KEYS) {
     const settings = raw[key];
     if (settings == null) continue;
-    return { key, method: settings.quant_method ?? (key === 'quantization' ? 'mlx' : 'unknown method'), settings };
+    const isOfMlx = isDeepStrictEqual(settings, raw.quantization);
+    return { key, method: settings.quant_method ?? (isOfMlx ? 'mlx' : 'unknown method'), settings };
   }
   return undefined;
 }

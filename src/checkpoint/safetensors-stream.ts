@@ -7,6 +7,9 @@ import { encodeSafetensorsHeader, type TensorToWrite, writeThenRename } from './
 
 const COPY_BYTES = 1 << 22;
 
+/** Streams so far: a process may write one file twice at once. */
+let streams = 0;
+
 export interface SafetensorsStream {
   /** Appends bytes of the tensor that is being written. */
   append(data: ArrayBufferView): void;
@@ -22,7 +25,7 @@ export interface SafetensorsStream {
  * @throws InputError `FILE_WRITE` if the disk refuses.
  */
 export function createSafetensorsStream(path: string): SafetensorsStream {
-  const temporary = `${path}.${process.pid}.data.tmp`;
+  const temporary = `${path}.${process.pid}.${streams++}.data.tmp`;
   const file = refuseAsInput(path, () => openSync(temporary, 'w+'));
   let bytes = 0;
   let isOpen = true;

@@ -1,5 +1,16 @@
 // The tensors of a dense Qwen2 checkpoint: names as Hugging Face writes them, shapes from the config.
-import type { ModelConfig } from './config.ts';
+
+/** What of a `ModelConfig` says which tensors there are; config.ts itself asks for names, through the formats of its weights. */
+export interface ModelSizes {
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly queryHeads: number;
+  readonly keyValueHeads: number;
+  readonly headDim: number;
+  readonly vocabSize: number;
+  readonly tieWordEmbeddings: boolean;
+}
 
 export const EMBED_TOKENS = 'model.embed_tokens.weight';
 export const FINAL_NORM = 'model.norm.weight';
@@ -11,7 +22,7 @@ export function layerPrefix(layer: number): string {
 }
 
 /** Every tensor the model reads, with its shape; matrices are [out, in]. Tied embeddings have no `lm_head.weight`. */
-export function expectedTensors(config: ModelConfig): ReadonlyMap<string, readonly number[]> {
+export function expectedTensors(config: ModelSizes): ReadonlyMap<string, readonly number[]> {
   const { hiddenSize: H, intermediateSize: F, vocabSize: V, queryHeads, keyValueHeads, headDim } = config;
   const queryWidth = queryHeads * headDim;
   const keyValueWidth = keyValueHeads * headDim;

@@ -2,7 +2,7 @@
 import type { Resampling } from '../../paired/bootstrap.ts';
 import { DEFAULT_RESAMPLING } from '../../paired/estimate.ts';
 import { type Comparison, type JudgedComparison, judgeLeague } from '../../paired/league.ts';
-import { KL, LOG_P, type PairedMetric, TOP1 } from '../../paired/paired-metrics.ts';
+import { KL, LOG_P, type PairedMetric, ROOT_KL, TOP1 } from '../../paired/paired-metrics.ts';
 import type { PairedSample } from '../../paired/paired-sample.ts';
 import { type PerplexityRatio, perplexityRatio } from '../../paired/side-notes.ts';
 import { type VerdictWord, verdictText } from '../../paired/verdict.ts';
@@ -86,10 +86,7 @@ export function judgeEntrants(
   const base = judged.find(({ isBase }) => isBase);
   const baseColumns = base === undefined ? undefined : paired.get(base.total)!;
   const others = judged.filter((entrant) => entrant !== base);
-  const metrics = [
-    { ...KL, margin: margins.klNats },
-    { ...TOP1, margin: margins.top1 },
-  ];
+  const metrics = [{ ...KL, margin: margins.klNats }, ROOT_KL, { ...TOP1, margin: margins.top1 }];
   const comparisons = others.flatMap((entrant) =>
     metrics.map((metric): Comparison => {
       return { name: entrant.label, metric, sample: sampleOf(metric, paired.get(entrant.total)!, baseColumns) };
@@ -103,25 +100,27 @@ export function judgeEntrants(
   return { rows, leftOut, tokens: columns[0]?.position.length ?? 0, prompts: columns[0]?.prompts.length ?? 0 };
 }
 
-const COLUMN_OF: Readonly<Record<string, 'kl' | 'hit' | 'logRatio'>> = {
-  [KL.name]: 'kl',
-  [TOP1.name]: 'hit',
-  [LOG_P.name]: 'logRatio',
+/** A token's number of a side; of the base without a device, which is golden itself, `perfect`. */
+const VALUE_OF: Readonly<
+  Record<string, { readonly of: (columns: TokenColumns, at: number) => number; readonly perfect: number }>
+> = {
+  [KL.name]: { of: ({ kl }, at) => kl[at]!, perfect: 0 },
+  [ROOT_KL.name]: { of: ({ kl }, at) => Math.sqrt(Math.max(0, kl[at]!)), perfect: 0 },
+  [TOP1.name]: { of: ({ hit }, at) => hit[at]!, perfect: 1 },
+  [LOG_P.name]: { of: ({ logRatio }, at) => logRatio[at]!, perfect: 0 },
 };
-/** Of a side that is golden itself. */
-const PERFECT = { kl: 0, hit: 1, logRatio: 0 } as const;
 
 /** Tokens without a next one have no log p; they are left out of both. */
 function sampleOf(metric: PairedMetric, entrant: TokenColumns, base: TokenColumns | undefined): PairedSample {
-  const column = COLUMN_OF[metric.name]!;
+  const { of, perfect } = VALUE_OF[metric.name]!;
   const lengths: number[] = [];
   const differences: number[] = [];
   let at = 0;
   for (const { tokens } of entrant.prompts) {
     const before = differences.length;
     for (const end = at + tokens; at < end; at++) {
-      const difference = entrant[column][at]! - (base === undefined ? PERFECT[column] : base[column][at]!);
-      if (column !== 'logRatio' || !Number.isNaN(difference)) differences.push(difference);
+      const difference = of(entrant, at) - (base === undefined ? perfect : of(base, at));
+      if (metric.name !== LOG_P.name || !Number.isNaN(difference)) differences.push(difference);
     }
     if (differences.length > before) lengths.push(differences.length - before);
   }
@@ -172,27 +171,42 @@ function readingOf({ metric, estimate, verdict }: JudgedComparison): MetricReadi
   };
 }
 
-/** One word of all metrics: worse in one is worse; better in one is better unless worse in another; equivalent in all. */
-export function leagueWord(readings: readonly Pick<MetricReading, 'word'>[]): VerdictWord {
-  const words = readings.map(({ word }) => word);
+/**
+ * One word of all metrics. Equivalent: in KL and in top-1. Worse: in one of them, or nearer to the base in the root of KL with a mean KL
+ * above the base's, unless KL is equivalent. Better likewise, unless something is worse.
+ */
+export function leagueWord(readings: readonly Pick<MetricReading, 'metric' | 'word' | 'difference'>[]): VerdictWord {
+  const of = (metric: PairedMetric) => readings.find((reading) => reading.metric === metric.name);
+  const [kl, root, top1] = [of(KL), of(ROOT_KL), of(TOP1)];
+  const direction =
+    kl?.word === 'equivalent' || Math.sign(kl?.difference ?? 0) !== Math.sign(root?.difference ?? 0)
+      ? undefined
+      : root?.word;
+  const words = [kl?.word, direction, top1?.word];
   if (words.includes('worse')) return 'worse';
   if (words.includes('better')) return 'better';
-  return words.every((word) => word === 'equivalent') ? 'equivalent' : 'undecided';
+  return kl?.word === 'equivalent' && top1?.word === 'equivalent' ? 'equivalent' : 'undecided';
 }
 
-/** The metrics that the word comes from. */
+/** The metrics that the word comes from, KL's own difference always with them. */
 function reasonOf(word: VerdictWord, readings: readonly MetricReading[]): string {
-  const deciding = readings.filter((reading) => reading.word === word);
-  const [first] = deciding;
-  if (word === 'equivalent' || first === undefined) {
-    const notes = readings.filter(({ text }) => text !== word).map(({ metric, text }) => `${metric} ${text}`);
+  const shown = readings.filter(({ metric }) => metric !== ROOT_KL.name);
+  if (word === 'equivalent') {
+    const notes = shown.filter(({ text }) => text !== word).map(({ metric, text }) => `${metric} ${text}`);
     return notes.length === 0 ? word : `${word} (${notes.join('; ')})`;
   }
   if (word === 'undecided') {
-    const needed = deciding.map(({ metric, tokensNeeded }) =>
+    const open = shown.filter((reading) => reading.word === word);
+    const needed = open.map(({ metric, tokensNeeded }) =>
       tokensNeeded === null ? metric : `${metric}: about ${tokensNeeded} tokens needed`,
     );
     return `undecided (${needed.join('; ')})`;
   }
-  return deciding.map(({ metric, text }) => `${metric} ${text}`).join('; ');
+  const kl = readings.find(({ metric }) => metric === KL.name);
+  const deciding = readings.filter((reading) => reading.word === word).map(({ metric, text }) => `${metric} ${text}`);
+  const size =
+    kl === undefined || kl.word === word || kl.difference === null
+      ? []
+      : [`mean KL ${kl.difference < 0 ? '' : '+'}${KL.format(kl.difference)}`];
+  return [...deciding, ...size].join('; ');
 }

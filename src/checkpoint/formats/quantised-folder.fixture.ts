@@ -86,24 +86,30 @@ export function writtenTensors(
 
 /** Hex sha256 of a tensor's values, little-endian float32. */
 export function digestOf(values: Float32Array): string {
-  return createHash('sha256')
-    .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
-    .digest('hex');
+  return createHash('sha256').update(bytesOf(values)).digest('hex');
 }
 
-/** The values of a tensor: read whole, row by row, and in odd cuts, which have to be the same bits. */
+/** Rows at either end of a tensor that are read in cuts. */
+const CUT_ROWS = 60;
+
+/** The values of a tensor, read whole; its first and last rows also singly and in odd cuts, which have to be the same bits. */
 export function valuesOfEveryCut(tensor: CheckpointTensor): Float32Array {
-  const [rows] = sidesOf(tensor);
+  const [rows, columns] = sidesOf(tensor);
   const whole = readTensorRows(tensor, 0, rows);
   for (const cut of [1, 3, 7, 50]) {
-    const parts: Float32Array[] = [];
     // From the end, so that what a reader keeps is not always what comes next.
     for (let first = cut * Math.floor((rows - 1) / cut); first >= 0; first -= cut) {
-      parts.unshift(readTensorRows(tensor, first, Math.min(cut, rows - first)));
-    }
-    if (digestOf(Float32Array.from(parts.flatMap((part) => [...part]))) !== digestOf(whole)) {
-      throw new Error(`${tensor.file}: rows in cuts of ${cut} differ from the whole`);
+      if (first >= CUT_ROWS && first < rows - CUT_ROWS) continue;
+      const part = readTensorRows(tensor, first, Math.min(cut, rows - first));
+      const wanted = whole.subarray(first * columns, first * columns + part.length);
+      if (Buffer.compare(bytesOf(part), bytesOf(wanted)) !== 0) {
+        throw new Error(`${tensor.file}: rows from ${first} on, in cuts of ${cut}, differ from the whole`);
+      }
     }
   }
   return whole;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -1,11 +1,12 @@
 // A checkpoint's packed matrices on disk: made once, checked, read again and again. Each checkpoint and recipe has a folder of its own.
 // Source: n150-numerics E: file names of the original, and the beginning of the folder's.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Checkpoint } from '../../../checkpoint/weights.ts';
 import { InputError } from '../../../errors.ts';
+import { removeLeftovers } from '../../../files/remove-leftovers.ts';
 import type { WeightFormat } from '../../wormhole/matmul-engine.ts';
 import { hasNotFinite } from '../../wormhole/packed-finite.ts';
 import {
@@ -19,9 +20,6 @@ import {
 import { readPayload } from './read-payload.ts';
 import { createWeightPacker, type WeightPacker } from './weight-packer.ts';
 import type { WeightRecipe, WeightUnit } from './weight-units.ts';
-
-/** A temporary file of a dead process is left alone this long: its writer may live on another machine. */
-const LEFTOVER_MS = 600_000;
 
 /** Of the hash in a folder's name: 48 bits, for a handful of checkpoints and recipes. A collision would be seen by the headers. */
 const KEY_DIGITS = 12;
@@ -66,7 +64,7 @@ export async function openWeightCache(
   const checkpointSha256 = await checkpoint.sha256();
   const ownFolder = keyedFolder(folder, checkpointSha256, units);
   makeFolder(ownFolder);
-  removeLeftovers(ownFolder);
+  removeLeftovers(ownFolder, writerOf);
   /** Stamps of the files whose checksum was found right. */
   const verified = new Map<string, string>();
   const pathOf = ({ baseName, format }: WeightRecipe): string => join(ownFolder, cacheFileName(baseName, format));
@@ -199,25 +197,5 @@ function makeFolder(folder: string): void {
       hint: 'give a folder that can be written with --weight-cache',
       cause,
     });
-  }
-}
-
-/** Takes away what killed writers left: temporary files of processes that are gone. */
-function removeLeftovers(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    const pid = writerOf(name);
-    if (pid === undefined || isAlive(pid)) continue;
-    const path = join(folder, name);
-    const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
-    if (Date.now() - modified > LEFTOVER_MS) rmSync(path, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
