@@ -45,7 +45,7 @@ export function composeLens(
   { pageBytesMax = PAGE_BYTES_MAX, beside, comparison }: LensOptions = {},
 ): LensFiles {
   const { head, blocks, files } = lensData({ run, collected }, beside, pageBytesMax);
-  const verdict = verdictPage(run, highlights, collected.shifted);
+  const verdict = verdictPage(run, highlights, collected);
   const page = fillApp({
     title: `${comparison === undefined ? STATUS_WORDS[run.verdict.status] : 'Comparison'} · ${run.runId} · qwen-pcc`,
     body:

@@ -91,7 +91,8 @@ function leagueTable({ league }: CompareRecord): Html {
 /** The word itself stands before it. */
 function reason(entrant: CompareEntrant): Html | null {
   const line = verdictLine(entrant);
-  return line === entrant.word ? null : html`<small>${line}</small>`;
+  const rest = line.startsWith(entrant.word) ? line.slice(entrant.word.length).trim() : line;
+  return rest === '' ? null : html`<small>${rest}</small>`;
 }
 
 function ratio({ perplexityRatio }: CompareEntrant): Html | string {
