@@ -1,9 +1,11 @@
 // A prompt's PCC along its text in one small line, for tables: the lowest of every stretch, with a dot where tokens fail.
 import { type Html, html } from './html.ts';
-import { FIRST_FAILING, LEVEL_MAX, NO_LEVEL } from './lens-format.ts';
-import type { OverviewColumns } from './sequence-columns.ts';
+import { FIRST_FAILING, NO_LEVEL } from './lens-format.ts';
+import { levelOf, type OverviewColumns } from './sequence-columns.ts';
 
 const [WIDTH, HEIGHT] = [96, 18];
+/** From PCC 0.9999 at the top to 0 and below: what a text is made of. */
+const [HIGHEST, LOWEST] = [levelOf(1e-4), levelOf(1)];
 /** Stretches of a text; a shorter one has a token each. */
 const STRETCHES = 48;
 
@@ -14,9 +16,10 @@ export function sparkline({ pcc, status }: OverviewColumns): Html | null {
   const stretches = Math.min(STRETCHES, tokens);
   const begin = (i: number): number => Math.floor((i * tokens) / stretches);
   const points = Array.from({ length: stretches }, (_, i) => {
-    const levels = pcc.slice(begin(i), begin(i + 1)).map((level) => (level === NO_LEVEL ? LEVEL_MAX : level));
+    const levels = pcc.slice(begin(i), begin(i + 1)).map((level) => (level === NO_LEVEL ? LOWEST : level));
     const x = 1 + Math.round(((WIDTH - 2) * i) / (stretches - 1));
-    const y = 2 + Math.round((Math.max(...levels) / LEVEL_MAX) * (HEIGHT - 4));
+    const share = (Math.max(...levels) - HIGHEST) / (LOWEST - HIGHEST);
+    const y = 2 + Math.round(Math.min(1, Math.max(0, share)) * (HEIGHT - 4));
     return { x, y, fails: status.slice(begin(i), begin(i + 1)).some((code) => code >= FIRST_FAILING) };
   });
   const dots = points.filter(({ fails }) => fails).map(({ x, y }) => `M${x} ${y}h0`);

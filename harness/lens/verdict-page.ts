@@ -49,7 +49,7 @@ ${run.failure === null ? null : html`<pre class="cause">${run.failure.code}: ${r
 <p class="jumps">${firstFailure === null ? null : jump('First failing token', run, firstFailure)}${
     worst === null || !isTokenKnown ? null : jump(firstFailure === null ? 'Lowest token' : 'Worst token', run, worst)
   }</p>
-${numbers(run)}
+${run.summary.all.n === 0 ? null : numbers(run)}
 <div id="overview-place"></div>
 <p class="coverage">${coverageLine(run)}</p>
 ${run.coverage.skipped.map(({ reason, count }) => html`<p class="coverage">${countOf(count, 'token')} skipped: ${reason}.</p>\n`)}
@@ -100,13 +100,15 @@ function numbers(run: RunRecord): Html {
   )}</dl>`;
 }
 
+const RULE_MARKS: Readonly<Record<string, string>> = { pass: '✓', fail: '✕', invalid: '⊘' };
+
 function ruleTable(run: RunRecord): Html {
   const rules = rulesInOrder(run.gate.rules);
   const broken = rules.filter(isBroken).length;
   const rows = rules.map((rule) => {
     const link = lensFragmentOf(rule.worstAt);
     const place = rule.worstAt === null ? '' : placeOf(run, rule);
-    return html`<tr class="${isBroken(rule) ? 'broken' : 'kept'}"><th scope="row"><code>${rule.id}</code><small>${metricWords(rule.metric)}</small></th><td class="fate"><span class="mark" aria-hidden="true">${isBroken(rule) ? '✕' : rule.status === 'pass' ? '✓' : '–'}</span> ${ruleStatus(rule)}</td><td class="n">${formatValue(rule.observed)}</td><td class="n">${rule.op === '>=' ? '≥' : '≤'} ${formatValue(rule.threshold)}</td><td>${distanceWords(rule)}</td><td class="n">${rule.failures} of ${rule.judged}</td><td>${link === null ? place : html`<a href="${link}">${place}</a>`}</td><td class="why">${rule.reason}</td></tr>\n`;
+    return html`<tr class="${isBroken(rule) ? 'broken' : 'kept'} ${rule.status}"><th scope="row"><code>${rule.id}</code><small>${metricWords(rule.metric)}</small></th><td class="fate"><span class="mark" aria-hidden="true">${RULE_MARKS[rule.status] ?? '–'}</span> ${ruleStatus(rule)}</td><td class="n">${formatValue(rule.observed)}</td><td class="n">${rule.op === '>=' ? '≥' : '≤'} ${formatValue(rule.threshold)}</td><td>${distanceWords(rule)}</td><td class="n">${rule.failures} of ${rule.judged}</td><td>${link === null ? place : html`<a href="${link}">${place}</a>`}</td><td class="why">${rule.reason}</td></tr>\n`;
   });
   return html`<h2 id="rules">Rules <small>${broken} broken, ${rules.length - broken} not</small></h2>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="rules"><table class="rules"><thead><tr><th scope="col">rule</th><th scope="col">verdict</th><th scope="col" class="n">observed</th><th scope="col" class="n">limit</th><th scope="col">by how much</th><th scope="col" class="n">broken by</th><th scope="col">worst at</th><th scope="col">why there is this rule</th></tr></thead><tbody>${rows}</tbody></table></div>`;

@@ -13,8 +13,8 @@ export interface ShownText {
 
 /** Characters of one token that a line has room for. */
 const LONGEST = 60;
-/** A token that is bytes of a character: as the log writes them. */
-const BYTES = /^(?:\\x[0-9A-F]{2})+$/;
+/** A token that is bytes of a character, as the log writes them; Qwen's vocabulary also has a space with the first ones. */
+const BYTES = /^ ?(?:\\x[0-9A-F]{2})+$/;
 
 export function shownTexts(texts: readonly string[]): ShownText[] {
   let pending: number[] = [];
@@ -27,11 +27,12 @@ export function shownTexts(texts: readonly string[]): ShownText[] {
       return { text: isSpace ? shown.replaceAll(' ', '·') : shown, kind: isSpace ? 'space' : 'plain', endsLine };
     }
     const bytes = [...text.matchAll(/[0-9A-F]{2}/g)].map(([hex]) => Number.parseInt(hex, 16));
-    pending = [...pending, ...bytes].slice(-4);
+    const space = text.startsWith(' ') ? '·' : '';
+    pending = [...(space === '' ? pending : []), ...bytes].slice(-4);
     const joined = decoded(pending);
     if (joined !== undefined) pending = [];
     return {
-      text: bytes.map((byte) => byte.toString(16).toUpperCase()).join(' '),
+      text: space + bytes.map((byte) => byte.toString(16).toUpperCase()).join(' '),
       kind: 'byte',
       endsLine,
       ...(joined === undefined ? {} : { joined }),

@@ -6,6 +6,13 @@ import { shownTexts } from './token-text.ts';
 import { gainWords, klWords, regretWords } from './words.ts';
 
 describe('shownTexts', () => {
+  it('shows the space that stands in one token with the first bytes of a character', () => {
+    expect(shownTexts([' \\xF0\\x9F', '\\x8C\\x9F'])).toEqual([
+      { text: '·F0 9F', kind: 'byte', endsLine: false },
+      { text: '8C 9F', kind: 'byte', endsLine: false, joined: '🌟' },
+    ]);
+  });
+
   it('shows bytes as bytes, and the character where its last one comes', () => {
     expect(shownTexts(['\\xE5', '\\x9C', '\\xA8', 'x', '\\xE5'])).toEqual([
       { text: 'E5', kind: 'byte', endsLine: false },
