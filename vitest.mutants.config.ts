@@ -7,7 +7,9 @@ const rooms = (process.env['ROOMS'] ?? 'metrics,gate,record,report').split(',');
 const config: ViteUserConfig = defineConfig({
   test: {
     pool: 'forks',
-    // As in the project `unit`: what a mutant changes is asked at each call, so modules need not be loaded anew.
+    // As in the project `unit`: a test that is slow on a busy machine is no killed mutant.
+    testTimeout: 120_000,
+    // As in the project `unit`, too: what a mutant changes is asked at each call, so modules need not be loaded anew.
     isolate: false,
     include: rooms.map((room) => `harness/${room}/**/*.test.ts`),
     exclude: ['**/*.{system,gate}.test.ts', '**/node_modules/**'],
