@@ -117,6 +117,11 @@ const TABLE: readonly Row[] = [
   },
   { name: 'other count', pair: [golden, golden.subarray(1)], says: [INVALID, INVALID, INVALID, INVALID] },
   {
+    name: 'all but the last value',
+    pair: [golden.subarray(0, N - 1), golden],
+    says: [INVALID, INVALID, INVALID, INVALID],
+  },
+  {
     name: '1e25 against its negative',
     pair: [huge, huge.map((value) => -value)],
     says: [
