@@ -6,7 +6,7 @@ import { DEFAULT_MARGINS } from '../compare/league/league.ts';
 import { DEFAULT_RESAMPLING } from '../paired/estimate.ts';
 import { isRunFolder } from '../record/read-log.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
-import { addWeightOptions } from './case-options.ts';
+import { addGoldenCacheOption, addWeightOptions } from './case-options.ts';
 import { compareLeague, type LeagueCommandOptions } from './compare-league.ts';
 import { compareTwoRuns } from './compare-two-runs.ts';
 import { RECIPE_HELP, recipeList } from './device-recipes.ts';
@@ -73,7 +73,7 @@ export function compareCommand(): Command {
     .option('--resume [run]', 'go on with a comparison that was stopped (default: the last run)')
     .option('--json', 'print compare.json (or diff.json) instead of the table')
     .option('--threads <n>', 'threads of each side (default: all)', threadCount('--threads'));
-  return addWeightOptions(command)
+  return addGoldenCacheOption(addWeightOptions(command))
     .addHelpText(
       'after',
       () => `\nNamed recipes:\n${recipeHelp()}\n\nKnobs of the N150 model, defaults in brackets:\n${describeKnobs()}`,

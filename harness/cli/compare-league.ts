@@ -48,6 +48,7 @@ export interface LeagueCommandOptions {
   readonly threads?: number;
   readonly memory?: number;
   readonly weightCache?: string;
+  readonly goldenCache?: string;
 }
 
 /** What the arguments say: a finished run to be read, or what is to be run; none of both with --resume. */

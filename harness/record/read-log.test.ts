@@ -2,8 +2,9 @@
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TOY_LOCAL, toyCase, toyHeader, toySpec } from '../run/toy-run.fixture.ts';
+import { openFiles } from './open-files.fixture.ts';
 import { brokenLog, ERROR_FILE, findRunFolder, LOG_FILE, readLog, readLogText, readRunEvent } from './read-log.ts';
 import { RunLog } from './run-log.ts';
 import { tokenRecordExample } from './token-record.fixture.ts';
@@ -13,6 +14,7 @@ beforeEach(() => {
   parent = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-read-'));
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   rmSync(parent, { recursive: true });
 });
 
@@ -79,6 +81,18 @@ describe('readLog', () => {
   });
 });
 
+describe('a reader', () => {
+  it('closes the log, whether it reads to the end, stops or fails', () => {
+    const folder = logOf(2);
+    const file = path.join(folder, LOG_FILE);
+    [...readLog(folder)];
+    readRunEvent(folder);
+    appendFileSync(file, 'no event\n');
+    expect(() => [...readLog(folder)]).toThrow(/line 4 /);
+    expect(openFiles()).not.toContain(file);
+  });
+});
+
 describe('brokenLog', () => {
   it('shows 80 characters of the line', () => {
     const [exact, longer] = ['x'.repeat(80), 'x'.repeat(81)];
@@ -132,6 +146,12 @@ describe('findRunFolder', () => {
     const folder = logOf(0);
     expect(path.resolve(findRunFolder(undefined, parent))).toBe(folder);
     expect(path.isAbsolute(findRunFolder(undefined, parent))).toBe(false);
+  });
+
+  it('names the current folder by a dot', () => {
+    const folder = logOf(0);
+    vi.spyOn(process, 'cwd').mockReturnValue(folder);
+    expect(findRunFolder(folder, parent)).toBe('.');
   });
 
   it('says in words what it wanted and where it looked', () => {

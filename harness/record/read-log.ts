@@ -58,8 +58,8 @@ export function findRunFolder(given: string | undefined, parent: string): string
 
 function readFailure(file: string): string {
   try {
-    const { failure } = JSON.parse(readFileSync(file, 'utf8')) as { failure?: { message?: unknown } };
-    return String(failure?.message ?? file).split('\n')[0]!;
+    const { failure } = JSON.parse(readFileSync(file, 'utf8')) as { failure: { message?: unknown } };
+    return String(failure.message ?? file).split('\n')[0]!;
   } catch {
     return file;
   }
@@ -103,11 +103,11 @@ export function* readLogText(folder: string, from: number, to: number): Generato
 
 /** The first line of a log: what the run was asked to do. */
 export function readRunEvent(folder: string): RunEvent {
-  for (const { event, text } of readLog(folder)) {
-    if (event.event === 'run') return event;
-    throw brokenLog(path.join(folder, LOG_FILE), 1, text, undefined);
-  }
-  throw brokenLog(path.join(folder, LOG_FILE), 1, '', undefined);
+  // A log without a line is refused by the reader; taking one closes it.
+  const [first] = readLog(folder);
+  const { event, text } = first!;
+  if (event.event === 'run') return event;
+  throw brokenLog(path.join(folder, LOG_FILE), 1, text, undefined);
 }
 
 export function brokenLog(file: string, line: number, text: string, cause: unknown): InputError {

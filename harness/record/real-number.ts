@@ -14,7 +14,7 @@ export function toJsonNumber(value: number): JsonNumber {
 }
 
 export function fromJsonNumber(value: JsonNumber): number {
-  return typeof value === 'number' ? value : Number(value);
+  return Number(value);
 }
 
 /** A float64 in memory; in JSON a number or one of three strings. */

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LOCK_FILE, lockRun } from './run-lock.ts';
 
 let folder: string;
@@ -12,6 +12,7 @@ beforeEach(() => {
   file = path.join(folder, LOCK_FILE);
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   rmSync(folder, { recursive: true });
 });
 
@@ -54,6 +55,30 @@ describe('lockRun', () => {
       expect.objectContaining({ facts: { found: `process 4194303 on ${hostname()}`, wanted: 'one writer' } }),
     );
     expect(existsSync(`${file}.takeover`)).toBe(true);
+  });
+
+  it('takes a process of another machine for alive, whatever this machine knows of its number', () => {
+    hold({ pid: 4_194_303, host: 'elsewhere', started: '1' });
+    expect(() => lockRun(folder)).toThrow(expect.objectContaining({ code: 'RUN_LOCKED' }));
+  });
+
+  it.each([
+    { code: 'EPERM', isTaken: false },
+    { code: 'ESRCH', isTaken: true },
+  ])('asks the system for a process: $code', ({ code, isTaken }) => {
+    hold({ pid: 4_194_303, host: hostname(), started: null });
+    const kill = vi.spyOn(process, 'kill').mockImplementation(() => {
+      throw Object.assign(new Error(code), { code });
+    });
+    if (isTaken) lockRun(folder).release();
+    else expect(() => lockRun(folder)).toThrow(expect.objectContaining({ code: 'RUN_LOCKED' }));
+    expect(kill).toHaveBeenCalledWith(4_194_303, 0);
+  });
+
+  it('is released also when somebody removed its file', () => {
+    const lock = lockRun(folder);
+    rmSync(file);
+    expect(() => lock.release()).not.toThrow();
   });
 
   it('names the folder, the file where it knows no process, and what to do', () => {

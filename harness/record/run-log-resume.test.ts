@@ -15,6 +15,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TOY_LOCAL, toyCase, toyHeader, toySpec } from '../run/toy-run.fixture.ts';
 import { LOCAL_FILE } from './local-paths.ts';
+import { openFiles } from './open-files.fixture.ts';
 import { LOG_FILE } from './read-log.ts';
 import { LOCK_FILE, lockRun } from './run-lock.ts';
 import { type ResumePoint, RunLog } from './run-log.ts';
@@ -127,6 +128,12 @@ describe('a log that is gone on with', () => {
     expect(isReleased).toBe(true);
   });
 
+  it('leaves no file open', () => {
+    const folder = closedAfter(0);
+    goOn(folder, { bytes: Buffer.byteLength(textOf(folder)), pending: [] }).close();
+    expect(openFiles()).not.toContain(path.join(folder, LOG_FILE));
+  });
+
   it('names a log that is not there', () => {
     expect(() => goOn(parent, { bytes: 0, pending: [] })).toThrow(
       expect.objectContaining({ code: 'WRITE_FAILED', message: expect.stringContaining(LOG_FILE) }),
@@ -146,6 +153,24 @@ describe('closing', () => {
     next.release();
     expect(existsSync(path.join(log.folder, LOCK_FILE))).toBe(true);
     third.release();
+  });
+});
+
+describe('a log that cannot be begun', () => {
+  const begin = (folder: string, local = TOY_LOCAL): RunLog =>
+    RunLog.create(folder, toyHeader(toySpec([toyCase('a')])), local).log;
+
+  it('lets go of its folder', () => {
+    const currentFolder = { toJSON: () => textOf('nowhere') } as unknown as string;
+    expect(() => begin(parent, { ...TOY_LOCAL, currentFolder })).toThrow(/ENOENT/);
+    expect(readdirSync(parent)).toEqual(['2026-11-24T10-43-10Z']);
+    expect(readdirSync(path.join(parent, '2026-11-24T10-43-10Z'))).toEqual([LOG_FILE]);
+  });
+
+  it('names the parent where the system makes no folder', () => {
+    expect(() => begin('/proc')).toThrow(
+      expect.objectContaining({ code: 'WRITE_FAILED', message: expect.stringMatching(/^\/proc: cannot be written\./) }),
+    );
   });
 });
 

@@ -39,7 +39,7 @@ export class RunLog {
   readonly folder: string;
   readonly #lock: RunLock;
   readonly #fd: number;
-  readonly #pending: Iterator<string>;
+  readonly #pending: Iterator<string, undefined>;
   /** The line that the next event must repeat. */
   #expected: string | undefined;
   #isOpen = true;
@@ -147,8 +147,7 @@ export class RunLog {
   }
 
   #expectNext(): void {
-    const next = this.#pending.next();
-    this.#expected = next.done === true ? undefined : next.value;
+    this.#expected = this.#pending.next().value;
   }
 }
 

@@ -41,8 +41,10 @@ export const RunUsageSchema: z.ZodType<RunUsage, unknown> = z.strictObject({
 
 /** Of a run of several processes: times add up, memory is the largest. */
 export function addUsage(a: RunUsage, b: RunUsage): RunUsage {
-  const most = (x: number | null, y: number | null): number | null =>
-    x === null || y === null ? (x ?? y) : Math.max(x, y);
+  const most = (...bytes: readonly (number | null)[]): number | null => {
+    const known = bytes.filter((one) => one !== null);
+    return known.length === 0 ? null : Math.max(...known);
+  };
   return {
     openMs: { golden: a.openMs.golden + b.openMs.golden, actual: a.openMs.actual + b.openMs.actual },
     goldenMs: a.goldenMs + b.goldenMs,

@@ -159,6 +159,7 @@ describe('numbers that JSON cannot hold', () => {
   it('are no other strings', () => {
     expect(RealNumberSchema.safeDecode('1' as never).success).toBe(false);
     expect(RealNumberSchema.safeEncode('1' as never).success).toBe(false);
+    expect(RealNumberSchema.safeEncode('NaN' as never).success).toBe(false);
   });
 });
 

@@ -115,7 +115,7 @@ export class RunReplay {
     }
     open.fed = event.position + 1;
     open.judged++;
-    open.choice = event.choice?.top1.golden ?? null;
+    open.choice = this.#isOfReference(event) ? (event.choice?.top1.golden ?? null) : null;
     open.rows.update(withoutTiming(line)).update('\n');
     const broken = brokenTokenRules(this.run.spec.judge.rules, event);
     if (broken.join() !== event.failedRules.join()) {
@@ -169,6 +169,12 @@ export class RunReplay {
     if (event.planned !== planned || event.judged !== planned) {
       throw inconsistent(`${where}, ${event.judged} of ${event.planned} judged`, `${planned} judged`);
     }
+  }
+
+  /** Whether the golden rows are the reference's, whose choices the text follows, or another variant's. */
+  #isOfReference({ case: name, variant }: SequenceKey): boolean {
+    const one = this.run.spec.cases.find((each) => each.name === name);
+    return one?.variants.find((each) => each.name === variant)?.golden === undefined;
   }
 
   #isEos({ case: name }: SequenceKey, tokenId: number): boolean {

@@ -4,6 +4,10 @@ import { createByteProgress } from './byte-progress.ts';
 import { createLines, createProgress } from './progress.ts';
 import { terminalStream } from './terminal-stream.fixture.ts';
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 describe('lines of progress', () => {
   it('tell each prompt once, and now and then where a long one is', () => {
     const lines: string[] = [];
@@ -112,16 +116,12 @@ describe('lines between two prompts', () => {
     vi.advanceTimersByTime(30_000);
     progress.packing(1, 9);
     expect(read()).toBe('packing weights, 1 of 9\n');
-    vi.useRealTimers();
   });
 });
 
 describe('the bar of a terminal', () => {
   beforeEach(() => {
     vi.useFakeTimers({ now: 1_000_000 });
-  });
-  afterEach(() => {
-    vi.useRealTimers();
   });
 
   it('says that it opens, and estimates nothing before a token is done', () => {
@@ -234,7 +234,6 @@ describe('the bar of a long write', () => {
     vi.advanceTimersByTime(1000);
     expect(read()).toContain('2.00/4.00 GB  10s left');
     progress.close();
-    vi.useRealTimers();
   });
 
   it('is nothing in a log', () => {
