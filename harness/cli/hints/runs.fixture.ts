@@ -6,15 +6,18 @@ import { expect } from 'vitest';
 import { callCommand } from '../in-process.fixture.ts';
 import { fixtureOf, type HintCase, type Room } from './hint-case.fixture.ts';
 
-/** Makes a run in the room and keeps its folder. */
-export async function run(room: Room, args: readonly string[] = room.validateIds()): Promise<string> {
+/** Makes a run in the room, in the folder that the words name. @returns its own. */
+export async function run(
+  room: Room,
+  args: readonly string[] = room.validateIds(),
+  reports = 'reports',
+): Promise<string> {
   const { code, stderr } = await callCommand(args);
   expect([0, 1], stderr).toContain(code);
-  return lastRun(room);
+  return lastRun(room.path(reports));
 }
 
-function lastRun(room: Room): string {
-  const reports = room.path('reports');
+function lastRun(reports: string): string {
   return path.join(
     reports,
     readdirSync(reports)
