@@ -19,8 +19,9 @@ interface OpenSequence {
   /** Positions fed so far, unjudged ones included. */
   fed: number;
   judged: number;
-  /** The reference's choice at the last judged position, which a greedy text has next; null: unknown. */
+  /** The reference's choice at the last judged position, which a greedy text has next; null: unknown, or another device's is golden. */
   choice: number | null;
+  readonly isOfReference: boolean;
 }
 
 /** What a log is to hold, in order. */
@@ -46,6 +47,11 @@ export class RunReplay {
     this.run = run;
     this.units = unitsOfRun(run);
     this.gate = createGate(run.spec.judge.rules);
+  }
+
+  /** Whether the log is to hold less than the plan. */
+  get isPart(): boolean {
+    return this.units.length < unitsOf(this.run.spec).length;
   }
 
   get isComplete(): boolean {
@@ -115,7 +121,7 @@ export class RunReplay {
     }
     open.fed = event.position + 1;
     open.judged++;
-    open.choice = event.choice?.top1.golden ?? null;
+    open.choice = open.isOfReference ? (event.choice?.top1.golden ?? null) : null;
     open.rows.update(withoutTiming(line)).update('\n');
     const broken = brokenTokenRules(this.run.spec.judge.rules, event);
     if (broken.join() !== event.failedRules.join()) {
@@ -188,12 +194,14 @@ export class RunReplay {
     return unit;
   }
 
-  #openOf(key: SequenceKey, { prompt }: RunUnit): OpenSequence {
+  #openOf(key: SequenceKey, { case: one, prompt }: RunUnit): OpenSequence {
     const id = sequenceId(key);
     const before = this.#open.get(id);
     if (before !== undefined) return before;
     const known = Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]);
-    const fresh = { known, chain: new ContextChain(), rows: createHash('sha256'), fed: 0, judged: 0, choice: null };
+    const isOfReference = one.variants.find(({ name }) => name === key.variant)?.golden === undefined;
+    const rows = createHash('sha256');
+    const fresh = { known, chain: new ContextChain(), rows, fed: 0, judged: 0, choice: null, isOfReference };
     this.#open.set(id, fresh);
     return fresh;
   }
