@@ -7,6 +7,8 @@ import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
 import { getWeightsCommand } from './get-weights-command.ts';
 import { inspectCommand } from './inspect-command.ts';
+import { addMerge } from './merge-command.ts';
+import { planCommand } from './plan-command.ts';
 import { recordCommand } from './record-command.ts';
 import { synthesizeCommand } from './synthesize-command.ts';
 import { validateCommand } from './validate-command.ts';
@@ -29,8 +31,10 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     );
   for (const command of [
     validateCommand(),
+    planCommand(),
     compareCommand(),
     inspectCommand(),
+    addMerge(new Command('report').description('reports of runs that are there')),
     doctorCommand(),
     demoCommand(),
     recordCommand(),
@@ -40,7 +44,7 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     program.addCommand(command.addHelpText('after', exitCodesHelp()));
   }
   // Subcommands do not inherit these; an exit inside commander would skip our exit codes.
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command
       .exitOverride()
       .showSuggestionAfterError()
