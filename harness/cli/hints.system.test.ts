@@ -13,6 +13,7 @@ import { QUANTISED_CASES } from './hints/quantised.fixture.ts';
 import { ARRAY_CASES } from './hints/recorded-arrays.fixture.ts';
 import { RECORDED_PLAN_CASES } from './hints/recorded-plans.fixture.ts';
 import { RUN_CASES } from './hints/runs.fixture.ts';
+import { SHARD_CASES } from './hints/shards.fixture.ts';
 import { TOKENIZER_CASES } from './hints/tokenizers.fixture.ts';
 import { TOKEN_AND_OUTPUT_CASES } from './hints/tokens-and-outputs.fixture.ts';
 import { WEIGHT_FILE_CASES } from './hints/weight-files.fixture.ts';
@@ -30,6 +31,7 @@ const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCas
   { about: 'plans of recordings', cases: RECORDED_PLAN_CASES },
   { about: 'runs', cases: RUN_CASES },
   { about: 'comparisons', cases: COMPARE_CASES },
+  { about: 'shards', cases: SHARD_CASES },
   { about: 'tokens and outputs', cases: TOKEN_AND_OUTPUT_CASES },
 ];
 

@@ -7,6 +7,8 @@ import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
 import { getWeightsCommand } from './get-weights-command.ts';
 import { inspectCommand } from './inspect-command.ts';
+import { addMerge } from './merge-command.ts';
+import { planCommand } from './plan-command.ts';
 import { recordCommand } from './record-command.ts';
 import { reportCommand } from './report-command.ts';
 import { synthesizeCommand } from './synthesize-command.ts';
@@ -30,9 +32,10 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     );
   for (const command of [
     validateCommand(),
+    planCommand(),
     compareCommand(),
     inspectCommand(),
-    reportCommand(),
+    addMerge(reportCommand()),
     doctorCommand(),
     demoCommand(),
     recordCommand(),
@@ -42,7 +45,7 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     program.addCommand(command.addHelpText('after', exitCodesHelp()));
   }
   // Subcommands do not inherit these; an exit inside commander would skip our exit codes.
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command
       .exitOverride()
       .showSuggestionAfterError()

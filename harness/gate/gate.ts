@@ -6,7 +6,13 @@ import type { ControlSpread, TokenSummary, VariantSummary } from '../record/summ
 import { PHASES, type Phase, type SequenceKey, type TokenKey, type TokenRecord } from '../record/token-record.ts';
 import type { Coverage, RuleResult, Verdict, VerdictStatus } from '../record/verdict.ts';
 import { describeConstantTails, findConstantTails } from './constant-tails.ts';
-import { evaluateAggregateRule, evaluateCoverage, evaluateTokenRule, type TokenGroup } from './evaluate-rule.ts';
+import {
+  evaluateAggregateRule,
+  evaluateCoverage,
+  evaluateTokenRule,
+  leaveUnjudged,
+  type TokenGroup,
+} from './evaluate-rule.ts';
 import { headlineOf } from './headline.ts';
 import { isTokenRule, judgeByTokenRules } from './judge-token.ts';
 import { arrangeSequences, auditCoverage, createJudgedSequences, type PlannedSequence } from './judged-sequences.ts';
@@ -25,8 +31,11 @@ export interface Gate {
    * cannot hide among good ones. The verdict is `invalid` if a hard rule says so, if nothing was planned or judged, or if
    * a rule for a phase that the run has was never triggered; otherwise `fail` if any rule is broken. A rule that has too
    * few tokens to judge is named and decides nothing. In whatever order sequences came, the verdict is the same.
+   *
+   * @param isPart - the plan is a part of a larger one: rules over all prompts of a variant are left to the merge of the parts, and a
+   * part without a prompt lacks nothing.
    */
-  conclude(plan: readonly PlannedSequence[]): Verdict;
+  conclude(plan: readonly PlannedSequence[], isPart?: boolean): Verdict;
   summarizeAll(): TokenSummary;
   /** @param filter - which sequences; all if left out. */
   summarizePhases(filter?: (key: SequenceKey) => boolean): Partial<Record<Phase, TokenSummary>>;
@@ -67,7 +76,7 @@ export function createGate(rules: readonly GateRule[]): Gate {
     },
   };
 
-  function conclude(plan: readonly PlannedSequence[]): Verdict {
+  function conclude(plan: readonly PlannedSequence[], isPart = false): Verdict {
     const arranged = arrangeSequences(sequences, plan);
     const audit = auditCoverage(sequences, plan, arranged);
     const prompts = arranged.map((index) => ({ key: sequences.all[index]!.key, tokens: columns.ofSequence(index) }));
@@ -76,11 +85,15 @@ export function createGate(rules: readonly GateRule[]): Gate {
     const results = rules.map((rule) => {
       if (isTokenRule(rule)) return evaluateTokenRule(rule, tokenRules.indexOf(rule), columns, tokens, keyOf);
       if (rule.metric === 'coverage') return evaluateCoverage(rule, audit.shares);
-      return evaluateAggregateRule(rule, columns, groups[rule.scope]);
+      return isPart && rule.scope === 'run'
+        ? leaveUnjudged(rule)
+        : evaluateAggregateRule(rule, columns, groups[rule.scope]);
     });
     const counts = countPhases(tokens);
     const isApplicable = ({ phase }: GateRule): boolean => phase === 'all' || counts[phase] > 0;
-    const neverTriggered = results.filter((rule) => rule.status === 'notTriggered' && isApplicable(rule));
+    const neverTriggered = results.filter(
+      (rule) => rule.status === 'notTriggered' && isApplicable(rule) && !(isPart && plan.length === 0),
+    );
     const tooFewTokens = results.filter(({ status }) => status === 'tooFewTokens');
     const coverage: Coverage = {
       promptsPlanned: plan.length,
@@ -90,11 +103,14 @@ export function createGate(rules: readonly GateRule[]): Gate {
       prefill: counts.prefill,
       decode: counts.firstDecode + counts.decode,
       rulesPlanned: rules.length,
-      rulesEvaluated: results.filter(({ status }) => status !== 'notTriggered' && status !== 'tooFewTokens').length,
+      rulesEvaluated: results.filter(({ status }) => !UNJUDGED.has(status)).length,
       rulesNeverTriggered: neverTriggered.map(({ id }) => id),
       rulesTooFewTokens: tooFewTokens.map(({ id }) => id),
+      ...(isPart ? { rulesNotJudgedHere: results.filter(isLeft).map(({ id }) => id) } : {}),
     };
-    const isVacuous = coverage.tokensPlanned === 0 || coverage.tokensJudged === 0 || rules.length === 0;
+    const isEmptyPart = isPart && plan.length === 0;
+    const isVacuous =
+      rules.length === 0 || (!isEmptyPart && (coverage.tokensPlanned === 0 || coverage.tokensJudged === 0));
     const broken = tokens.filter(isBroken);
     const draft = {
       status: statusOf(results, isVacuous || !audit.isComplete || neverTriggered.length > 0),
@@ -173,6 +189,12 @@ export function createGate(rules: readonly GateRule[]): Gate {
     for (const token of tokens) counts[columns.phaseOf(token)]++;
     return counts;
   }
+}
+
+const UNJUDGED: ReadonlySet<RuleResult['status']> = new Set(['notTriggered', 'tooFewTokens', 'notJudgedHere']);
+
+function isLeft({ status }: RuleResult): boolean {
+  return status === 'notJudgedHere';
 }
 
 function statusOf(results: readonly RuleResult[], isEvidenceMissing: boolean): VerdictStatus {

@@ -6,6 +6,8 @@ import {
   FailureSchema,
   type MachineInfo,
   MachineInfoSchema,
+  type RunShard,
+  RunShardSchema,
   SCHEMA_VERSION,
   STOP_REASONS,
   type StopReason,
@@ -108,6 +110,8 @@ export interface RunRecord {
     readonly maxSeqLen: number;
     /** Indices of the plan's units that this run was to do; null: all. */
     readonly part: readonly number[] | null;
+    /** Where `part` comes from; absent: nobody shared the plan out. */
+    readonly shard?: RunShard;
   };
   readonly gate: { readonly rules: readonly RuleResult[] };
   readonly summary: VariantSummary;
@@ -159,7 +163,7 @@ const TokenKeyShape = { case: z.string(), variant: z.string(), prompt: z.string(
 const RuleResultSchema: z.ZodType<RuleResult, unknown> = ruleSchemaWith<RuleResult>({
   observed: real.nullable(),
   headroom: real.nullable(),
-  status: z.enum(['pass', 'fail', 'invalid', 'notTriggered', 'tooFewTokens']),
+  status: z.enum(['pass', 'fail', 'invalid', 'notTriggered', 'tooFewTokens', 'notJudgedHere']),
   judged: count,
   failures: count,
   tooFew: count,
@@ -226,6 +230,7 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
     rulesEvaluated: count,
     rulesNeverTriggered: z.array(z.string()),
     rulesTooFewTokens: z.array(z.string()),
+    rulesNotJudgedHere: z.array(z.string()).exactOptional(),
     skipped: z.array(z.strictObject({ reason: z.string().min(1), count })),
   }),
   config: z.strictObject({
@@ -236,6 +241,7 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
     maxNewTokens: count,
     maxSeqLen: count,
     part: z.array(count).nullable(),
+    shard: RunShardSchema.exactOptional(),
   }),
   gate: z.strictObject({ rules: z.array(RuleResultSchema) }),
   summary: RunSummarySchema,

@@ -5,7 +5,14 @@ import { shareOf } from '../gate/headline.ts';
 import type { PlannedSequence } from '../gate/judged-sequences.ts';
 import { type Failure, SCHEMA_VERSION } from '../record/events.ts';
 import type { CaseRecord, PromptRecord, RunRecord, SkippedTokens, VariantRecord } from '../record/run-record.ts';
-import { type CaseSpec, type PromptSpec, sequencesOf, tokensPlannedMax, type VariantSpec } from '../record/run-spec.ts';
+import {
+  type CaseSpec,
+  type PromptSpec,
+  sequencesOf,
+  tokensPlannedMax,
+  unitsOf,
+  type VariantSpec,
+} from '../record/run-spec.ts';
 import { promptLabel, type SequenceKey, sequenceId } from '../record/token-record.ts';
 import type { Verdict } from '../record/verdict.ts';
 import { caseId, lengthMax, type RunReplay } from './run-replay.ts';
@@ -14,11 +21,14 @@ import { caseId, lengthMax, type RunReplay } from './run-replay.ts';
 export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts'] = []): RunRecord {
   const { run, gate, end } = replay;
   const { judge, limits, mode } = run.spec;
-  const verdict = gate.conclude(plannedSequences(replay));
+  const { isPart } = replay;
+  const verdict = gate.conclude(plannedSequences(replay), isPart);
   const { coverage, rules, ...answer } = verdict;
   const ending = endingOf(replay, verdict);
   const finishedAt = end?.finishedAt ?? null;
-  const cases = run.spec.cases.map((one) => caseRecord(one, replay));
+  const cases = run.spec.cases
+    .filter((one) => !isPart || replay.units.some((unit) => unit.case === one))
+    .map((one) => caseRecord(one, replay));
   return {
     schemaVersion: SCHEMA_VERSION,
     tool: run.tool,
@@ -32,7 +42,9 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     verdict: {
       ...answer,
       status: ending?.status ?? answer.status,
-      headline: [ending?.headline ?? answer.headline, ...warningsOf(run.notes, cases)].join('; '),
+      headline: [`${shareWords(replay)}${ending?.headline ?? answer.headline}`, ...warningsOf(run.notes, cases)].join(
+        '; ',
+      ),
     },
     failure: ending?.failure ?? null,
     notes: run.notes,
@@ -45,6 +57,7 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
       maxNewTokens: limits.maxNewTokens,
       maxSeqLen: limits.maxSeqLen,
       part: run.part,
+      ...(run.shard === undefined ? {} : { shard: run.shard }),
     },
     gate: { rules },
     summary: { all: gate.summarizeAll(), byPhase: gate.summarizePhases() },
@@ -68,6 +81,13 @@ function plannedSequences(replay: RunReplay): PlannedSequence[] {
       };
     }),
   );
+}
+
+/** Before a verdict that is not on the whole plan. */
+function shareWords({ run: { shard, spec }, units, isPart }: RunReplay): string {
+  const empty = units.length === 0 ? ', which no prompt of the plan fell to' : '';
+  if (shard !== undefined) return `shard ${shard.index} of ${shard.count}${empty}: `;
+  return isPart ? `${units.length} of ${unitsOf(spec).length} prompts of the plan: ` : '';
 }
 
 /** What a reader of the verdict has to know with it. */

@@ -19,7 +19,7 @@ interface OpenSequence {
   /** Positions fed so far, unjudged ones included. */
   fed: number;
   judged: number;
-  /** The reference's choice at the last judged position, which a greedy text has next; null: unknown. */
+  /** The reference's choice at the last judged position, which a greedy text has next; null: unknown, or another device's is golden. */
   choice: number | null;
 }
 
@@ -46,6 +46,11 @@ export class RunReplay {
     this.run = run;
     this.units = unitsOfRun(run);
     this.gate = createGate(run.spec.judge.rules);
+  }
+
+  /** Whether the log is to hold less than the plan. */
+  get isPart(): boolean {
+    return this.units.length < unitsOf(this.run.spec).length;
   }
 
   get isComplete(): boolean {
@@ -205,7 +210,8 @@ export class RunReplay {
     const before = this.#open.get(id);
     if (before !== undefined) return before;
     const known = Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]);
-    const fresh = { known, chain: new ContextChain(), rows: createHash('sha256'), fed: 0, judged: 0, choice: null };
+    const rows = createHash('sha256');
+    const fresh = { known, chain: new ContextChain(), rows, fed: 0, judged: 0, choice: null };
     this.#open.set(id, fresh);
     return fresh;
   }

@@ -142,7 +142,7 @@ function ruleCase(rule: RuleResult): Case {
   const open = `    <testcase classname="gate" name="${escapeXml(rule.id)}" time="0"`;
   const text = `${rule.metric} ${formatValue(rule.observed)}, wanted ${rule.op} ${formatValue(rule.threshold)} (${rule.scope}, ${rule.phase}; ${rule.failures} of ${rule.judged} broke it)`;
   if (rule.status === 'pass') return { outcome: 'pass', xml: `${open}/>` };
-  if (rule.status === 'notTriggered' || rule.status === 'tooFewTokens')
+  if (rule.status === 'notTriggered' || rule.status === 'tooFewTokens' || rule.status === 'notJudgedHere')
     return { outcome: 'skipped', xml: `${open}><skipped message="${escapeXml(ruleStatus(rule))}"/></testcase>` };
   const element = rule.status === 'invalid' ? 'error' : 'failure';
   return {

@@ -108,6 +108,7 @@ function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[]
     invalid: chalk.red,
     notTriggered: chalk.yellow,
     tooFewTokens: chalk.yellow,
+    notJudgedHere: chalk.yellow,
   } as const;
   const rows = rules.map((rule) => [
     rule.id,
@@ -128,6 +129,7 @@ function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[]
 /** A rule's fate in words; too small a sample comes with its numbers. */
 export function ruleStatus(rule: RuleResult): string {
   if (rule.status === 'notTriggered') return 'not triggered';
+  if (rule.status === 'notJudgedHere') return 'not judged here';
   if (rule.status !== 'tooFewTokens') return rule.status;
   const needed = rule.scope === 'token' ? 1 : rule.sampleMinimum;
   return `too few tokens (${rule.largestTooFew ?? 0} of at least ${needed})`;
