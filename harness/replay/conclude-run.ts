@@ -1,5 +1,6 @@
 // From a run's state to run.json: gate, summaries, coverage against the plan, exit code; a pure function.
 import { EXIT_CODES } from '../../src/errors.ts';
+import { describeTelling } from '../gate/controls.ts';
 import { EXIT_CODE_OF_VERDICT } from '../gate/exit-code.ts';
 import { shareOf } from '../gate/headline.ts';
 import type { PlannedSequence } from '../gate/judged-sequences.ts';
@@ -19,6 +20,7 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
   const ending = endingOf(replay, verdict);
   const finishedAt = end?.finishedAt ?? null;
   const cases = run.spec.cases.map((one) => caseRecord(one, replay));
+  const controls = gate.controls(judge.pccMinimum);
   return {
     schemaVersion: SCHEMA_VERSION,
     tool: run.tool,
@@ -32,7 +34,10 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     verdict: {
       ...answer,
       status: ending?.status ?? answer.status,
-      headline: [ending?.headline ?? answer.headline, ...warningsOf(run.notes, cases)].join('; '),
+      headline: [
+        ending?.headline ?? answer.headline,
+        ...warningsOf(run.notes, cases, describeTelling(controls, judge.pccMinimum)),
+      ].join('; '),
     },
     failure: ending?.failure ?? null,
     notes: run.notes,
@@ -48,7 +53,7 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     },
     gate: { rules },
     summary: { all: gate.summarizeAll(), byPhase: gate.summarizePhases() },
-    controls: gate.controls(),
+    controls,
     cases,
     environment: run.machine,
     artifacts,
@@ -71,12 +76,13 @@ function plannedSequences(replay: RunReplay): PlannedSequence[] {
 }
 
 /** What a reader of the verdict has to know with it. */
-function warningsOf(notes: readonly string[], cases: readonly CaseRecord[]): string[] {
+function warningsOf(notes: readonly string[], cases: readonly CaseRecord[], ofControls: string | null): string[] {
   const equal = cases.flatMap((one) =>
     one.variants.filter(isEqualThroughout).map(({ name }) => `${one.name}, ${name}`),
   );
   return [
     ...notes,
+    ...(ofControls === null ? [] : [ofControls]),
     ...equal.map(
       (place) => `WARNING: every logit of ${place} equals the reference's to the bit: are these the device's own rows?`,
     ),

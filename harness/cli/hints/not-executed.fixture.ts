@@ -43,6 +43,7 @@ export const NOT_EXECUTED: readonly NotExecuted[] = [
       'SOURCE_CONTRACT',
       'REFERENCE_FAULT',
       'DEVICE_FAULT',
+      'STEP_TIMEOUT',
       'DEVICE_NOT_FINITE',
       'BATCHES_DIFFER',
     ],
