@@ -80,7 +80,7 @@ export { correlate } from './metrics/pcc.ts';
 export { judgePcc } from './metrics/pcc-semantics.ts';
 export { RowComparer, type RowComparerOptions } from './metrics/row-comparer.ts';
 export type { LogEvent, RunEvent } from './record/events.ts';
-export { logLineJsonSchema, readRunRecord, runRecordJsonSchema } from './record/json-schema.ts';
+export { logLineJsonSchema, readRunRecord, runRecordJsonSchema, selfTestJsonSchema } from './record/json-schema.ts';
 export type { LocalPaths } from './record/local-paths.ts';
 export { findRunFolder, readLog } from './record/read-log.ts';
 export { type Correlation, PCC_SEMANTICS, type PccSemantics, type RowMetrics } from './record/row-metrics.ts';
