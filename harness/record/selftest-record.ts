@@ -42,6 +42,8 @@ export interface FaultResult {
   readonly passesThreshold: boolean | null;
   /** Lowest PCC of its rows; null where none exists. */
   readonly pccMin: number | null;
+  /** Mean KL(golden || fault), nats; null as above. */
+  readonly klMean: number | null;
 }
 
 export interface SelfTestCase {
@@ -111,6 +113,7 @@ export const SelfTestRecordSchema: z.ZodType<SelfTestRecord, unknown> = z.strict
           reason: text.nullable(),
           passesThreshold: z.boolean().nullable(),
           pccMin: RealNumberSchema.nullable(),
+          klMean: RealNumberSchema.nullable(),
         }),
       ),
     }),

@@ -25,6 +25,7 @@ export function unfitResult(fault: Fault, reason: string): FaultResult {
     reason,
     passesThreshold: null,
     pccMin: null,
+    klMean: null,
   };
 }
 
@@ -41,6 +42,7 @@ export function concludeFault(fault: Fault, judged: JudgedSource): FaultResult {
     reason,
     passesThreshold: outcome === 'notJudged' && tooFewTokens.length === 0 ? null : passesThreshold(judged),
     pccMin: run.summary.all.pcc?.min ?? null,
+    klMean: run.summary.all.klNats?.mean ?? null,
   };
 }
 

@@ -46,12 +46,3 @@ export function concludeSelfTest(cases: readonly SelfTestCase[]): SelfTestConclu
           : EXIT_CODES.pass,
   };
 }
-
-/** Faults that must be caught, and that a test with the PCC minimum alone would let pass. */
-export function passingThreshold({ faults }: SelfTestCase): {
-  readonly passing: readonly FaultResult[];
-  readonly of: number;
-} {
-  const judged = faults.filter(({ expect, passesThreshold }) => expect === 'caught' && passesThreshold !== null);
-  return { passing: judged.filter(({ passesThreshold }) => passesThreshold === true), of: judged.length };
-}
