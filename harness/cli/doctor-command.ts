@@ -17,11 +17,13 @@ import { Models } from '../sources/models.ts';
 import { rememberInWeightCache } from '../sources/open-n150.ts';
 import { packageVersion } from '../sources/package-root.ts';
 import { MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
+import { addAdapterOption } from './adapter-option.ts';
 import { chooseWeights } from './case-options.ts';
 import { byteCount, threadCount } from './option-values.ts';
 
 interface DoctorOptions {
   readonly weights?: string[];
+  readonly adapter?: string;
   readonly vectors?: string;
   readonly out: string;
   readonly threads?: number;
@@ -31,14 +33,15 @@ interface DoctorOptions {
 }
 
 export function doctorCommand(): Command {
-  return new Command('doctor')
+  const command = new Command('doctor')
     .description(
       'what this machine and checkpoint can run; with --vectors, whether the device model reproduces them bit for bit',
     )
     .option(
       '--weights <dir...>',
-      'checkpoint folders to look at (default: $QWEN_DIR if set, else both tiny checkpoints of the package)',
-    )
+      'checkpoints to look at: folder, .gguf or BASE+ADAPTER (default: $QWEN_DIR if set, else both tiny ones of the package)',
+    );
+  return addAdapterOption(command)
     .option('--vectors <dir>', 'check every vector file of this folder; exit code 1 on any mismatch')
     .option('--out <dir>', 'where run folders would go', 'reports')
     .option('--threads <n>', 'threads of the kernels (default: all)', threadCount('--threads'))
@@ -58,7 +61,7 @@ async function doctor(options: DoctorOptions): Promise<void> {
   if (options.vectors !== undefined) return doctorVectors(options.vectors, options);
   const machine = describeMachine(options.out);
   const checkpoints: CheckpointFacts[] = [];
-  for (const folder of chooseWeights(options.weights, undefined).folders) {
+  for (const folder of chooseWeights(options.weights, undefined, options.adapter).folders) {
     checkpoints.push(await describeCheckpoint(folder, gridRows, options));
   }
   if (options.json === true) {
@@ -104,7 +107,10 @@ async function doctor(options: DoctorOptions): Promise<void> {
     'at once',
     `KV at ${MAX_SEQ_LEN_DEFAULT}`,
   ];
-  process.stdout.write(`${plainTable(header, rows, 2, chalk)}\n\n${estimateTable(checkpoints, machine, chalk)}\n`);
+  const encodings = checkpoints.flatMap(({ name, encoding }) => (encoding === null ? [] : [`${name}: ${encoding}\n`]));
+  process.stdout.write(
+    `${plainTable(header, rows, 2, chalk)}\n${encodings.join('')}\n${estimateTable(checkpoints, machine, chalk)}\n`,
+  );
 }
 
 /** The cost of a run of ESTIMATED_POSITIONS on this machine, in the terms that a run states after it. */
@@ -176,6 +182,8 @@ interface CheckpointFacts {
   readonly vocabSize: number;
   /** Of the weight files' tensors, as stored. */
   readonly weightBytes: number;
+  /** How quantised weights are stored; null for plain ones. */
+  readonly encoding: string | null;
   /** With the device's default knobs. */
   readonly estimate: RunEstimate;
   /** float32 keys and values of both sides. */
@@ -202,6 +210,7 @@ async function describeCheckpoint(
     layers,
     hiddenSize,
     vocabSize,
+    encoding: checkpoint.encoding ?? null,
     weightBytes: tensors.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
     estimate: await estimateRun(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
     keyValueBytes: 2 * 2 * 4 * layers * keyValueHeads * headDim * MAX_SEQ_LEN_DEFAULT,

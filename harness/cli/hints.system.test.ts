@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ADAPTER_CASES } from './hints/adapters.fixture.ts';
 import { CHECKPOINT_CASES } from './hints/checkpoint.fixture.ts';
+import { COMPARE_CASES } from './hints/compare.fixture.ts';
 import { errorCodes } from './hints/error-codes.fixture.ts';
 import { followHint, type HintCase, Room } from './hints/hint-case.fixture.ts';
 import { HUB_CASES } from './hints/hub.fixture.ts';
@@ -28,6 +29,7 @@ const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCas
   { about: 'recorded arrays', cases: ARRAY_CASES },
   { about: 'plans of recordings', cases: RECORDED_PLAN_CASES },
   { about: 'runs', cases: RUN_CASES },
+  { about: 'comparisons', cases: COMPARE_CASES },
   { about: 'tokens and outputs', cases: TOKEN_AND_OUTPUT_CASES },
 ];
 

@@ -4,6 +4,10 @@ import { Command } from 'commander';
 import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { requireTapName, type TapName, tapsHelp } from '../../src/device/taps.ts';
 import { QwenPccError } from '../../src/errors.ts';
+import { makeFolder } from '../../src/files/make-folder.ts';
+import { replaceFile } from '../../src/files/replace-file.ts';
+import { keptTapsText, TAPS_FOLDER } from '../lens/kept-taps.ts';
+import { guardWrite } from '../record/file-errors.ts';
 import type { InspectedToken } from '../record/inspected-token.ts';
 import { findRunFolder } from '../record/read-log.ts';
 import type { CaseSpec, DeviceSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
@@ -14,11 +18,13 @@ import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { inspectCommandOf, type NamedTokens } from '../report/inspect-hint.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { tokenDetail } from '../report/token-detail.ts';
+import { evidenceName } from '../run/evidence-file.ts';
 import { inspectToken } from '../run/inspect-token.ts';
 import { quoteWord } from '../run/shown-command.ts';
 import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-spec.ts';
 import { openCases, tapsOf } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
+import { addAdapterOption, withAdapter } from './adapter-option.ts';
 import { inspectedPaths, withVariant } from './inspected-paths.ts';
 import { wholeNumber } from './option-values.ts';
 import { type TokenChoice, TokenPicker } from './token-picker.ts';
@@ -26,15 +32,17 @@ import { type TokenChoice, TokenPicker } from './token-picker.ts';
 interface InspectOptions extends TokenChoice {
   readonly out: string;
   readonly weights?: string;
+  readonly adapter?: string;
   readonly deviceWeights?: string;
   readonly device?: string;
   readonly stored?: boolean;
+  readonly keep?: boolean;
   readonly taps?: string[];
   readonly json?: boolean;
 }
 
 export function inspectCommand(): Command {
-  return new Command('inspect')
+  const command = new Command('inspect')
     .description(
       'one token of a run: context, both top-10 lists, worst vocabulary entries, metrics, and the taps of every layer',
     )
@@ -47,7 +55,8 @@ export function inspectCommand(): Command {
     .option('--worst', 'the worst token, of the run or of what is named (default without --token)')
     .option('--first', 'the first failing token')
     .option('--next', 'the first failing token after the one that is named')
-    .option('--weights <dir>', 'checkpoint of that case, if it lies elsewhere than when the run was made')
+    .option('--weights <dir>', 'checkpoint of that case, if it lies elsewhere than when the run was made');
+  return addAdapterOption(command)
     .option('--device-weights <dir>', "the device's own checkpoint, if it lies elsewhere")
     .option(
       '--device <spec>',
@@ -58,6 +67,7 @@ export function inspectCommand(): Command {
       'taps to compare, or "all" (default: embedding, attention, MLP and output of each layer, final norm)',
     )
     .option('--stored', 'show what the run has stored, run nothing again')
+    .option('--keep', "keep the taps in the run's folder, where `qwen-pcc report` shows them")
     .option('--out <dir>', 'where run folders are', 'reports')
     .option('--json', 'print the token record and the taps as JSON')
     .addHelpText(
@@ -67,7 +77,9 @@ export function inspectCommand(): Command {
     .action(inspect);
 }
 
-async function inspect(given: string | undefined, options: InspectOptions): Promise<void> {
+async function inspect(given: string | undefined, { weights, adapter, ...rest }: InspectOptions): Promise<void> {
+  const [place] = withAdapter(weights === undefined ? [] : [weights], adapter);
+  const options: InspectOptions = { ...rest, ...(place === undefined ? {} : { weights: place }) };
   const folder = findRunFolder(given, options.out);
   const picker = new TokenPicker(options);
   const replay = readRun(folder, (record) => picker.add(record));
@@ -75,6 +87,7 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
   const tokenIds = contextOf(folder, replay, record);
   const opened = options.stored === true ? undefined : openForInspection(folder, replay, record, options);
   const again = opened === undefined ? undefined : await runAgain(opened, replay, record, tokenIds, options);
+  if (options.keep === true && again !== undefined && !opened!.isOtherDevice) keepTaps(folder, record, again);
   if (options.json === true) {
     const { taps = [] } = again ?? {};
     process.stdout.write(`${JSON.stringify({ record: JSON.parse(formatTokenLine(record)), taps }, null, 2)}\n`);
@@ -91,6 +104,16 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
       chalk: createChalk(process.env),
     }),
   );
+}
+
+/** Only of the run's own device: another one's taps say nothing about this run. */
+function keepTaps(folder: string, record: TokenRecord, again: InspectedToken): void {
+  const name = path.basename(evidenceName(record)).replace(/safetensors$/, 'json');
+  const file = path.join(folder, TAPS_FOLDER, name);
+  guardWrite(file, () => {
+    makeFolder(path.dirname(file));
+    replaceFile(file, keptTapsText(record, again));
+  });
 }
 
 /** Of the plan: a verdict on a million tokens takes long, and no word of the command is in it. */

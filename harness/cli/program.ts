@@ -8,6 +8,7 @@ import { exitCodesHelp } from './exit-codes-help.ts';
 import { getWeightsCommand } from './get-weights-command.ts';
 import { inspectCommand } from './inspect-command.ts';
 import { recordCommand } from './record-command.ts';
+import { reportCommand } from './report-command.ts';
 import { selftestCommand } from './selftest-command.ts';
 import { synthesizeCommand } from './synthesize-command.ts';
 import { validateCommand } from './validate-command.ts';
@@ -32,6 +33,7 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     validateCommand(),
     compareCommand(),
     inspectCommand(),
+    reportCommand(),
     doctorCommand(),
     demoCommand(),
     recordCommand(),

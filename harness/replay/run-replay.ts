@@ -115,7 +115,8 @@ export class RunReplay {
     }
     open.fed = event.position + 1;
     open.judged++;
-    open.choice = event.choice?.top1.golden ?? null;
+    // Golden rows that are another variant's choose nothing: the text is that of the case's reference.
+    open.choice = isAgainstReference(unit, event) ? (event.choice?.top1.golden ?? null) : null;
     open.rows.update(withoutTiming(line)).update('\n');
     const broken = brokenTokenRules(this.run.spec.judge.rules, event);
     if (broken.join() !== event.failedRules.join()) {
@@ -140,6 +141,7 @@ export class RunReplay {
       throw inconsistent(`${where}: context ${open.chain.hashes.golden}`, event.contextHash);
     }
     this.#requireWhole(unit, event, open);
+    this.#requireTextOfReference(unit, event);
     this.#open.delete(id);
     this.prompts.set(id, event);
     if (this.#sequencesUnderWay(unit).every((one) => this.prompts.has(one))) this.unitsDone++;
@@ -169,6 +171,16 @@ export class RunReplay {
     if (event.planned !== planned || event.judged !== planned) {
       throw inconsistent(`${where}, ${event.judged} of ${event.planned} judged`, `${planned} judged`);
     }
+  }
+
+  /** A whole prompt whose golden rows are another variant's was fed what those beside the reference were. */
+  #requireTextOfReference(unit: RunUnit, event: PromptEvent): void {
+    if (event.stop === 'failed' || isAgainstReference(unit, event)) return;
+    const beside = sequencesOf(unit).flatMap((key) =>
+      isAgainstReference(unit, key) ? (this.prompts.get(sequenceId(key)) ?? []) : [],
+    );
+    const wanted = beside.find(({ stop }) => stop !== 'failed')?.contextHash ?? event.contextHash;
+    if (event.contextHash !== wanted) throw inconsistent(`${placeOf(event)}: context ${event.contextHash}`, wanted);
   }
 
   #isEos({ case: name }: SequenceKey, tokenId: number): boolean {
@@ -207,6 +219,11 @@ export class RunReplay {
   #lengthMax({ prompt }: RunUnit): number {
     return lengthMax(prompt, this.run.spec.limits);
   }
+}
+
+/** Whether the golden rows of a sequence are the case's reference's. */
+function isAgainstReference({ case: { variants } }: RunUnit, { variant }: Pick<SequenceKey, 'variant'>): boolean {
+  return variants.find(({ name }) => name === variant)?.golden === undefined;
 }
 
 /** Most positions that are fed of a prompt. */

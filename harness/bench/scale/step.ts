@@ -1,8 +1,9 @@
 // One step of the scale benchmark, in a process of its own so that its memory is its own: run, read or resume; figures as JSON.
+
+import { RUN_REPORTS } from '../../lens/run-reports.ts';
 import { concludeRun } from '../../replay/conclude-run.ts';
 import { readRun } from '../../replay/read-run.ts';
 import type { RunReplay } from '../../replay/run-replay.ts';
-import { RUN_REPORTS } from '../../report/run-reports.ts';
 import { resumeRun, startRun, type WrittenRun, writeRun } from '../../run/write-run.ts';
 import { steadyCase, steadyHeader } from './steady-run.ts';
 
