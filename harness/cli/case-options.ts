@@ -11,8 +11,9 @@ import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
 import { packageFile, recordedCheckpoint, tinyCheckpoints } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import type { PlanRequest } from '../sources/plan-request.ts';
+import { STEP_TIMEOUT_DEFAULT_MS } from '../sources/step-timeout.ts';
 import { addAdapterOption, withAdapter } from './adapter-option.ts';
-import { byteCount, listOf, oneOf, threadCount, wholeNumber } from './option-values.ts';
+import { byteCount, duration, listOf, oneOf, threadCount, wholeNumber } from './option-values.ts';
 
 /** As commander hands them over. */
 export interface CaseCommandOptions {
@@ -32,6 +33,7 @@ export interface CaseCommandOptions {
   readonly memory?: number;
   readonly weightCache?: string;
   readonly goldenCache?: string;
+  readonly stepTimeout?: number;
 }
 
 export function addCaseOptions(command: Command): Command {
@@ -93,6 +95,18 @@ export function addWeightOptions(command: Command): Command {
       '--weight-cache <dir>',
       "where packed weights are kept, a folder a checkpoint and recipe (default: N150 in $QWEN_DIR for QWEN_DIR's checkpoint, else nowhere)",
     );
+}
+
+/** How long a hung device is waited for. */
+export function addStepTimeoutOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--step-timeout <time>',
+      'a device that hands out no row (and ends no layer) for this time has broken down, e.g. 90s, 30m; rows before it stay judged',
+    )
+      .argParser(duration('--step-timeout'))
+      .default(STEP_TIMEOUT_DEFAULT_MS, '2h'),
+  );
 }
 
 /** Where rows of the ONNX reference are. */
@@ -198,11 +212,11 @@ function requireMode(
 
 /** What a run may use of this machine; it decides about no number. */
 export function localPaths(
-  options: Pick<CaseCommandOptions, 'threads' | 'memory' | 'weightCache' | 'goldenCache'>,
+  options: Pick<CaseCommandOptions, 'threads' | 'memory' | 'weightCache' | 'goldenCache' | 'stepTimeout'>,
   cases: LocalPaths['cases'],
   args: readonly string[],
 ): LocalPaths {
-  const { threads, memory, weightCache, goldenCache } = options;
+  const { threads, memory, weightCache, goldenCache, stepTimeout } = options;
   const qwenDir = process.env['QWEN_DIR'];
   return {
     currentFolder: process.cwd(),
@@ -214,6 +228,7 @@ export function localPaths(
     weightCache: weightCache === undefined ? undefined : path.resolve(weightCache),
     goldenCache: goldenCache === undefined ? undefined : path.resolve(goldenCache),
     qwenDir: qwenDir ? path.resolve(qwenDir) : undefined,
+    stepTimeoutMs: stepTimeout === undefined ? undefined : Math.ceil(stepTimeout),
   };
 }
 

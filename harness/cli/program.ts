@@ -11,6 +11,7 @@ import { addMerge } from './merge-command.ts';
 import { planCommand } from './plan-command.ts';
 import { recordCommand } from './record-command.ts';
 import { reportCommand } from './report-command.ts';
+import { selftestCommand } from './selftest-command.ts';
 import { synthesizeCommand } from './synthesize-command.ts';
 import { validateCommand } from './validate-command.ts';
 
@@ -39,6 +40,7 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     doctorCommand(),
     demoCommand(),
     recordCommand(),
+    selftestCommand(),
     synthesizeCommand(),
     getWeightsCommand(),
   ]) {

@@ -25,6 +25,7 @@ import { planRun } from '../sources/plan-run.ts';
 import {
   addCaseOptions,
   addGoldenCacheOption,
+  addStepTimeoutOption,
   type CaseCommandOptions,
   localPaths,
   planRequest,
@@ -49,7 +50,7 @@ export function validateCommand(): Command {
       'run reference and device on the same tokens, compare every token, judge, report',
     ),
   );
-  return addGoldenCacheOption(addJudgeOptions(cases))
+  return addStepTimeoutOption(addGoldenCacheOption(addJudgeOptions(cases)))
     .option('--shard <i/n>', SHARD_HELP, parseShard)
     .option('--out <dir>', 'where run folders go', 'reports')
     .option(
@@ -138,7 +139,8 @@ async function goOn(options: ValidateOptions, command: Command, models: Models):
     requireSamePlan(replay, wanted?.spec, folder);
     requireSameShard(replay, shard, folder);
   });
-  return { ...started, local: { ...local, ...resourcesGiven(options) } };
+  const isTimeGiven = command.getOptionValueSource('stepTimeout') === 'cli';
+  return { ...started, local: { ...local, ...resourcesGiven(options, isTimeGiven) } };
 }
 
 /** A run folder from another machine has none: its reports are uploaded without them, and options given again say where files are. */
@@ -154,17 +156,21 @@ function readPaths(folder: string, given: LocalPaths | undefined): LocalPaths {
   }
 }
 
-/** Threads, memory and a cache of rows change no number, so a run may go on with others. */
-function resourcesGiven({ threads, memory, goldenCache }: ValidateOptions): Partial<LocalPaths> {
+/** Threads, memory, a cache of rows and patience change no number, so a run may go on with others. */
+function resourcesGiven(
+  { threads, memory, goldenCache, stepTimeout }: ValidateOptions,
+  isTimeGiven: boolean,
+): Partial<LocalPaths> {
   return {
     ...(threads === undefined ? {} : { threads }),
     ...(memory === undefined ? {} : { memoryBytes: memory }),
     ...(goldenCache === undefined ? {} : { goldenCache: path.resolve(goldenCache) }),
+    ...(isTimeGiven && stepTimeout !== undefined ? { stepTimeoutMs: Math.ceil(stepTimeout) } : {}),
   };
 }
 
 const NOT_OF_THE_PLAN: ReadonlySet<string> = new Set([
-  ...['resume', 'out', 'json', 'shard', 'threads', 'memory', 'weightCache', 'goldenCache'],
+  ...['resume', 'out', 'json', 'shard', 'threads', 'memory', 'weightCache', 'goldenCache', 'stepTimeout'],
 ]);
 
 function isPlanGiven(command: Command): boolean {

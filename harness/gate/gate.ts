@@ -1,11 +1,12 @@
 // The gate: takes judged tokens one by one and concludes a verdict at any time. Nothing passes for lack of evidence.
 
-import { spreadControl, summarizeSample } from '../metrics/aggregate.ts';
+import { summarizeSample } from '../metrics/aggregate.ts';
 import type { GateRule } from '../record/rules.ts';
-import type { ControlSpread, TokenSummary, VariantSummary } from '../record/summary.ts';
+import type { ControlSummary, TokenSummary, VariantSummary } from '../record/summary.ts';
 import { PHASES, type Phase, type SequenceKey, type TokenKey, type TokenRecord } from '../record/token-record.ts';
 import type { Coverage, RuleResult, Verdict, VerdictStatus } from '../record/verdict.ts';
 import { describeConstantTails, findConstantTails } from './constant-tails.ts';
+import { summarizeControls } from './controls.ts';
 import {
   evaluateAggregateRule,
   evaluateCoverage,
@@ -42,8 +43,8 @@ export interface Gate {
   summarizeVariant(caseName: string, variant: string): VariantSummary;
   /** Null if no token of it was judged. */
   summarizeSequence(key: SequenceKey): TokenSummary | null;
-  /** What PCC the rows of other positions reach. */
-  controls(): { readonly previous: ControlSpread | null; readonly unrelated: ControlSpread | null };
+  /** What PCC the rows of other positions reach, and whether a minimum tells them from the right ones. */
+  controls(pccMinimum: number): ControlSummary;
 }
 
 export function createGate(rules: readonly GateRule[]): Gate {
@@ -67,12 +68,17 @@ export function createGate(rules: readonly GateRule[]): Gate {
       const wanted = sequences.find(key);
       return wanted === null ? null : summarize(columns.ofSequence(wanted));
     },
-    controls() {
+    controls(pccMinimum) {
       const { values } = columns.sample(tokensOf());
-      return {
-        previous: spreadControl(values('pccPreviousGolden')),
-        unrelated: spreadControl(values('pccUnrelatedGolden')),
-      };
+      return summarizeControls(
+        {
+          own: values('pcc'),
+          previous: values('pccPreviousGolden'),
+          next: values('pccPreviousActual'),
+          unrelated: values('pccUnrelatedGolden'),
+        },
+        pccMinimum,
+      );
     },
   };
 

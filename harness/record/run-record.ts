@@ -19,7 +19,7 @@ import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
 import { DECODING_MODES, type DecodingMode, type DeviceSpec, DeviceSpecSchema, ruleSchemaWith } from './run-spec.ts';
 import { type RunUsage, RunUsageSchema } from './run-usage.ts';
 import { SourceInfoSchema } from './source-info.ts';
-import type { ControlSpread, TokenSummary, VariantSummary } from './summary.ts';
+import type { ControlSummary, TokenSummary, VariantSummary } from './summary.ts';
 import { type Coverage, type RuleResult, VERDICT_STATUSES, type Verdict } from './verdict.ts';
 
 export const PROMPT_OUTCOMES = ['pass', 'fail', 'invalid', 'notRun'] as const;
@@ -115,7 +115,7 @@ export interface RunRecord {
   };
   readonly gate: { readonly rules: readonly RuleResult[] };
   readonly summary: VariantSummary;
-  readonly controls: { readonly previous: ControlSpread | null; readonly unrelated: ControlSpread | null };
+  readonly controls: ControlSummary;
   readonly cases: readonly CaseRecord[];
   readonly environment: MachineInfo;
   /** Files of the run folder besides run.json. */
@@ -179,7 +179,16 @@ const RuleResultSchema: z.ZodType<RuleResult, unknown> = ruleSchemaWith<RuleResu
     .nullable(),
 });
 
-const ControlSpreadSchema = z.strictObject({ n: count, p50: real, p99: real, max: real });
+const ControlSpreadSchema = z.strictObject({
+  n: count,
+  min: real,
+  p5: real,
+  p50: real,
+  p95: real,
+  p99: real,
+  max: real,
+  reachMinimum: share,
+});
 
 const PromptRecordSchema: z.ZodType<PromptRecord, unknown> = z.strictObject({
   name: z.string().min(1),
@@ -247,7 +256,9 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
   summary: RunSummarySchema,
   controls: z.strictObject({
     previous: ControlSpreadSchema.nullable(),
+    next: ControlSpreadSchema.nullable(),
     unrelated: ControlSpreadSchema.nullable(),
+    telling: z.strictObject({ threshold: real.nullable(), ownBelow: share.nullable() }).nullable(),
   }),
   cases: z.array(
     z.strictObject({

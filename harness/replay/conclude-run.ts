@@ -1,5 +1,6 @@
 // From a run's state to run.json: gate, summaries, coverage against the plan, exit code; a pure function.
 import { EXIT_CODES } from '../../src/errors.ts';
+import { describeTelling } from '../gate/controls.ts';
 import { EXIT_CODE_OF_VERDICT } from '../gate/exit-code.ts';
 import { shareOf } from '../gate/headline.ts';
 import type { PlannedSequence } from '../gate/judged-sequences.ts';
@@ -29,6 +30,7 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
   const cases = run.spec.cases
     .filter((one) => !isPart || replay.units.some((unit) => unit.case === one))
     .map((one) => caseRecord(one, replay));
+  const controls = gate.controls(judge.pccMinimum);
   return {
     schemaVersion: SCHEMA_VERSION,
     tool: run.tool,
@@ -42,9 +44,10 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     verdict: {
       ...answer,
       status: ending?.status ?? answer.status,
-      headline: [`${shareWords(replay)}${ending?.headline ?? answer.headline}`, ...warningsOf(run.notes, cases)].join(
-        '; ',
-      ),
+      headline: [
+        `${shareWords(replay)}${ending?.headline ?? answer.headline}`,
+        ...warningsOf(run.notes, cases, describeTelling(controls, judge.pccMinimum)),
+      ].join('; '),
     },
     failure: ending?.failure ?? null,
     notes: run.notes,
@@ -61,7 +64,7 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     },
     gate: { rules },
     summary: { all: gate.summarizeAll(), byPhase: gate.summarizePhases() },
-    controls: gate.controls(),
+    controls,
     cases,
     environment: run.machine,
     artifacts,
@@ -91,12 +94,13 @@ function shareWords({ run: { shard, spec }, units, isPart }: RunReplay): string 
 }
 
 /** What a reader of the verdict has to know with it. */
-function warningsOf(notes: readonly string[], cases: readonly CaseRecord[]): string[] {
+function warningsOf(notes: readonly string[], cases: readonly CaseRecord[], ofControls: string | null): string[] {
   const equal = cases.flatMap((one) =>
     one.variants.filter(isEqualThroughout).map(({ name }) => `${one.name}, ${name}`),
   );
   return [
     ...notes,
+    ...(ofControls === null ? [] : [ofControls]),
     ...equal.map(
       (place) => `WARNING: every logit of ${place} equals the reference's to the bit: are these the device's own rows?`,
     ),

@@ -5,6 +5,7 @@ import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../reco
 import type { RunUsage } from '../record/run-usage.ts';
 import { promptLabel } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
+import { controlLines } from './control-lines.ts';
 import { coverageLine } from './coverage-line.ts';
 import {
   countOf,
@@ -142,6 +143,7 @@ function verdictLines(run: RunRecord, { chalk, folder }: TerminalOptions): strin
   return [
     ...skipped,
     coverageLine(run),
+    ...controlLines(run),
     `${countOf(run.coverage.tokensJudged, 'token')} judged of ${run.coverage.tokensPlanned} planned${time} · PCC semantics ${run.config.pccSemantics} · ${folder}`,
     ...usageLines(run),
     `${colour.bold(run.verdict.status.toUpperCase())}  ${run.verdict.headline}`,

@@ -39,6 +39,7 @@ export const NOT_EXECUTED: readonly NotExecuted[] = [
       'SOURCE_CONTRACT',
       'REFERENCE_FAULT',
       'DEVICE_FAULT',
+      'STEP_TIMEOUT',
       'DEVICE_NOT_FINITE',
       'BATCHES_DIFFER',
     ],
@@ -74,7 +75,7 @@ export const NOT_EXECUTED: readonly NotExecuted[] = [
   },
   {
     because: 'it takes a file of gigabytes',
-    codes: ['ZIP_TOO_LARGE', 'SYNTHETIC_SIZE'],
+    codes: ['ZIP_TOO_LARGE', 'SYNTHETIC_SIZE', 'SELFTEST_TOO_LARGE'],
   },
   {
     because: 'doctor lists it in its table as one of many files; the next step is the layout in a README',
