@@ -157,7 +157,7 @@ export const RUN_CASES: readonly HintCase[] = [
       const first = await run(room);
       const other = room.write('other.json', [{ name: 'b', ids: [5, 6] }]);
       await callCommand(room.validate('--weights', 'general', '--prompts', other));
-      return ['report', first, '--beside', lastRun(room)];
+      return ['report', first, '--beside', lastRun(room.path('reports'))];
     },
     hint: /leave (--beside) out/,
     follow: (_room, [option], args) => args.slice(0, args.indexOf(option!)),
