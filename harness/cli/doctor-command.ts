@@ -104,7 +104,10 @@ async function doctor(options: DoctorOptions): Promise<void> {
     'at once',
     `KV at ${MAX_SEQ_LEN_DEFAULT}`,
   ];
-  process.stdout.write(`${plainTable(header, rows, 2, chalk)}\n\n${estimateTable(checkpoints, machine, chalk)}\n`);
+  const encodings = checkpoints.flatMap(({ name, encoding }) => (encoding === null ? [] : [`${name}: ${encoding}\n`]));
+  process.stdout.write(
+    `${plainTable(header, rows, 2, chalk)}\n${encodings.join('')}\n${estimateTable(checkpoints, machine, chalk)}\n`,
+  );
 }
 
 /** The cost of a run of ESTIMATED_POSITIONS on this machine, in the terms that a run states after it. */
@@ -176,6 +179,8 @@ interface CheckpointFacts {
   readonly vocabSize: number;
   /** Of the weight files' tensors, as stored. */
   readonly weightBytes: number;
+  /** How quantised weights are stored; null for plain ones. */
+  readonly encoding: string | null;
   /** With the device's default knobs. */
   readonly estimate: RunEstimate;
   /** float32 keys and values of both sides. */
@@ -202,6 +207,7 @@ async function describeCheckpoint(
     layers,
     hiddenSize,
     vocabSize,
+    encoding: checkpoint.encoding ?? null,
     weightBytes: tensors.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
     estimate: await estimateRun(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
     keyValueBytes: 2 * 2 * 4 * layers * keyValueHeads * headDim * MAX_SEQ_LEN_DEFAULT,

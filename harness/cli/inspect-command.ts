@@ -4,6 +4,10 @@ import { Command } from 'commander';
 import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { requireTapName, type TapName, tapsHelp } from '../../src/device/taps.ts';
 import { QwenPccError } from '../../src/errors.ts';
+import { makeFolder } from '../../src/files/make-folder.ts';
+import { replaceFile } from '../../src/files/replace-file.ts';
+import { keptTapsText, TAPS_FOLDER } from '../lens/kept-taps.ts';
+import { guardWrite } from '../record/file-errors.ts';
 import type { InspectedToken } from '../record/inspected-token.ts';
 import { findRunFolder } from '../record/read-log.ts';
 import type { CaseSpec, DeviceSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
@@ -14,6 +18,7 @@ import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { inspectCommandOf, type NamedTokens } from '../report/inspect-hint.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { tokenDetail } from '../report/token-detail.ts';
+import { evidenceName } from '../run/evidence-file.ts';
 import { inspectToken } from '../run/inspect-token.ts';
 import { quoteWord } from '../run/shown-command.ts';
 import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-spec.ts';
@@ -29,6 +34,7 @@ interface InspectOptions extends TokenChoice {
   readonly deviceWeights?: string;
   readonly device?: string;
   readonly stored?: boolean;
+  readonly keep?: boolean;
   readonly taps?: string[];
   readonly json?: boolean;
 }
@@ -58,6 +64,7 @@ export function inspectCommand(): Command {
       'taps to compare, or "all" (default: embedding, attention, MLP and output of each layer, final norm)',
     )
     .option('--stored', 'show what the run has stored, run nothing again')
+    .option('--keep', "keep the taps in the run's folder, where `qwen-pcc report` shows them")
     .option('--out <dir>', 'where run folders are', 'reports')
     .option('--json', 'print the token record and the taps as JSON')
     .addHelpText(
@@ -75,6 +82,7 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
   const tokenIds = contextOf(folder, replay, record);
   const opened = options.stored === true ? undefined : openForInspection(folder, replay, record, options);
   const again = opened === undefined ? undefined : await runAgain(opened, replay, record, tokenIds, options);
+  if (options.keep === true && again !== undefined && !opened!.isOtherDevice) keepTaps(folder, record, again);
   if (options.json === true) {
     const { taps = [] } = again ?? {};
     process.stdout.write(`${JSON.stringify({ record: JSON.parse(formatTokenLine(record)), taps }, null, 2)}\n`);
@@ -91,6 +99,16 @@ async function inspect(given: string | undefined, options: InspectOptions): Prom
       chalk: createChalk(process.env),
     }),
   );
+}
+
+/** Only of the run's own device: another one's taps say nothing about this run. */
+function keepTaps(folder: string, record: TokenRecord, again: InspectedToken): void {
+  const name = path.basename(evidenceName(record)).replace(/safetensors$/, 'json');
+  const file = path.join(folder, TAPS_FOLDER, name);
+  guardWrite(file, () => {
+    makeFolder(path.dirname(file));
+    replaceFile(file, keptTapsText(record, again));
+  });
 }
 
 /** Of the plan: a verdict on a million tokens takes long, and no word of the command is in it. */

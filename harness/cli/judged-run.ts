@@ -1,9 +1,10 @@
 // A run as commands do it: its header, its progress on stderr, its last words if it is ended from outside.
+
+import { RUN_REPORTS } from '../lens/run-reports.ts';
 import { type RunEvent, SCHEMA_VERSION } from '../record/events.ts';
 import type { LocalPaths } from '../record/local-paths.ts';
 import { tokensPlannedMax } from '../record/run-spec.ts';
 import type { RunProgress } from '../report/progress.ts';
-import { RUN_REPORTS } from '../report/run-reports.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { quoteWord, shownCommand } from '../run/shown-command.ts';
 import { type StartedRun, type WrittenRun, writeRun } from '../run/write-run.ts';

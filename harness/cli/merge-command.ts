@@ -2,10 +2,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { RUN_REPORTS } from '../lens/run-reports.ts';
 import { findRunFolder, isRunFolder } from '../record/read-log.ts';
 import { formatRunRecord } from '../record/run-record.ts';
 import { createChalk } from '../report/plain-table.ts';
-import { RUN_REPORTS } from '../report/run-reports.ts';
 import { terminalSummary } from '../report/terminal.ts';
 import { mergeRuns } from '../run/merge-runs.ts';
 

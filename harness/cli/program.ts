@@ -10,6 +10,7 @@ import { inspectCommand } from './inspect-command.ts';
 import { addMerge } from './merge-command.ts';
 import { planCommand } from './plan-command.ts';
 import { recordCommand } from './record-command.ts';
+import { reportCommand } from './report-command.ts';
 import { synthesizeCommand } from './synthesize-command.ts';
 import { validateCommand } from './validate-command.ts';
 
@@ -34,7 +35,7 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     planCommand(),
     compareCommand(),
     inspectCommand(),
-    addMerge(new Command('report').description('reports of runs that are there')),
+    addMerge(reportCommand()),
     doctorCommand(),
     demoCommand(),
     recordCommand(),

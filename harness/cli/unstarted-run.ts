@@ -1,7 +1,9 @@
 // A run that never started still leaves a report: `reports/last` must not point to an older run's pass.
+import { unstartedPage } from '../lens/unstarted-page.ts';
 import { SCHEMA_VERSION } from '../record/events.ts';
 import { ERROR_FILE } from '../record/read-log.ts';
 import { RunLog } from '../record/run-log.ts';
+import { LENS_FILE } from '../report/lens-link.ts';
 import { unstartedJunit, unstartedMarkdown } from '../report/unstarted.ts';
 import { describeFailure } from '../run/describe-failure.ts';
 import { shownCommand } from '../run/shown-command.ts';
@@ -16,7 +18,7 @@ export function needsNoReport(error: unknown): void {
 }
 
 /**
- * Writes junit.xml, summary.md and error.json into a folder of its own for a `validate` that ended before its run began, whatever the
+ * Writes junit.xml, summary.md, report.html and error.json into a folder of its own for a `validate` that ended before its run began, whatever the
  * reason; what cannot be written is left out.
  *
  * @param args - of the command line, `validate` first.
@@ -36,6 +38,7 @@ export function reportUnstarted(args: readonly string[], error: unknown): void {
     RunLog.createReport(outOf(args), startedAt, {
       'junit.xml': unstartedJunit(failure),
       'summary.md': unstartedMarkdown(failure, command),
+      [LENS_FILE]: unstartedPage(failure, command),
       [ERROR_FILE]: `${JSON.stringify({ ...about, failure }, null, 2)}\n`,
     });
   } catch {

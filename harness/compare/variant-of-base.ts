@@ -1,4 +1,5 @@
 // Whether a checkpoint is a variant of another one at all: the same shapes and tokens, and at least one norm with the same values.
+import { parsePlace } from '../../src/checkpoint/checkpoint-place.ts';
 import { readWholeTensor } from '../../src/checkpoint/checkpoint-tensor.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { InputError } from '../../src/errors.ts';
@@ -21,7 +22,14 @@ const HINT =
 export function requireVariantOf(base: ComparedModel, variant: ComparedModel): void {
   requireShapes(base.checkpoint, variant.checkpoint);
   requireTokens(base, variant);
-  requireSharedNorm(base.checkpoint, variant.checkpoint);
+  // An adapter may train norms too; what it stands on says what it is a variant of.
+  if (!isAdapterOn(base.checkpoint, variant.checkpoint)) requireSharedNorm(base.checkpoint, variant.checkpoint);
+}
+
+/** Whether the variant is an adapter on the very base. */
+export function isAdapterOn(base: Pick<Checkpoint, 'folder'>, variant: Pick<Checkpoint, 'folder'>): boolean {
+  const place = parsePlace(variant.folder);
+  return place.adapter !== undefined && place.base === parsePlace(base.folder).base;
 }
 
 function requireShapes(base: Checkpoint, variant: Checkpoint): void {

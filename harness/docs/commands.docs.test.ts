@@ -17,6 +17,7 @@ const NOT_RUN: readonly (readonly [pattern: RegExp, reason: string])[] = [
     'minutes; `npm test` runs the same tests; statements.docs.test.ts looks for them',
   ],
   [/^node --expose-gc .*run-benchmarks/, 'a benchmark, a million tokens'],
+  [/^npx qwen-pcc report --open\b/, 'opens a browser; lens.browser.test.ts does'],
   [/^npm run build$/, 'made dist before these tests; writes where other tests read'],
 ];
 
@@ -24,6 +25,7 @@ const NOT_RUN: readonly (readonly [pattern: RegExp, reason: string])[] = [
 const PLACEHOLDERS: readonly (readonly [RegExp, string])[] = [
   [/(--vectors) DIR\b/, '$1 fixtures/vectors'],
   [/\bCACHE_DIR\b/, 'cache'],
+  [/(--beside) RUN\b/, '$1 reports/last'],
   [/\bOTHER_DIR\b/, 'fixtures/tiny-qwen2'],
   [/(--weights) (DIR|CHECKPOINT)\b/, '$1 fixtures/tiny-qwen2'],
   [/\bcapture:FILE\b/, 'capture:recorded.safetensors'],

@@ -81,7 +81,7 @@ describe('options', () => {
 
 /** Words in capitals of the specification that are no variables, and variables that others read. */
 const NO_VARIABLES = /^(BFP4_B|BFP8_B|BFLOAT8_B|ROW_MAJOR|CACHE_DIR|OTHER_DIR|EXIT_CODES)$/;
-const READ_BY_OTHERS = /^(ONNXRUNTIME_NODE_INSTALL|TT_METAL_\w+|SLURM_ARRAY_JOB_ID|ARRAY_JOB)$/;
+const READ_BY_OTHERS = /^(ONNXRUNTIME_NODE_INSTALL|GITHUB_STEP_SUMMARY|TT_METAL_\w+|SLURM_ARRAY_JOB_ID|ARRAY_JOB)$/;
 
 describe('variables of the environment', () => {
   const sources = ['src', 'reference', 'harness', 'stryker.config.mjs'].flatMap(readSources).join('\n');

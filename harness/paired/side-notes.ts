@@ -2,8 +2,8 @@
 import binomialTest from '@stdlib/stats/binomial-test/lib/index.js';
 import wilcoxon from '@stdlib/stats/wilcoxon/lib/index.js';
 import { exponential } from '../metrics/exp-log.ts';
-import type { Interval } from './cluster-robust.ts';
-import type { PairedEstimate } from './estimate.ts';
+import { criticalValue, type Interval } from './cluster-robust.ts';
+import { ALPHA, type PairedEstimate } from './estimate.ts';
 import { blockUnits, type PairedSample, promptUnits, requireSample } from './paired-sample.ts';
 import { type SignFlip, signFlipTest } from './sign-flip.ts';
 
@@ -53,11 +53,19 @@ export interface PerplexityRatio extends Interval {
   readonly value: number;
 }
 
-/** exp(-mean) of an estimate of Δ log p(text), interval included: 1.02 is a perplexity 2 % higher. Null without an estimate. */
+/**
+ * exp(-mean) of an estimate of Δ log p(text) with its 95 % ends: 1.02 is a perplexity 2 % higher. Null without an estimate.
+ *
+ * The ends are Student's alone: no word comes from them, and the bootstrap's, which the words rest on, reach absurdly far where prompts
+ * differ much.
+ */
 export function perplexityRatio(ofLogP: PairedEstimate): PerplexityRatio | null {
   if (ofLogP.kind === 'undefined') return null;
-  const { mean, interval } = ofLogP;
-  return { value: exponential(-mean), lower: exponential(-interval.upper), upper: exponential(-interval.lower) };
+  const { mean, readings } = ofLogP;
+  const reach = Math.max(
+    ...readings.map(({ standardError, degreesOfFreedom }) => criticalValue(ALPHA, degreesOfFreedom) * standardError),
+  );
+  return { value: exponential(-mean), lower: exponential(-mean - reach), upper: exponential(reach - mean) };
 }
 
 /** Zeros are left out, as Wilcoxon did. The exact p doubles one tail and may then exceed 1 in the middle. */

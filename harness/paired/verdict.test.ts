@@ -1,6 +1,7 @@
 // Words for samples whose answer is known, and that too little text decides nothing.
 import { describe, expect, it } from 'vitest';
 import { InternalError } from '../../src/errors.ts';
+import { criticalValue } from './cluster-robust.ts';
 import { DEFAULT_RESAMPLING, type DefinedEstimate, estimatePaired } from './estimate.ts';
 import { judgeLeague } from './league.ts';
 import { EIGHT_PROMPTS, FIVE_PROMPTS, madeUpDifferences } from './made-up-differences.fixture.ts';
@@ -144,12 +145,15 @@ describe('estimatePaired', () => {
 });
 
 describe('perplexityRatio', () => {
-  it('is exp of the negative mean, its ends swapped', () => {
+  it('is exp of the negative mean, with the ends of its t interval, whatever the bootstrap reaches', () => {
     const estimate = estimatePaired(quiet(-0.02), { ...DEFAULT_RESAMPLING, isOfHits: false }) as DefinedEstimate;
     const ratio = perplexityRatio(estimate)!;
     expect(ratio.value).toBeCloseTo(Math.exp(-estimate.mean), 12);
-    expect(ratio.lower).toBeCloseTo(Math.exp(-estimate.interval.upper), 12);
-    expect(ratio.upper).toBeCloseTo(Math.exp(-estimate.interval.lower), 12);
+    const [{ standardError, degreesOfFreedom }] = estimate.readings as [DefinedEstimate['readings'][number]];
+    const reach = Math.log(ratio.upper / ratio.value);
+    expect(reach).toBeCloseTo(criticalValue(0.05, degreesOfFreedom) * standardError, 12);
+    expect(ratio.lower).toBeCloseTo(Math.exp(-estimate.mean - reach), 12);
+    expect(reach).toBeLessThanOrEqual((estimate.interval.upper - estimate.interval.lower) / 2 + 1e-12);
     expect(ratio.lower).toBeGreaterThan(1);
   });
 

@@ -94,6 +94,8 @@ export interface PromptEvent extends SequenceKey {
   readonly divergence: { readonly position: number; readonly tokensAfter: number } | null;
   /** Only with stop `failed`. */
   readonly failure: Failure | null;
+  /** [id, text] of every token among the ten best of a side somewhere in the sequence, by rising id: a report has no tokenizer. */
+  readonly texts?: readonly (readonly [id: number, text: string])[];
 }
 
 /** The last line of a run that ended by itself or was stopped; a killed run has none. */
@@ -173,6 +175,7 @@ export const PromptEventSchema: z.ZodType<PromptEvent, unknown> = z.strictObject
   rowsSha256: hex,
   divergence: z.strictObject({ position: count, tokensAfter: count }).nullable(),
   failure: FailureSchema.nullable(),
+  texts: z.array(z.tuple([count, z.string()])).exactOptional(),
 });
 
 export const EndEventSchema: z.ZodType<EndEvent, unknown> = z.strictObject({

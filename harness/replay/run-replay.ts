@@ -19,9 +19,8 @@ interface OpenSequence {
   /** Positions fed so far, unjudged ones included. */
   fed: number;
   judged: number;
-  /** The reference's choice at the last judged position, which a greedy text has next; null: unknown, or another device's is golden. */
+  /** The reference's choice at the last judged position, which a greedy text has next; null: unknown. */
   choice: number | null;
-  readonly isOfReference: boolean;
 }
 
 /** What a log is to hold, in order. */
@@ -121,7 +120,7 @@ export class RunReplay {
     }
     open.fed = event.position + 1;
     open.judged++;
-    open.choice = open.isOfReference ? (event.choice?.top1.golden ?? null) : null;
+    open.choice = this.#isOfReference(event) ? (event.choice?.top1.golden ?? null) : null;
     open.rows.update(withoutTiming(line)).update('\n');
     const broken = brokenTokenRules(this.run.spec.judge.rules, event);
     if (broken.join() !== event.failedRules.join()) {
@@ -177,6 +176,12 @@ export class RunReplay {
     }
   }
 
+  /** Whether the golden rows are the reference's, whose choices the text follows, or another variant's. */
+  #isOfReference({ case: name, variant }: SequenceKey): boolean {
+    const one = this.run.spec.cases.find((each) => each.name === name);
+    return one?.variants.find((each) => each.name === variant)?.golden === undefined;
+  }
+
   #isEos({ case: name }: SequenceKey, tokenId: number): boolean {
     return this.run.spec.cases.find((one) => one.name === name)!.eosTokenIds.includes(tokenId);
   }
@@ -194,14 +199,12 @@ export class RunReplay {
     return unit;
   }
 
-  #openOf(key: SequenceKey, { case: one, prompt }: RunUnit): OpenSequence {
+  #openOf(key: SequenceKey, { prompt }: RunUnit): OpenSequence {
     const id = sequenceId(key);
     const before = this.#open.get(id);
     if (before !== undefined) return before;
     const known = Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]);
-    const isOfReference = one.variants.find(({ name }) => name === key.variant)?.golden === undefined;
-    const rows = createHash('sha256');
-    const fresh = { known, chain: new ContextChain(), rows, fed: 0, judged: 0, choice: null, isOfReference };
+    const fresh = { known, chain: new ContextChain(), rows: createHash('sha256'), fed: 0, judged: 0, choice: null };
     this.#open.set(id, fresh);
     return fresh;
   }

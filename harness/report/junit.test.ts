@@ -34,6 +34,7 @@ describe('junitXml', () => {
         <property name="pccMin" value="0.91000"/>
         <property name="klMeanNats" value="0.012345"/>
         <property name="top1" value="0.875"/>
+        <property name="lens" value="report.html#/general/n150/sotu"/>
       </properties>
     </testcase>
     <testcase classname="general" name="fails[1]" time="1.250">
@@ -43,6 +44,7 @@ describe('junitXml', () => {
         <property name="pccMin" value="0.91000"/>
         <property name="klMeanNats" value="0.012345"/>
         <property name="top1" value="0.875"/>
+        <property name="lens" value="report.html#/general/n150/fails/3?user=1"/>
       </properties>
       <failure message="3 of 6 tokens failed" type="failPcc">position 3, token &quot;x&quot;: failPcc; PCC 0.50000; KL 0.00100 nat; PCC 0.5 &lt; 0.79
 position 5 (decode step 1), token &quot;a|b&quot;: failKl; PCC 0.99900
@@ -55,6 +57,7 @@ position 5 (decode step 1), token &quot;a|b&quot;: failKl; PCC 0.99900
         <property name="pccMin" value="0.91000"/>
         <property name="klMeanNats" value="0.012345"/>
         <property name="top1" value="0.875"/>
+        <property name="lens" value="report.html#/general/n150/breaks"/>
       </properties>
       <error message="the device is gone." type="notJudged">the device is gone.
   hint: look for it.

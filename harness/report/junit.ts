@@ -5,6 +5,7 @@ import { promptLabel, type TokenRecord } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
 import { coverageLine } from './coverage-line.ts';
 import { countOf, formatPcc, formatPosition, formatValue, quoteText } from './format.ts';
+import { LENS_FILE, type LensPlace, lensFragment } from './lens-link.ts';
 import { ruleStatus } from './terminal.ts';
 import { describeToken } from './worst-tokens.ts';
 
@@ -93,6 +94,9 @@ function promptCase(
     `        <property name="pccMin" value="${formatPcc(summary?.pcc?.min ?? null)}"/>`,
     `        <property name="klMeanNats" value="${formatValue(summary?.klNats?.mean ?? null)}"/>`,
     `        <property name="top1" value="${formatValue(summary?.top1 ?? null)}"/>`,
+    ...(prompt.tokensJudged === 0
+      ? []
+      : [`        <property name="lens" value="${escapeXml(lensOf(firstFailing[0] ?? key))}"/>`]),
     '      </properties>',
   ];
   if (outcome === 'pass') return { outcome, xml: [`${open}>`, ...properties, '    </testcase>'].join('\n') };
@@ -110,6 +114,11 @@ function promptCase(
       : `${prompt.tokensFailed} of ${countOf(prompt.tokensJudged, 'token')} failed`;
   const element = `      <${outcome} message="${escapeXml(message)}" type="${firstFailing[0]?.status ?? 'notJudged'}">${escapeXml(lines.join('\n'))}</${outcome}>`;
   return { outcome, xml: [`${open}>`, ...properties, element, '    </testcase>'].join('\n') };
+}
+
+/** Where the prompt, or its first failing token, is in report.html. */
+function lensOf(place: LensPlace): string {
+  return `${LENS_FILE}${lensFragment(place)}`;
 }
 
 function firstLine(text: string): string {

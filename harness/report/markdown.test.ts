@@ -48,11 +48,11 @@ Note: a \\<note\\>.
 
 | prompt | position | token | status | why |
 |---|--:|---|---|---|
-| fails\\[1\\] | 3 | "x" | failPcc | PCC 0.50000; KL 0.00100 nat; PCC 0.5 \\< 0.79 |
-| fails\\[1\\] | 5 | "a\\|b" | failKl | PCC 0.99900 |
-| sotu | 1 | "x" | pass | PCC 0.99900; KL 0.00100 nat |
+| fails\\[1\\] | [3](report.html#/general/n150/fails/3?user=1) | "x" | failPcc | PCC 0.50000; KL 0.00100 nat; PCC 0.5 \\< 0.79 |
+| fails\\[1\\] | [5](report.html#/general/n150/fails/5?user=1) | "a\\|b" | failKl | PCC 0.99900 |
+| sotu | [1](report.html#/general/n150/sotu/1) | "x" | pass | PCC 0.99900; KL 0.00100 nat |
 
-Look at the first failing token with \`qwen-pcc inspect reports/2026-11-24T10-43-10Z --prompt fails --user 1 --token 3\`.
+Look at the first failing token with \`qwen-pcc inspect reports/2026-11-24T10-43-10Z --prompt fails --user 1 --token 3\`, or [in the report](report.html#/general/n150/fails/3?user=1).
 
 PCC semantics \`strict\`, minimum 0.79; teacher forcing. Repeat with \`qwen-pcc validate\`.
 `);
@@ -83,7 +83,7 @@ PCC semantics \`strict\`, minimum 0.79; teacher forcing. Repeat with \`qwen-pcc 
     const text = summaryMarkdown(runExample({ cases }), highlightsOf(tokenExample()));
     expect(text).toContain('\n## general, n150\n');
     expect(text).toContain('\n## general, bf16\n');
-    expect(text).toContain('\n| general, n150, sotu | 0 |');
+    expect(text).toContain('\n| general, n150, sotu | [0](report.html#/general/n150/sotu/0) |');
     const mixed = [...cases, caseExample({ name: 'other' })];
     expect(summaryMarkdown(runExample({ cases: mixed }), highlightsOf(tokenExample()))).toContain(
       '\n| general, n150, sotu',
@@ -101,7 +101,7 @@ PCC semantics \`strict\`, minimum 0.79; teacher forcing. Repeat with \`qwen-pcc 
   it('tells cases apart by their names', () => {
     const text = summaryMarkdown(runExample({ cases: [caseExample(), caseExample()] }), highlightsOf(tokenExample()));
     expect(text).toContain('\n## general\n');
-    expect(text).toContain('\n| general, n150, sotu | 0 |');
+    expect(text).toContain('\n| general, n150, sotu | [0](report.html#/general/n150/sotu/0) |');
   });
 
   it.each([

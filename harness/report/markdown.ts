@@ -14,6 +14,7 @@ import {
   ruleHeadroom,
 } from './format.ts';
 import { inspectCommandOf } from './inspect-hint.ts';
+import { LENS_FILE, lensFragment } from './lens-link.ts';
 import { ruleStatus } from './terminal.ts';
 import { describeToken } from './worst-tokens.ts';
 
@@ -92,7 +93,9 @@ function worstBlock(run: RunRecord, { worst, judged }: TokenHighlights): string[
   const hasCases = run.cases.length > 1 || run.cases.some(({ variants }) => variants.length > 1);
   const rows = worst.map((record) => {
     const where = hasCases ? `${record.case}, ${record.variant}, ${promptLabel(record)}` : promptLabel(record);
-    return `| ${escapeCell(where)} | ${record.position} | ${escapeCell(quoteText(record.text))} | ${record.status} | ${escapeCell(describeToken(record))} |`;
+    // A link that works beside the report; a CI that shows the summary elsewhere has the fragment to add.
+    const position = `[${record.position}](${LENS_FILE}${lensFragment(record)})`;
+    return `| ${escapeCell(where)} | ${position} | ${escapeCell(quoteText(record.text))} | ${record.status} | ${escapeCell(describeToken(record))} |`;
   });
   const first = run.verdict.firstFailure;
   return [
@@ -105,7 +108,7 @@ function worstBlock(run: RunRecord, { worst, judged }: TokenHighlights): string[
     ...(first === null
       ? []
       : [
-          `Look at the first failing token with ${codeSpan(inspectCommandOf(run, first, `reports/${run.runId}`))}.`,
+          `Look at the first failing token with ${codeSpan(inspectCommandOf(run, first, `reports/${run.runId}`))}, or [in the report](${LENS_FILE}${lensFragment(first)}).`,
           '',
         ]),
   ];

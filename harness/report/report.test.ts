@@ -44,7 +44,7 @@ const show = ({ run: record, replay }: WrittenRun): string =>
 describe('terminalSummary', () => {
   it('ends with verdict and counts of a good run', () => {
     expect(show(good)).toMatch(
-      /72 tokens judged of 72 planned.* · reports\/x\nreference .* · device .* · comparison .* · opening both .*\nPASS {2}.*\n6 prompts and \d+ rules: \d+ passed, 0 failed\n$/,
+      /72 tokens judged of 72 planned.* · reports\/x\nreference .* · device .* · comparison .* · opening both .*\nPASS {2}.*\nlens {2}reports\/x\/report\.html\n6 prompts and \d+ rules: \d+ passed, 0 failed\n$/,
     );
   });
 
@@ -52,7 +52,7 @@ describe('terminalSummary', () => {
     const text = show(bad);
     expect(text).toMatch(/worst 5 tokens\n× b · \w+ · position \d+/);
     expect(text).toMatch(
-      /FAIL {2}pcc-minimum.*\nnext {2}qwen-pcc inspect reports\/x --case b --prompt first --token 3\n6 prompts and \d+ rules: \d+ passed, \d+ failed\n$/,
+      /FAIL {2}pcc-minimum.*\nlens {2}reports\/x\/report\.html#\/b\/toy\/first\/3\nnext {2}qwen-pcc inspect reports\/x --case b --prompt first --token 3\n6 prompts and \d+ rules: \d+ passed, \d+ failed\n$/,
     );
   });
 
@@ -77,6 +77,13 @@ describe('junitXml', () => {
     expect(failure.split('\n')).toHaveLength(6);
     expect(failure.split('\n')[0]).toMatch(/^position 3, token &quot;t7&quot;: failPcc; PCC -?0\.\d+/);
     expect(failure.split('\n')[5]).toMatch(/^… and \d+ more in run\.jsonl$/);
+  });
+
+  it('says for each prompt where it is in the lens: at its first failing token, if it has one', () => {
+    const lensOf = ({ run: record, replay }: WrittenRun): (string | undefined)[] =>
+      [...junitXml(record, replay.highlights).matchAll(/<property name="lens" value="([^"]*)"/g)].map(([, at]) => at);
+    expect(lensOf(good)[3]).toBe('report.html#/b/toy/first');
+    expect(lensOf(bad)[3]).toBe('report.html#/b/toy/first/3');
   });
 
   it('is well-formed: every element is closed in order', () => {
@@ -105,6 +112,12 @@ describe('summaryMarkdown', () => {
     for (const prompt of ['first', 'second', 'third'])
       expect([...text.matchAll(new RegExp(`^\\| ${prompt} \\| \\d+ of \\d+ `, 'gm'))]).toHaveLength(2);
     for (const { id } of bad.run.gate.rules) expect(text).toContain(`| ${id} |`);
+  });
+
+  it('links its worst tokens and the first failing one to the lens', () => {
+    const text = summaryMarkdown(bad.run, bad.replay.highlights);
+    expect(text).toContain('[in the report](report.html#/b/toy/first/3)');
+    expect(text).toMatch(/\| \[(\d+)\]\(report\.html#\/b\/toy\/\w+\/\1\) \|/);
   });
 
   it('keeps within what GitHub takes', () => {

@@ -52,6 +52,7 @@ coverage: 2 prompts of 4 · prefill 4, decode 2, skipped 4 · 2 of 4 rules judge
 18 tokens judged of 26 planned in 1 min 2 s · PCC semantics strict · reports/x
 reference 3.0 s · device 1 min 5 s · comparison 0.1 s · opening both 3.5 s · memory 2.0 MiB, with mapped files 2.0 GiB
 FAIL  pcc-minimum: 1 of 6 tokens
+lens  reports/x/report.html#/general/n150/fails/3?user=1
 next  qwen-pcc inspect reports/x --prompt fails --user 1 --token 3
 4 prompts and 5 rules: 2 passed, 4 failed, 1 not run
 `,
@@ -59,10 +60,11 @@ next  qwen-pcc inspect reports/x --prompt fails --user 1 --token 3
   });
 
   it('of a run that passed ends with its counts and has nothing to do next', () => {
-    expect(linesOf(runExample(), highlightsOf()).slice(-5)).toEqual([
+    expect(linesOf(runExample(), highlightsOf()).slice(-6)).toEqual([
       'coverage: 1 prompt of 1 · prefill 4, decode 2, skipped 0 · 1 of 1 rule judged',
       '6 tokens judged of 6 planned in 1 min 2 s · PCC semantics strict · reports/x',
       'PASS  all good',
+      'lens  reports/x/report.html',
       '1 prompt and 1 rule: 2 passed, 0 failed',
       '',
     ]);

@@ -19,6 +19,7 @@ import {
   ruleHeadroom,
 } from './format.ts';
 import { inspectCommandOf } from './inspect-hint.ts';
+import { LENS_FILE, lensFragment } from './lens-link.ts';
 import { plainTable } from './plain-table.ts';
 import { describeToken } from './worst-tokens.ts';
 
@@ -178,8 +179,12 @@ function nextLines(run: RunRecord, highlights: TokenHighlights, { chalk, folder 
     return [`${chalk.bold('next')}  go on with: qwen-pcc validate --resume ${folder}`];
   }
   const first = verdict.firstFailure ?? highlights.worst[0];
-  if (verdict.status === 'pass' || first === undefined) return [];
-  return [`${chalk.bold('next')}  ${inspectCommandOf(run, first, folder)}`];
+  const report = `${folder}/${LENS_FILE}`;
+  if (verdict.status === 'pass' || first === undefined) return [`${chalk.bold('lens')}  ${report}`];
+  return [
+    `${chalk.bold('lens')}  ${report}${lensFragment(first)}`,
+    `${chalk.bold('next')}  ${inspectCommandOf(run, first, folder)}`,
+  ];
 }
 
 /** Rules over whole prompts and runs can break while each token passes, so they are counted beside the prompts. */

@@ -3,7 +3,8 @@ import { Chalk } from 'chalk';
 import { describe, expect, it } from 'vitest';
 import { failedRunHighlights } from './failed-run.fixture.ts';
 import { tokenExample } from './run-record.fixture.ts';
-import { TAP_PCC_MINIMUM, type TokenDetail, tokenDetail } from './token-detail.ts';
+import { TAP_PCC_MINIMUM } from './tap-limit.ts';
+import { type TokenDetail, tokenDetail } from './token-detail.ts';
 
 const detailOf = (overrides: Partial<TokenDetail> = {}): string =>
   tokenDetail({

@@ -6,14 +6,7 @@ import type { Pair, TopToken } from '../record/row-metrics.ts';
 import { promptLabel, type TokenRecord } from '../record/token-record.ts';
 import { formatPcc, formatPosition, formatShare, formatSmall, formatValue, quoteText } from './format.ts';
 import { plainTable } from './plain-table.ts';
-
-/**
- * A tap below this PCC is where a fault begins.
- *
- * Measured with the default device on all 3712 prompt positions of both tiny checkpoints: lowest 0.935 (layers.4.self_attn.out),
- * first percentile of every tap at least 0.979.
- */
-export const TAP_PCC_MINIMUM = 0.9;
+import { TAP_PCC_MINIMUM } from './tap-limit.ts';
 
 const WORST_ENTRIES_SHOWN = 8;
 const CONTEXT_CHARACTERS = 240;

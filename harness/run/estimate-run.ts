@@ -1,5 +1,5 @@
 // What a run of a checkpoint will need of this machine: told by doctor before it, beside what a run states after it.
-import { float32Bytes, weightMemory } from '../../reference/graph/checkpoint-weights.ts';
+import { float32Bytes, isDecoded, weightMemory } from '../../reference/graph/checkpoint-weights.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
 import { planWeights, type WeightPlan } from '../../src/device/n150/weight-cache/memory-plan.ts';
@@ -76,7 +76,9 @@ export async function estimateRun(checkpoint: Checkpoint, options: EstimateOptio
 /** Weights that stay, as float32 (slices of mapped ones are small beside the rest); scores, gate, up and their product; golden rows. */
 function referenceBytes(checkpoint: Checkpoint): number {
   const { queryHeads, intermediateSize, hiddenSize, vocabSize } = checkpoint.config;
-  const weights = weightMemory(checkpoint) === 'resident' ? float32Bytes(checkpoint) : 0;
+  // While a session opens, what was decoded stands beside the runtime's own copy.
+  const copies = isDecoded(checkpoint) ? 2 : 1;
+  const weights = weightMemory(checkpoint) === 'resident' ? copies * float32Bytes(checkpoint) : 0;
   const row = 2 * queryHeads * ESTIMATED_POSITIONS + 3 * intermediateSize + 4 * hiddenSize + vocabSize;
   return weights + ESTIMATED_POSITIONS * row * FLOAT32_BYTES;
 }

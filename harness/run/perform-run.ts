@@ -212,13 +212,13 @@ class Run {
         knownIds: Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]),
         logitsFormat: source.logitsFormatOf?.(prompt.name, prompt.user) ?? source.info.logitsFormat,
       });
-      return new SequenceRows(key);
+      return new SequenceRows(key, one.texts.textOf);
     });
     const failures = new Map<number, unknown>();
     const onPair = (index: number, pair: RowPair): void => {
       const record = variants[index]!.judge.judge(pair);
       this.#usage.addToken(record);
-      rows[index]!.add(this.#emit({ event: 'token', ...record }));
+      rows[index]!.add(this.#emit({ event: 'token', ...record }), record);
       this.#options.onToken?.(record);
     };
     const onDeviceError = (index: number, error: unknown): void => {

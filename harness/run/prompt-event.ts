@@ -44,6 +44,7 @@ export function promptEvent(
       ...seen,
       divergence: null,
       failure: describeFailure(error),
+      texts: rows.texts,
     };
   }
   const length = outcome.tokenIds.length;
@@ -53,5 +54,5 @@ export function promptEvent(
     divergencePosition === undefined
       ? null
       : { position: divergencePosition, tokensAfter: length - divergencePosition };
-  return { ...base, stop, length, planned, ...seen, divergence, failure: null };
+  return { ...base, stop, length, planned, ...seen, divergence, failure: null, texts: rows.texts };
 }

@@ -35,11 +35,11 @@ const failing = (): ToySource =>
     if (row.position % 5 === 4) row.logits.reverse();
     return row;
   });
-/** Two devices, and one of them against the other. */
+/** Two devices, and one of them against the other, whose choices the text does not follow. */
 const triangle = (): OpenableCase => {
-  const { spec } = toyCase('a', { noisy: noisyToy, failing });
-  const against = { ...spec.variants[1]!, name: 'failing against noisy', golden: 'noisy' };
-  return toyCaseOf({ ...spec, variants: [...spec.variants, against] }, { noisy: noisyToy, failing });
+  const { spec } = toyCase('a', { failing, noisy: noisyToy });
+  const against = { ...spec.variants[1]!, name: 'noisy against failing', golden: 'failing' };
+  return toyCaseOf({ ...spec, variants: [...spec.variants, against] }, { failing, noisy: noisyToy });
 };
 const CASES = [triangle(), toyCase('b')];
 const UNITS = 6;
@@ -115,7 +115,7 @@ describe('a run', () => {
     expect(coverage.tokensJudged).toBe(3 * (11 + 12 + 13) + (11 + 12 + 13));
     expect(coverage.tokensJudged).toBe(coverage.tokensPlanned);
     expect(cases.map(({ variants }) => variants.map(({ name }) => name))).toEqual([
-      ['noisy', 'failing', 'failing against noisy'],
+      ['failing', 'noisy', 'noisy against failing'],
       ['toy'],
     ]);
   });
@@ -185,15 +185,15 @@ describe('a run', () => {
 
   it('judges a device against another as a run does that has the other for its reference', async () => {
     const { run } = await runToy(mkdtempSync(path.join(scratch, 'against-')), [triangle()]);
-    const { spec } = toyCase('a', { failing });
+    const { spec } = toyCase('a', { noisy: noisyToy });
     const prompts = spec.prompts.map((prompt) => ({
       ...prompt,
       continuationIds: tokensOf(whole, prompt.name).slice(prompt.promptIds.length),
     }));
-    const swapped = { ...toyCaseOf({ ...spec, prompts }, { failing }), openReference: async () => noisyToy() };
+    const swapped = { ...toyCaseOf({ ...spec, prompts }, { noisy: noisyToy }), openReference: async () => failing() };
     const { run: lone } = await runToy(mkdtempSync(path.join(scratch, 'against-')), [swapped]);
     const summaryOf = (one: typeof run, name: string) => one.cases[0]!.variants.find((v) => v.name === name)!.summary;
-    expect(summaryOf(run, 'failing against noisy')).toEqual(summaryOf(lone, 'failing'));
+    expect(summaryOf(run, 'noisy against failing')).toEqual(summaryOf(lone, 'noisy'));
   });
 
   it('does not depend on the order of the variants', async () => {

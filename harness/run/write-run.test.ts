@@ -50,7 +50,7 @@ describe('writeRun', () => {
     const { run, folder } = await runToy(scratch, two);
     expect(run.coverage).toMatchObject({ promptsPlanned: 6, promptsJudged: 6, tokensPlanned: 72, tokensJudged: 72 });
     expect(tokensOf(folder)).toHaveLength(72);
-    expect(run.artifacts.map((file) => file.path)).toEqual(['junit.xml', 'run.jsonl', 'summary.md']);
+    expect(run.artifacts.map((file) => file.path)).toEqual(['junit.xml', 'report.html', 'run.jsonl', 'summary.md']);
     expect(readRunRecord(folder)).toEqual(run);
   });
 
@@ -288,9 +288,9 @@ describe('writeRun', () => {
       });
     const { folder } = await runToy(scratch, [toyCase('a', { toy: () => failingAt(3, 8, lacks) })]);
     const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
-      /\.(jsonl?|xml|md)$/.test(name),
+      /\.(jsonl?|xml|md|html)$/.test(name),
     );
-    expect(files.sort()).toEqual(['junit.xml', 'local.json', 'run.json', 'run.jsonl', 'summary.md']);
+    expect(files.sort()).toEqual(['junit.xml', 'local.json', 'report.html', 'run.json', 'run.jsonl', 'summary.md']);
     for (const file of files.filter((name) => name !== 'local.json')) {
       const text = readFileSync(path.join(folder, file), 'utf8');
       for (const name of [process.cwd(), homedir(), scratch, hostname()]) {

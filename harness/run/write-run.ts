@@ -24,8 +24,13 @@ export interface StartedRun {
   readonly replay: RunReplay;
 }
 
-/** Texts of files, by their names. */
-export type RunReports = Readonly<Record<string, (run: RunRecord, highlights: TokenHighlights) => string>>;
+/** By the name of the file: its text, or several files by their paths in the folder, whose log may be read once more. */
+export type RunReports = Readonly<
+  Record<
+    string,
+    (run: RunRecord, highlights: TokenHighlights, folder: string) => string | Readonly<Record<string, string>>
+  >
+>;
 
 export interface WriteOptions extends Omit<PerformOptions, 'log' | 'replay'> {
   /** Written beside run.json; none if absent. */
@@ -91,7 +96,11 @@ export async function writeRun({ log, replay }: StartedRun, options: WriteOption
 /** Every reading of the log that a run leaves in its folder, run.json last: it lists the others. */
 export function writeReports(log: RunLog, replay: RunReplay, reports: RunReports): RunRecord {
   const draft = concludeRun(replay);
-  for (const [file, write] of Object.entries(reports)) log.writeFile(file, write(draft, replay.highlights));
+  for (const [name, write] of Object.entries(reports)) {
+    const written = write(draft, replay.highlights, log.folder);
+    const files = typeof written === 'string' ? { [name]: written } : written;
+    for (const [file, content] of Object.entries(files)) log.writeFile(file, content);
+  }
   const run = { ...draft, artifacts: listArtifacts(log.folder) };
   log.writeFile(RUN_FILE, formatRunRecord(run));
   return run;
@@ -101,6 +110,8 @@ const KINDS: Readonly<Record<string, string>> = {
   '.jsonl': 'log',
   '.xml': 'JUnit',
   '.md': 'summary',
+  '.html': 'token lens',
+  '.js': 'token lens, further pages',
   '.safetensors': 'evidence',
 };
 

@@ -1,6 +1,6 @@
 // Teacher forcing: feeds the reference and each device the same tokens, chunk by chunk, and hands out each pair of rows at once.
 import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
-import { ReferenceFaultError } from '../../src/errors.ts';
+import { InternalError, ReferenceFaultError } from '../../src/errors.ts';
 import { GoldenChunk } from './golden-chunk.ts';
 import {
   argmax,
@@ -87,6 +87,13 @@ class Lockstep {
     const capacity = Math.min(request.chunkPositions ?? CHUNK_POSITIONS, longestLength(request));
     this.#chunk = new GoldenChunk(capacity, reference.vocabSize);
     const golden = comparisons.flatMap((comparison) => comparison.golden ?? []);
+    const tooLate = comparisons.find((comparison) => (comparison.golden ?? -1) >= comparison.device);
+    if (tooLate !== undefined) {
+      throw new InternalError('a device is compared with one that is fed after it.', {
+        code: 'COMPARISON_ORDER',
+        facts: { device: tooLate.device, golden: tooLate.golden! },
+      });
+    }
     this.#deviceChunks = new Map(
       [...new Set(golden)].map((index) => [index, new GoldenChunk(capacity, devices[index]!.vocabSize)]),
     );

@@ -2,8 +2,8 @@
 import path from 'node:path';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
+import { RUN_REPORTS } from '../lens/run-reports.ts';
 import { SCHEMA_VERSION } from '../record/events.ts';
-import { RUN_REPORTS } from '../report/run-reports.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { shownCommand } from '../run/shown-command.ts';
 import { startRun, writeRun } from '../run/write-run.ts';

@@ -1,12 +1,12 @@
 // One step of the scale benchmark, in a process of its own so that its memory is its own: run, read, resume, split or merge; figures as JSON.
 import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { RUN_REPORTS } from '../../lens/run-reports.ts';
 import { formatEvent } from '../../record/events.ts';
 import { LOG_FILE, readLog } from '../../record/read-log.ts';
 import { concludeRun } from '../../replay/conclude-run.ts';
 import { readRun } from '../../replay/read-run.ts';
 import type { RunReplay } from '../../replay/run-replay.ts';
-import { RUN_REPORTS } from '../../report/run-reports.ts';
 import { mergeRuns } from '../../run/merge-runs.ts';
 import { resumeRun, startRun, type WrittenRun, writeRun } from '../../run/write-run.ts';
 import { steadyCase, steadyHeader } from './steady-run.ts';

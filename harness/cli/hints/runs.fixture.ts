@@ -1,5 +1,5 @@
 // Hints about run folders: none, unstarted, changed, locked, from elsewhere, made by another plan or version.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
@@ -147,5 +147,29 @@ export const RUN_CASES: readonly HintCase[] = [
     },
     hint: /or start a new run\.$/,
     follow: startNew,
+  },
+  {
+    code: 'NOTHING_BESIDE',
+    wrong: async (room) => {
+      const first = await run(room);
+      const other = room.write('other.json', [{ name: 'b', ids: [5, 6] }]);
+      await callCommand(room.validate('--weights', 'general', '--prompts', other));
+      return ['report', first, '--beside', lastRun(room)];
+    },
+    hint: /leave (--beside) out/,
+    follow: (_room, [option], args) => args.slice(0, args.indexOf(option!)),
+  },
+  {
+    code: 'BROWSER',
+    wrong: async (room) => ({
+      args: ['report', await run(room), '--open'],
+      // No opener of any system is found there.
+      environment: { PATH: room.folder },
+    }),
+    hint: /^open (\S+) by hand/,
+    follow: (room, [file]) => {
+      expect(existsSync(file!)).toBe(true);
+      return ['report', path.dirname(file!), '--out', room.path('reports')];
+    },
   },
 ];

@@ -4,6 +4,7 @@ import { LM_HEAD } from '../../../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../../src/checkpoint/weights.ts';
 import { GRID_ROWS_MAX } from '../../../src/device/n150/chip.ts';
 import { elementCount } from '../../../src/tensor/dtypes.ts';
+import { isAdapterOn } from '../variant-of-base.ts';
 import { findHoldings, type Holdings, holdingDiagnosis, unrelatedDiagnosis } from './diagnose-names.ts';
 import { diagnoseOrder } from './diagnose-order.ts';
 import { findFolds } from './folded-scales.ts';
@@ -44,7 +45,7 @@ export function compareWeights(
   }
   const folds = findFolds(plain, base.config, measure);
   const measured = pairs.map(({ name }) => folds.tensors.get(name) ?? plain.get(name)!);
-  const isOther = isUnrelatedModel(measured);
+  const isOther = !isAdapterOn(base, variant) && isUnrelatedModel(measured);
   const found = isOther ? new Map<string, Diagnosis[]>() : diagnoseAll(measured, base, head);
   const records = measured.map((tensor) => {
     const { name } = tensor.pair;

@@ -1,0 +1,84 @@
+// From a run's log to the columns of every sequence: one pass, whatever the order of the lines; pages are packed as they fill.
+import path from 'node:path';
+import { readSafetensorsHeader, readTensorFloat32 } from '../../src/checkpoint/safetensors.ts';
+import { QwenPccError } from '../../src/errors.ts';
+import { readLog } from '../record/read-log.ts';
+import type { RunRecord } from '../record/run-record.ts';
+import { type SequenceKey, sequenceId, type TokenKey, type TokenRecord } from '../record/token-record.ts';
+import { readKeptTaps, tokenId } from './kept-taps.ts';
+import type { RowPicture } from './lens-format.ts';
+import { rowPicture } from './row-picture.ts';
+import { SequenceColumns } from './sequence-columns.ts';
+
+/** Rows one position off: how many there are, and how many of them reach the PCC minimum. */
+export interface ShiftedRows {
+  readonly rows: number;
+  readonly reaching: number;
+}
+
+export interface CollectedRun {
+  readonly runId: string;
+  /** By `sequenceId`. */
+  readonly sequences: ReadonlyMap<string, SequenceColumns>;
+  /** By the case's name: texts of the token ids that the log names. */
+  readonly texts: ReadonlyMap<string, ReadonlyMap<number, string>>;
+  readonly shifted: ShiftedRows;
+}
+
+export function collectRun(folder: string, { runId, config }: Pick<RunRecord, 'runId' | 'config'>): CollectedRun {
+  const kept = readKeptTaps(folder);
+  const extras = {
+    pictureOf: (evidence: string) => pictureOf(folder, evidence),
+    tapsOf: (key: TokenKey) => kept.get(tokenId(key)),
+  };
+  const sequences = new Map<string, SequenceColumns>();
+  const texts = new Map<string, Map<number, string>>();
+  let [rows, reaching] = [0, 0];
+  // Its lines were checked when the run's state was read from them.
+  for (const { event } of readLog(folder, { isKnown: true })) {
+    if (event.event === 'prompt') addTexts(textsOf(event), event.texts ?? []);
+    if (event.event !== 'token') continue;
+    columnsOf(event).add(event);
+    const { pccPreviousGolden } = event.controls;
+    if (pccPreviousGolden !== null) {
+      rows++;
+      if (pccPreviousGolden >= config.pccMinimum) reaching++;
+    }
+    addTexts(textsOf(event), [[event.inputToken.golden, event.text]]);
+  }
+  return { runId, sequences, texts, shifted: { rows, reaching } };
+
+  function columnsOf(record: TokenRecord): SequenceColumns {
+    const id = sequenceId(record);
+    const known = sequences.get(id);
+    if (known !== undefined) return known;
+    const fresh = new SequenceColumns(extras);
+    sequences.set(id, fresh);
+    return fresh;
+  }
+
+  function textsOf({ case: name }: SequenceKey): Map<number, string> {
+    const known = texts.get(name);
+    if (known !== undefined) return known;
+    const fresh = new Map<number, string>();
+    texts.set(name, fresh);
+    return fresh;
+  }
+}
+
+function addTexts(texts: Map<number, string>, more: Iterable<readonly [number, string]>): void {
+  for (const [id, text] of more) if (!texts.has(id)) texts.set(id, text);
+}
+
+/** A report that is made elsewhere may lack the evidence: then there is no picture, and the rest stands. */
+function pictureOf(folder: string, evidence: string): RowPicture | undefined {
+  // A log is text that anybody can write: it names files of its own folder or none.
+  if (!/^evidence\/[\w.-]+$/.test(evidence)) return undefined;
+  try {
+    const header = readSafetensorsHeader(path.join(folder, evidence));
+    return rowPicture(readTensorFloat32(header, 'golden'), readTensorFloat32(header, 'actual'), evidence);
+  } catch (error) {
+    if (error instanceof QwenPccError) return undefined;
+    throw error;
+  }
+}

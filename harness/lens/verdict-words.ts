@@ -1,0 +1,97 @@
+// What a report says first: the verdict in a sentence, the rules that broke and by how much, what a PCC of that height is worth.
+import type { RunRecord } from '../record/run-record.ts';
+import type { RuleResult } from '../record/verdict.ts';
+import { countOf, formatShare, formatValue } from '../report/format.ts';
+import type { ShiftedRows } from './collect-run.ts';
+
+const METRIC_WORDS: Readonly<Record<string, string>> = {
+  contextMismatch: 'same context on both sides',
+  nonFinite: 'logits that are not finite',
+  constant: 'constant logits',
+  pcc: 'PCC of a token',
+  goldenRankOnActual: "rank of the reference's choice",
+  klNats: 'KL of a token (nat)',
+  gainDeviation: 'distance of the gain from 1',
+  coverage: 'planned tokens judged',
+  pccMin: 'lowest PCC',
+  pccP1: 'PCC, first percentile',
+  pccMedian: 'PCC, median',
+  klMean: 'KL, mean (nat)',
+  klMedian: 'KL, median (nat)',
+  klP99: 'KL, 99th percentile (nat)',
+  top1: 'same choice (top-1)',
+  top5: "reference's choice in top-5",
+  realFlipShare: 'flips that rounding does not explain',
+  rankP99: 'rank, 99th percentile',
+};
+
+export function metricWords(metric: string): string {
+  return METRIC_WORDS[metric] ?? metric;
+}
+
+/** "Fail. 622 of 4877 tokens …": no number here that is not in run.json. */
+export function verdictSentence(run: RunRecord, failing: number): string {
+  const { coverage, gate, verdict } = run;
+  const broken = gate.rules.filter(isBroken);
+  const tokens = `${number(coverage.tokensJudged)} judged ${coverage.tokensJudged === 1 ? 'token' : 'tokens'}`;
+  switch (verdict.status) {
+    case 'pass':
+      return `All ${tokens} keep ${gate.rules.length === 1 ? 'the rule' : `all ${gate.rules.length} rules`}.`;
+    case 'fail':
+      return failing === 0
+        ? `No single token fails, but ${countOf(broken.length, 'rule')} over many tokens ${broken.length === 1 ? 'is' : 'are'} broken.`
+        : `${number(failing)} of ${tokens} fail, and ${broken.length} of ${countOf(gate.rules.length, 'rule')} ${broken.length === 1 ? 'is' : 'are'} broken.`;
+    case 'invalid':
+      return 'The comparison is invalid: its numbers say nothing about accuracy.';
+    case 'error':
+      return `The run ended before it could be judged: ${number(coverage.tokensJudged)} of ${number(coverage.tokensPlanned)} tokens were compared.`;
+  }
+}
+
+export function isBroken({ status }: RuleResult): boolean {
+  return status === 'fail' || status === 'invalid';
+}
+
+/** As the headline's: a broken hard rule explains what the others only suffer from. */
+export function leadingRule(rules: readonly RuleResult[]): RuleResult | undefined {
+  const broken = rules.filter((rule) => isBroken(rule) && rule.metric !== 'coverage');
+  return broken.find(({ origin }) => origin === 'hard') ?? broken[0];
+}
+
+/** Broken first, then by what is left; as the table has them. */
+export function rulesInOrder(rules: readonly RuleResult[]): RuleResult[] {
+  const rank = (rule: RuleResult): number => (isBroken(rule) ? 0 : rule.status === 'pass' ? 1 : 2);
+  return [...rules].sort((a, b) => rank(a) - rank(b));
+}
+
+/** By how much a rule is broken or kept: "0.941 below the limit" is for people, per cent of the way for comparison. */
+export function distanceWords({ observed, threshold, ideal, op, headroom, status }: RuleResult): string {
+  if (observed === null || headroom === null) return '';
+  if (threshold === ideal)
+    return status === 'pass' ? 'as it must be' : `${formatValue(observed)} instead of ${formatValue(ideal)}`;
+  if (headroom >= 0) return `${Math.round(headroom * 100)} % of the room left`;
+  const times = (observed - ideal) / (threshold - ideal);
+  const side = op === '>=' ? 'below' : 'above';
+  return `${Number(Math.abs(observed - threshold).toPrecision(3))} ${side} the limit, ${Number(times.toPrecision(3))} times what is allowed`;
+}
+
+/** What the PCC limit is worth here: rows that belong to another position, and how many of them pass it. */
+export function controlSentence({ config, controls }: RunRecord, { rows, reaching }: ShiftedRows): string | null {
+  if (rows === 0 || controls.previous === null) return null;
+  const share = formatShare(reaching / rows);
+  const { p50, max } = controls.previous;
+  return `Control: ${share} of rows one position off also reach PCC ${formatValue(config.pccMinimum)} here (median ${formatValue(round(p50))}, highest ${formatValue(round(max))}). ${
+    reaching / rows >= 0.05
+      ? 'PCC alone says little on this text; the other rules carry the verdict.'
+      : 'PCC tells positions apart on this text.'
+  }`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
+
+/** With thin spaces between thousands from five digits on. */
+function number(value: number): string {
+  return value < 10_000 ? String(value) : String(value).replaceAll(/\B(?=(\d{3})+$)/g, '\u2009');
+}

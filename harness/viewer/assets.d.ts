@@ -1,0 +1,2 @@
+// What the build resolves besides modules: the style sheet.
+declare module '*.css';
