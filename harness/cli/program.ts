@@ -26,6 +26,8 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
   const program = new Command('qwen-pcc')
     .description('Tells whether an N150 still computes Qwen2 correctly, token by token, and if not, where and why.')
     .version(packageVersion())
+    // Each command takes the options behind it: `report merge --out` is the merge's, though report has one too.
+    .enablePositionalOptions()
     .addHelpText('after', exitCodesHelp())
     .addHelpText(
       'after',

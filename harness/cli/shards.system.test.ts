@@ -11,13 +11,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PlanRecord } from '../record/plan-record.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import { withoutTiming } from '../record/token-line.ts';
 import { callCommand } from './in-process.fixture.ts';
-import { addMerge } from './merge-command.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-shards-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -153,16 +151,7 @@ describe('report merge', () => {
     expect(existsSync(path.join(scratch, 'again', 'last', 'junit.xml'))).toBe(true);
   });
 
-  it('has its own --out beside that of a report command which takes a run itself', async () => {
-    const seen: unknown[] = [];
-    const report = new Command('report')
-      .argument('[run]')
-      .option('--out <dir>', 'where', 'reports')
-      .option('--open', 'x');
-    report.action((run: string | undefined, options: object) => void seen.push([run, options]));
-    const program = new Command('qwen-pcc').addCommand(addMerge(report));
-    await program.parseAsync(['report', 'a-run', '--open', '--out', 'x'], { from: 'user' });
-    expect(seen).toEqual([['a-run', { out: 'x', open: true }]]);
+  it('has its own --out beside that of report', async () => {
     const out = path.join(scratch, 'own-out');
     const { code } = await callCommand(['report', 'merge', whole, '--out', out]);
     expect(code).toBeLessThanOrEqual(1);

@@ -19,7 +19,7 @@ interface OpenSequence {
   /** Positions fed so far, unjudged ones included. */
   fed: number;
   judged: number;
-  /** The reference's choice at the last judged position, which a greedy text has next; null: unknown, or another device's is golden. */
+  /** The reference's choice at the last judged position, which a greedy text has next; null: unknown. */
   choice: number | null;
 }
 

@@ -4,18 +4,19 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RUN_REPORTS } from '../lens/run-reports.ts';
 import { assignShards } from '../record/assign-shards.ts';
 import type { RunEvent } from '../record/events.ts';
 import { planUnits } from '../record/plan-record.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import { withoutTiming } from '../record/token-line.ts';
+import { junitXml } from '../report/junit.ts';
+import { summaryMarkdown } from '../report/markdown.ts';
 import { ToySource } from '../sequence/toy-source.fixture.ts';
+import type { OpenableCase } from '../sources/openable-case.ts';
 import { type MergedRun, mergeRuns } from './merge-runs.ts';
 import {
   logLines,
   noisyToy,
-  runToy,
   TOY_LOCAL,
   TOY_VOCABULARY,
   toyCase,
@@ -23,7 +24,7 @@ import {
   toySpec,
   writeLog,
 } from './toy-run.fixture.ts';
-import { startRun, type WrittenRun, writeRun } from './write-run.ts';
+import { type RunReports, startRun, type WrittenRun, writeRun } from './write-run.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-merge-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -35,13 +36,19 @@ const failing = (): ToySource =>
     if (row.position % 5 === 4) row.logits.reverse();
     return row;
   });
+/** Those whose times can be taken out; the lens packs its numbers. */
+const REPORTS: RunReports = { 'junit.xml': junitXml, 'summary.md': summaryMarkdown };
 const CASES = [toyCase('a', { noisy: noisyToy, failing }), toyCase('b'), toyCase('c', { failing })];
 const SPEC = toySpec(CASES);
 const UNITS = planUnits(SPEC);
 
-function runPart(part: readonly number[], more: Partial<RunEvent> = {}): Promise<WrittenRun> {
+function runPart(
+  part: readonly number[] | null,
+  more: Partial<RunEvent> = {},
+  cases: readonly OpenableCase[] = CASES,
+): Promise<WrittenRun> {
   const started = startRun(room(), { ...toyHeader(SPEC), ...more, part }, TOY_LOCAL);
-  return writeRun(started, { cases: CASES, reports: RUN_REPORTS });
+  return writeRun(started, { cases, reports: REPORTS });
 }
 
 const runShard = (index: number, count: number): Promise<WrittenRun> =>
@@ -50,7 +57,7 @@ const runShard = (index: number, count: number): Promise<WrittenRun> =>
     command: `qwen-pcc validate --weights x --shard ${index}/${count} --threads 2`,
   });
 
-const merge = (folders: readonly string[]): MergedRun => mergeRuns(folders, room(), RUN_REPORTS);
+const merge = (folders: readonly string[]): MergedRun => mergeRuns(folders, room(), REPORTS);
 
 /** What every file of a folder says, but for times and the folder's own name. */
 function contents(folder: string): Record<string, unknown> {
@@ -102,7 +109,7 @@ function withoutTimes(run: RunRecord): unknown {
 
 let whole: WrittenRun;
 beforeAll(async () => {
-  whole = await runToy(room(), CASES, { spec: SPEC });
+  whole = await runPart(null);
   expect(whole.run.verdict.status).toBe('fail');
   expect(readdirSync(path.join(whole.folder, 'evidence')).length).toBeGreaterThan(5);
 });
@@ -210,7 +217,7 @@ describe('logs that are not of one run are refused by name, and nothing is made'
   };
   const refused = async (other: string, code: string, exitCode: number, says: string): Promise<void> => {
     const parent = path.join(room(), 'reports');
-    const call = (): MergedRun => mergeRuns([whole.folder, other], parent, RUN_REPORTS);
+    const call = (): MergedRun => mergeRuns([whole.folder, other], parent, REPORTS);
     expect(call).toThrow(expect.objectContaining({ code, exitCode, message: expect.stringContaining(says) }));
     expect(call).toThrow(other);
     expect(existsSync(parent)).toBe(false);
@@ -218,7 +225,7 @@ describe('logs that are not of one run are refused by name, and nothing is made'
 
   it('another plan', async () => {
     const spec = { ...SPEC, limits: { ...SPEC.limits, maxNewTokens: 5 } };
-    const { folder } = await runToy(room(), CASES, { spec });
+    const { folder } = await runPart(null, { spec });
     await refused(folder, 'MERGE_PLAN', 2, 'limits.maxNewTokens');
   });
 
@@ -238,7 +245,7 @@ describe('logs that are not of one run are refused by name, and nothing is made'
 
   it('another number of a prompt that both have', async () => {
     const cases = [toyCase('a', { noisy: noisyToy, failing }), toyCase('b', { toy: failing }), CASES[2]!];
-    const { folder } = await runToy(room(), cases, { spec: SPEC, part: [4] });
+    const { folder } = await runPart([4], {}, cases);
     await refused(folder, 'MERGE_ROWS', 4, 'says something else of a token');
   });
 
@@ -254,8 +261,6 @@ describe('logs that are not of one run are refused by name, and nothing is made'
     const { folder } = await runPart([0]);
     const outside = path.join(folder, 'evidence', '..', '..', 'outside.safetensors');
     writeFileSync(outside, 'secret');
-    expect(() => mergeRuns([other], room(), RUN_REPORTS)).toThrow(
-      /LOG_INCONSISTENT|rows of a failing token|does not fit/,
-    );
+    expect(() => mergeRuns([other], room(), REPORTS)).toThrow(/LOG_INCONSISTENT|rows of a failing token|does not fit/);
   });
 });
