@@ -17,7 +17,7 @@ const VARIANTS = [
 
 export const benchmark: Benchmark = {
   name: 'compare',
-  description: 'qwen-pcc compare: tiny-qwen2 and eight sets of knobs, 8 prompts, 8 tokens after each',
+  description: 'qwen-pcc compare: tiny-qwen2 and eight sets of knobs, 2 prompts, 8 tokens after each',
   async run() {
     const rounds: Round[] = [];
     for (let round = 0; round < ROUNDS; round++) rounds.push(await league());
@@ -47,7 +47,8 @@ interface Round {
 async function league(): Promise<Round> {
   const out = mkdtempSync(join(tmpdir(), 'qwen-pcc-bench-'));
   try {
-    const { seconds } = await runCommand(['compare', TINY, ...VARIANTS, '--max-new-tokens', '8', '--out', out]);
+    const plan = ['--prompt', 'whale-loop-code', 'long-words', '--max-new-tokens', '8'];
+    const { seconds } = await runCommand(['compare', TINY, ...VARIANTS, ...plan, '--out', out]);
     const { durationMs, usage } = JSON.parse(readFileSync(join(out, 'last', 'run.json'), 'utf8')) as RunRecord;
     const { openMs, actualMs, compareMs } = usage!;
     return {

@@ -31,8 +31,6 @@ const honest = {
   copy: () => storedAs(at('copy'), () => false, 'BF16'),
   f32: () => storedAs(at('f32'), () => true, 'F32'),
   f16: () => storedAs(at('f16'), isMatrix, 'F16'),
-  // What a rounding to bfloat16 loses: tiny-qwen2 is its rounding.
-  precise: () => storedAs(at('precise'), isMatrix, 'F32', noisy(1 / 512)),
 };
 /** Where --weights-only finds each. */
 const damaged = {
@@ -47,6 +45,8 @@ const damaged = {
   },
   headed: { tensor: 'lm_head.weight', make: () => withHeadOf(INSTRUCT, at('headed')) },
 };
+/** What a rounding to bfloat16 loses: tiny-qwen2 is its rounding. */
+const precise = () => storedAs(at('precise'), isMatrix, 'F32', noisy(1 / 512));
 const planted = () => plantedIn(at('planted'), 'lm_head.weight', noisy(0.135));
 
 function withHeadOf(other: string, folder: string): string {
@@ -80,6 +80,7 @@ beforeAll(async () => {
     ...Object.values(honest).map((make) => make()),
     ...Object.values(damaged).map(({ tensor, make }) => make(tensor)),
     planted(),
+    precise(),
     path.join(QUANTISED, 'gguf/tiny-qwen2.gguf'),
     gptq,
   ];
@@ -88,7 +89,7 @@ beforeAll(async () => {
   record = parsed(said.stdout);
 });
 
-describe('one league of eleven checkpoints', () => {
+describe('one league of honest and damaged checkpoints', () => {
   it('is printed by its schema, every entrant with Q, D and T', () => {
     expect(said.code, said.stderr).toBe(0);
     expect(said.stdout).toBe(readFileSync(path.join(folder, 'compare.json'), 'utf8'));
@@ -97,7 +98,7 @@ describe('one league of eleven checkpoints', () => {
       'tiny-qwen2',
       ...Object.keys(honest),
       ...Object.keys(damaged),
-      ...['planted', 'tiny-qwen2.gguf', 'gptq'],
+      ...['planted', 'precise', 'tiny-qwen2.gguf', 'gptq'],
     ]);
     for (const { checkpoint, device, total, label } of record.league.slice(1)) {
       expect(
@@ -112,6 +113,13 @@ describe('one league of eleven checkpoints', () => {
 
   it.each(Object.keys(honest))('calls %s equivalent', (label) => {
     expect(entrant(label).text).toBe('equivalent');
+  });
+
+  it('calls the KL of a rounding to bfloat16 equivalent; a few tokens of choices prove no point of top-1', () => {
+    const { checkpoint, readings, word } = entrant('precise');
+    expect(checkpoint!.klMean).toBeLessThan(1e-4);
+    expect(readings[0]).toMatchObject({ metric: 'KL', word: 'equivalent' });
+    expect(word).not.toBe('worse');
   });
 
   it.each([...Object.keys(damaged), 'planted'])('calls %s worse', (label) => {
