@@ -25,6 +25,7 @@ import { defaultPrompts, localPaths } from './case-options.ts';
 import { compareChoices, parseCompareArgument, recipeArgument } from './compare-plan.ts';
 import { onInterrupt } from './interrupt.ts';
 import { judgeRun, runHeader } from './judged-run.ts';
+import { refreshLens } from './rewrite-lens.ts';
 import { writeResult } from './write-result.ts';
 
 export interface LeagueCommandOptions {
@@ -213,6 +214,8 @@ function show(record: CompareRecord, folder: string, { json, failOn }: LeagueCom
   writeResult(path.join(folder, COMPARE_FILE), text);
   writeResult(path.join(folder, 'compare.md'), leagueMarkdown(record));
   writeResult(path.join(folder, SWEEP_FILE), sweepResults(record, knobsOf(readRunEvent(folder).spec)));
+  // Its first page is the comparison now.
+  refreshLens(folder);
   process.stdout.write(json === true ? text : `${leagueText(record, createChalk(process.env))}${folder}\n`);
   process.exitCode = exitCode !== EXIT_CODES.pass ? exitCode : leagueExitCode(record, failOn);
 }

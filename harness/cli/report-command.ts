@@ -3,12 +3,8 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../../src/errors.ts';
-import { makeFolder } from '../../src/files/make-folder.ts';
-import { replaceFile } from '../../src/files/replace-file.ts';
 import { collectRun } from '../lens/collect-run.ts';
 import type { LensRun } from '../lens/lens-data.ts';
-import { writeLens } from '../lens/write-lens.ts';
-import { guardWrite } from '../record/file-errors.ts';
 import { findRunFolder } from '../record/read-log.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import { promptLabel } from '../record/token-record.ts';
@@ -17,6 +13,7 @@ import { readRun } from '../replay/read-run.ts';
 import { formatBytes } from '../report/format.ts';
 import { LENS_FILE, lensFragment } from '../report/lens-link.ts';
 import { quoteWord } from '../run/shown-command.ts';
+import { rewriteLens } from './rewrite-lens.ts';
 
 interface ReportOptions {
   readonly out: string;
@@ -39,15 +36,7 @@ async function report(given: string | undefined, options: ReportOptions): Promis
   const replay = readRun(folder);
   const run = concludeRun(replay);
   const beside = options.beside === undefined ? undefined : readBeside(options.beside, run, options.out);
-  const lens = writeLens(run, replay.highlights, folder, beside === undefined ? {} : { beside });
-  const files = Object.entries(lens);
-  for (const [name, content] of files) {
-    const target = path.join(folder, name);
-    guardWrite(target, () => {
-      makeFolder(path.dirname(target));
-      replaceFile(target, content);
-    });
-  }
+  const files = Object.entries(rewriteLens(folder, run, replay, beside === undefined ? {} : { beside }));
   const first = run.verdict.firstFailure;
   const file = path.join(folder, LENS_FILE);
   const place = first === null ? '' : lensFragment(first);

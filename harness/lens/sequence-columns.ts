@@ -87,6 +87,13 @@ export class SequenceColumns {
     if (this.#page.length === PAGE_TOKENS) this.#packPage();
   }
 
+  /** The token with the highest KL, the first of several; null where none has one. */
+  get highestKl(): { readonly index: number; readonly position: number } | null {
+    const kl = this.#spine['kl'] ?? [];
+    const index = kl.reduce((best, value, i) => (value > (kl[best] ?? Number.NEGATIVE_INFINITY) ? i : best), -1);
+    return index < 0 ? null : { index, position: this.#spine['position']![index]! };
+  }
+
   /** Whether both fed the same tokens at the same positions, as far as both go. */
   isOfSameText(other: SequenceColumns): boolean {
     const length = Math.min(this.tokens, other.tokens);

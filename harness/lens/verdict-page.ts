@@ -1,15 +1,16 @@
 // The first screen of a report as plain HTML: it reads, prints and links without a script.
 import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
-import { promptLabel, type TokenKey } from '../record/token-record.ts';
+import { promptLabel, type SequenceKey, sequenceId, type TokenKey } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
 import { coverageLine } from '../report/coverage-line.ts';
 import { countOf, formatPcc, formatShare, formatSmall, formatValue, quoteText } from '../report/format.ts';
 import { lensFragment, lensFragmentOf } from '../report/lens-link.ts';
 import { ruleStatus } from '../report/terminal.ts';
-import type { ShiftedRows } from './collect-run.ts';
+import type { CollectedRun } from './collect-run.ts';
 import { type Html, html } from './html.ts';
 import { provenance } from './provenance.ts';
+import { sparkline } from './sparkline.ts';
 import {
   controlSentence,
   distanceWords,
@@ -36,9 +37,9 @@ const STATUS_MARKS: Readonly<Record<RunRecord['verdict']['status'], string>> = {
 /** Prompts that a table shows; run.json has all of them. */
 const PROMPTS_SHOWN = 200;
 
-export function verdictPage(run: RunRecord, highlights: TokenHighlights, shifted: ShiftedRows): Html {
+export function verdictPage(run: RunRecord, highlights: TokenHighlights, collected: CollectedRun): Html {
   const { status, headline, firstFailure, worst } = run.verdict;
-  const control = controlSentence(run, shifted);
+  const control = controlSentence(run, collected.shifted);
   const isTokenKnown = run.coverage.tokensJudged > 0;
   return html`<section id="verdict" class="verdict ${status}" aria-labelledby="verdict-title">
 <p class="badge"><span aria-hidden="true">${STATUS_MARKS[status]}</span> ${STATUS_WORDS[status]}</p>
@@ -54,7 +55,7 @@ ${numbers(run)}
 ${run.coverage.skipped.map(({ reason, count }) => html`<p class="coverage">${countOf(count, 'token')} skipped: ${reason}.</p>\n`)}
 ${control === null ? null : html`<p class="control">${control}</p>`}
 ${ruleTable(run)}
-${run.cases.map((one) => one.variants.map((variant) => variantTable(one, variant)))}
+${run.cases.map((one) => one.variants.map((variant) => variantTable(one, variant, collected)))}
 ${worstTable(run, highlights)}
 ${provenance(run)}
 </section>`;
@@ -123,27 +124,30 @@ function placeOf(run: RunRecord, { worstAt }: RuleResult): string {
   return worstAt.position === null ? name : `${name}, ${worstAt.position}`;
 }
 
-function variantTable(one: CaseRecord, variant: VariantRecord): Html {
+function variantTable(one: CaseRecord, variant: VariantRecord, { sequences }: CollectedRun): Html {
   const shown = variant.prompts.slice(0, PROMPTS_SHOWN);
   const id = lensFragment({ case: one.name, variant: variant.name, prompt: '', user: 0 }).slice(2);
-  const rows = shown.map((prompt) => promptRow(one, variant, prompt));
+  const rows = shown.map((prompt) => {
+    const key = { case: one.name, variant: variant.name, prompt: prompt.name, user: prompt.user };
+    const columns = sequences.get(sequenceId(key));
+    return promptRow(key, prompt, columns === undefined ? null : sparkline(columns.overview));
+  });
   const more = variant.prompts.length - shown.length;
   const name = one.variants.length > 1 ? `${one.name} › ${variant.name}` : one.name;
   return html`<h2 id="${id}">${name} <small>${variant.source?.label ?? variant.name} against ${one.reference?.label ?? one.model}</small></h2>
-${variant.notes.map((note) => html`<p class="note">Note: ${note}</p>\n`)}<div class="scroll" tabindex="0" role="region" aria-labelledby="${id}"><table><thead><tr><th scope="col">prompt</th><th scope="col">tokens say</th><th scope="col" class="n">judged</th><th scope="col" class="n">failing</th><th scope="col" class="n">PCC lowest</th><th scope="col" class="n">PCC median</th><th scope="col" class="n">KL mean / nat</th><th scope="col" class="n">same choice</th><th scope="col" class="n">real flips</th></tr></thead><tbody>${rows}</tbody></table></div>
+${variant.notes.map((note) => html`<p class="note">Note: ${note}</p>\n`)}<div class="scroll" tabindex="0" role="region" aria-labelledby="${id}"><table><thead><tr><th scope="col">prompt</th><th scope="col">tokens say</th><th scope="col" class="n">judged</th><th scope="col" class="n">failing</th><th scope="col" class="n">PCC lowest</th><th scope="col" class="n">PCC median</th><th scope="col">PCC along it</th><th scope="col" class="n">KL mean / nat</th><th scope="col" class="n">same choice</th><th scope="col" class="n">real flips</th></tr></thead><tbody>${rows}</tbody></table></div>
 ${more > 0 ? html`<p class="note">and ${countOf(more, 'prompt')} more in run.json</p>` : null}`;
 }
 
 const OUTCOME_WORDS = { pass: '✓ pass', fail: '✕ fail', invalid: '⊘ invalid', notRun: '– not run' } as const;
 
-function promptRow(one: CaseRecord, variant: VariantRecord, prompt: PromptRecord): Html {
+function promptRow(key: SequenceKey, prompt: PromptRecord, line: Html | null): Html {
   const { summary } = prompt;
-  const key = { case: one.name, variant: variant.name, prompt: prompt.name, user: prompt.user };
   const label = promptLabel(key);
   const cause = prompt.cause === null ? '' : `: ${prompt.cause.split('\n')[0]!}`;
   return html`<tr class="${prompt.outcome === 'pass' ? 'kept' : 'broken'}"><th scope="row">${
     prompt.tokensJudged === 0 ? label : html`<a href="${lensFragment(key)}">${label}</a>`
-  }</th><td>${OUTCOME_WORDS[prompt.outcome]}${cause}</td><td class="n">${prompt.tokensJudged} of ${prompt.tokensPlanned}</td><td class="n">${prompt.tokensFailed}</td><td class="n">${formatPcc(summary?.pcc?.min ?? null)}</td><td class="n">${formatPcc(summary?.pcc?.p50 ?? null)}</td><td class="n">${formatSmall(summary?.klNats?.mean ?? null)}</td><td class="n">${formatShare(summary?.top1 ?? null)}</td><td class="n">${summary?.flips.real ?? 'none'}</td></tr>\n`;
+  }</th><td>${OUTCOME_WORDS[prompt.outcome]}${cause}</td><td class="n">${prompt.tokensJudged} of ${prompt.tokensPlanned}</td><td class="n">${prompt.tokensFailed}</td><td class="n">${formatPcc(summary?.pcc?.min ?? null)}</td><td class="n">${formatPcc(summary?.pcc?.p50 ?? null)}</td><td>${line}</td><td class="n">${formatSmall(summary?.klNats?.mean ?? null)}</td><td class="n">${formatShare(summary?.top1 ?? null)}</td><td class="n">${summary?.flips.real ?? 'none'}</td></tr>\n`;
 }
 
 function worstTable(run: RunRecord, { worst, judged }: TokenHighlights): Html | null {

@@ -1,10 +1,13 @@
 // The file report.html of a run: the built app, the verdict as plain HTML, and the log's columns; a pure reading of the run folder.
+import type { CompareRecord } from '../compare/league/compare-record.ts';
 import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import { LENS_FILE } from '../report/lens-link.ts';
 import { fillApp } from './app-page.ts';
 import { type CollectedRun, collectRun } from './collect-run.ts';
-import { scriptJson } from './html.ts';
+import { comparisonPage } from './comparison/comparison-page.ts';
+import { readComparison } from './comparison/read-comparison.ts';
+import { html, scriptJson } from './html.ts';
 import { type LensRun, lensData } from './lens-data.ts';
 import { STATUS_WORDS, verdictPage } from './verdict-page.ts';
 
@@ -19,28 +22,37 @@ export interface LensOptions {
   readonly pageBytesMax?: number;
   /** Another run of the same prompts, for the difference of two. */
   readonly beside?: LensRun;
+  /** The league of this run, whose page comes first. */
+  readonly comparison?: CompareRecord;
 }
 
-/** @param folder - the run's, whose log is read once more. */
+/** @param folder - the run's, whose log is read once more, and its league if it has one. */
 export function writeLens(
   run: RunRecord,
   highlights: TokenHighlights,
   folder: string,
   options: LensOptions = {},
 ): LensFiles {
-  return composeLens(run, highlights, collectRun(folder, run), options);
+  const comparison = readComparison(folder, run.runId);
+  const given = comparison === undefined ? options : { comparison, ...options };
+  return composeLens(run, highlights, collectRun(folder, run), given);
 }
 
 export function composeLens(
   run: RunRecord,
   highlights: TokenHighlights,
   collected: CollectedRun,
-  { pageBytesMax = PAGE_BYTES_MAX, beside }: LensOptions = {},
+  { pageBytesMax = PAGE_BYTES_MAX, beside, comparison }: LensOptions = {},
 ): LensFiles {
   const { head, blocks, files } = lensData({ run, collected }, beside, pageBytesMax);
+  const verdict = verdictPage(run, highlights, collected);
   const page = fillApp({
-    title: `${STATUS_WORDS[run.verdict.status]} · ${run.runId} · qwen-pcc`,
-    body: verdictPage(run, highlights, collected.shifted),
+    title: `${comparison === undefined ? STATUS_WORDS[run.verdict.status] : 'Comparison'} · ${run.runId} · qwen-pcc`,
+    body:
+      comparison === undefined
+        ? verdict
+        : html`${comparisonPage(comparison, run, collected)}
+${verdict}`,
     data: [
       `<script type="application/json" id="qp-head">${scriptJson(head)}</script>`,
       ...blocks.map(({ id, text }) => `<script type="application/octet-stream" id="${id}">${text}</script>`),

@@ -119,7 +119,7 @@ const KINDS: Readonly<Record<string, string>> = {
 const NO_ARTIFACTS: ReadonlySet<string> = new Set([RUN_FILE, LOCAL_FILE, LOCK_FILE]);
 
 /** Every file of the folder that a run hands on, by path; the log first of all. */
-function listArtifacts(folder: string): RunRecord['artifacts'] {
+export function listArtifacts(folder: string): RunRecord['artifacts'] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !NO_ARTIFACTS.has(entry.name) && KINDS[path.extname(entry.name)] !== undefined)
     .map((entry) => path.join(entry.parentPath, entry.name))

@@ -5,7 +5,7 @@ import { KEYS } from './keys.ts';
 import { toFailing } from './moves.ts';
 import type { Report } from './report.ts';
 import { type Found, search } from './search.ts';
-import { isHelpOpen, isSearching, notice, place } from './state.ts';
+import { isHelpOpen, isSearching, notice, PAGES, page, pageLink, place } from './state.ts';
 
 const STATUS_MARKS: Readonly<Record<string, string>> = {
   pass: '✓ Pass',
@@ -15,7 +15,7 @@ const STATUS_MARKS: Readonly<Record<string, string>> = {
 };
 
 export function Bar({ report }: { readonly report: Report | undefined }) {
-  const isVerdict = place.value === null;
+  const shown = place.value === null ? page.value : 'tokens';
   return (
     <>
       <div class="bar">
@@ -24,10 +24,12 @@ export function Bar({ report }: { readonly report: Report | undefined }) {
           <>
             <span class={`chip ${report.head.status}`}>{STATUS_MARKS[report.head.status] ?? report.head.status}</span>
             <nav aria-label="Views">
-              <a href="#/" aria-current={isVerdict ? 'page' : undefined}>
-                Verdict
-              </a>
-              <a href={tokensLink(report)} aria-current={isVerdict ? undefined : 'page'}>
+              {PAGES.filter((name) => document.getElementById(name)).map((name) => (
+                <a key={name} href={pageLink(name)} aria-current={shown === name ? 'page' : undefined}>
+                  {name === 'verdict' ? 'Verdict' : 'Comparison'}
+                </a>
+              ))}
+              <a href={tokensLink(report)} aria-current={shown === 'tokens' ? 'page' : undefined}>
                 Tokens
               </a>
             </nav>
@@ -131,6 +133,9 @@ function Search({ report }: { readonly report: Report }) {
 const KEY_NAMES: Readonly<Record<string, string>> = {
   ArrowLeft: '←',
   ArrowRight: '→',
+  ArrowUp: '↑',
+  ArrowDown: '↓',
+  V: '⇧v',
   Escape: 'Esc',
   N: '⇧n',
   P: '⇧p',

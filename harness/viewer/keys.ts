@@ -1,10 +1,12 @@
 // The keyboard: one table of keys, for the listener and for the help.
 import { copyCommand, copyLink } from './copying.ts';
 import {
+  toCase,
   toFailing,
   toFirst,
   toggleDifference,
   toggleMetric,
+  toLine,
   toNearTie,
   toPrompt,
   toTab,
@@ -29,14 +31,20 @@ export const KEYS: readonly Key[] = [
   { keys: ['f'], does: 'first failing token of the prompt', press: toFirst },
   { keys: ['[', ']'], does: 'previous, next prompt', press: (r, key) => toPrompt(r, key === ']' ? 1 : -1) },
   {
-    keys: ['{', '}'],
-    does: 'previous, next variant, same token',
-    press: (r, key) => toVariant(r, key === '}' ? 1 : -1),
+    keys: ['v', 'V'],
+    does: 'next, previous variant, same token',
+    press: (r, key) => toVariant(r, key === 'v' ? 1 : -1),
   },
+  { keys: ['{', '}'], does: 'previous, next case', press: (r, key) => toCase(r, key === '}' ? 1 : -1) },
   {
     keys: ['ArrowLeft', 'ArrowRight'],
     does: 'token before, after',
     press: (r, key) => toToken(r, (place.value?.token ?? 0) + (key === 'ArrowRight' ? 1 : -1)),
+  },
+  {
+    keys: ['ArrowUp', 'ArrowDown'],
+    does: 'a line up, down',
+    press: (r, key) => toLine(r, key === 'ArrowDown' ? 1 : -1),
   },
   {
     keys: ['Home', 'End'],

@@ -159,6 +159,12 @@ describe('the lens of a failing run', () => {
     expect(await active()).toBe(`o${made.failing[0]!.position}`);
     await page.keyboard.press('ArrowRight');
     await expect.poll(active, SOON).toBe(`o${made.failing[0]!.position + 1}`);
+    const box = async () => (await page.locator('.text [aria-selected=true]').boundingBox())!;
+    const before = await box();
+    await page.keyboard.press('ArrowDown');
+    await expect.poll(async () => (await box()).y > before.y + 10, SOON).toBe(true);
+    await page.keyboard.press('ArrowUp');
+    await expect.poll(async () => Math.abs((await box()).y - before.y) < 10, SOON).toBe(true);
     for (const [key, name] of [
       ['2', 'Numbers'],
       ['3', 'Rows'],
@@ -200,8 +206,10 @@ describe('the lens of a failing run', () => {
     expect(await page.locator('.variants tbody tr').nth(1).innerText()).toContain(formatPcc(beside.pcc));
     await page.keyboard.press('d');
     await expect.poll(() => page.locator('.text .o').count(), SOON).toBeGreaterThan(0);
-    await page.keyboard.press('}');
+    await page.keyboard.press('v');
     await expectShown(page, beside);
+    await page.keyboard.press('}');
+    expect(await page.textContent('.notice')).toBe('This run has one case.');
     await page.close();
   });
 

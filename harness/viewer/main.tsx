@@ -1,6 +1,7 @@
 // Starts the lens: opens the report's data, follows the address, and draws over the plain verdict.
 import './style/base.css';
 import './style/verdict.css';
+import './style/comparison.css';
 import './style/bar.css';
 import './style/overview.css';
 import './style/workbench.css';
@@ -13,7 +14,7 @@ import { Bar } from './bar.tsx';
 import { listenToKeys } from './keys.ts';
 import { OverviewMap } from './overview-map.tsx';
 import { Report } from './report.ts';
-import { follow, fragmentOf, place, tab } from './state.ts';
+import { firstPage, follow, fragmentOf, page, pageLink, place, tab } from './state.ts';
 import { Workbench } from './workbench.tsx';
 
 /** Moving on fast writes no address a token: browsers stop listening to pages that do. */
@@ -30,6 +31,7 @@ async function start(): Promise<void> {
 async function begin(report: Report): Promise<void> {
   const overview = document.getElementById('overview-place');
   if (overview !== null) render(<OverviewMap report={report} />, overview);
+  page.value = firstPage();
   await follow(report, location.hash);
   render(<Workbench report={report} />, document.getElementById('lens')!);
   let written = location.hash;
@@ -40,7 +42,7 @@ async function begin(report: Report): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   effect(() => {
     const at = place.value;
-    const shown = at === null ? 'verdict' : 'tokens';
+    const shown = at === null ? page.value : 'tokens';
     if (document.body.dataset['view'] !== shown) {
       document.body.dataset['view'] = shown;
       window.scrollTo(0, 0);
@@ -54,7 +56,7 @@ async function begin(report: Report): Promise<void> {
   async function writeAddress(): Promise<void> {
     const at = place.value;
     if (at === null) {
-      if (location.hash.startsWith('#/') && location.hash !== '#/') setHash('#/');
+      if (location.hash.startsWith('#/')) setHash(pageLink(page.value));
       return;
     }
     const { position } = await report.spine(report.sequences[at.sequence]!);

@@ -79,6 +79,46 @@ export function toVariant(report: Report, step: 1 | -1): void {
   else place.value = { sequence: next.index, token: Math.min(at.token, next.tokens - 1) };
 }
 
+/** The next case that has tokens, at its first failing one. */
+export function toCase(report: Report, step: 1 | -1): void {
+  const { sequences } = report;
+  const firsts = sequences.filter((one, i) => one.case !== sequences[i - 1]?.case);
+  const here = sequences[place.value?.sequence ?? 0]!.case;
+  if (firsts.length < 2) notice.value = 'This run has one case.';
+  else {
+    const at = place.value === null ? (step > 0 ? -1 : 0) : firsts.findIndex((one) => one.case === here);
+    openSequence(report, firsts[(at + step + firsts.length) % firsts.length]!.index);
+  }
+}
+
+/** The token above or below in the text as it stands on the screen. */
+export function toLine(report: Report, step: 1 | -1): void {
+  const at = place.value;
+  const from = at === null ? null : boxOf(at.token);
+  if (at === null || from === null) return;
+  let best = at.token;
+  let line: number | undefined;
+  let distance = Number.POSITIVE_INFINITY;
+  for (let token = at.token + step; ; token += step) {
+    const box = boxOf(token);
+    if (box === null) break;
+    // Smaller letters of bytes stand a little lower in the same line.
+    if (Math.abs(box.bottom - from.bottom) < LINE_APART) continue;
+    line ??= box.bottom;
+    if (Math.abs(box.bottom - line) >= LINE_APART) break;
+    const apart = Math.abs(box.left + box.width / 2 - from.left - from.width / 2);
+    if (apart < distance) [best, distance] = [token, apart];
+  }
+  toToken(report, best);
+}
+
+const LINE_APART = 10;
+
+/** The first line of a token: what a long one wraps into does not count. */
+function boxOf(token: number): DOMRect | null {
+  return document.getElementById(`o${token}`)?.getClientRects()[0] ?? null;
+}
+
 /** @param token - may lie outside; the text's ends hold. */
 export function toToken(report: Report, token: number): void {
   const at = place.value;

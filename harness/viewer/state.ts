@@ -13,8 +13,21 @@ export const TABS = ['choices', 'numbers', 'rows', 'vocabulary', 'why'] as const
 export type Tab = (typeof TABS)[number];
 export const METRICS = ['pcc', 'kl'] as const;
 
-/** null: the verdict is shown. */
+/** null: a page is shown. */
 export const place: Signal<Place | null> = signal(null);
+/** The pages that stand without a script; the first one that a report has is shown first. */
+export const PAGES = ['comparison', 'verdict'] as const;
+export type Page = (typeof PAGES)[number];
+export const page: Signal<Page> = signal('verdict');
+
+export function firstPage(): Page {
+  return PAGES.find((name) => document.getElementById(name) !== null) ?? 'verdict';
+}
+
+/** Of a page; the first one has the address of the report. */
+export function pageLink(name: Page): string {
+  return name === firstPage() ? '#/' : `#${name}`;
+}
 export const tab: Signal<Tab> = signal('choices');
 /** What shades a passing token in the overview. */
 export const metric: Signal<(typeof METRICS)[number]> = signal('pcc');
@@ -48,6 +61,9 @@ export async function follow(report: Report, hash: string): Promise<void> {
   const wantedTab = TABS.find((one) => one === asked.get('tab'));
   tab.value = wantedTab ?? 'choices';
   if (path === '' || !hash.startsWith('#/')) {
+    // An address may name a heading, whose page it is.
+    const target = document.getElementById(decodeURIComponentSafe(hash.slice(1)));
+    page.value = PAGES.find((one) => target?.closest(`#${one}`)) ?? firstPage();
     place.value = null;
     return;
   }

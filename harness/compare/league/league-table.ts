@@ -71,13 +71,22 @@ export function leagueText(record: CompareRecord, chalk: ChalkInstance): string 
 }
 
 /** The verdict with what interacts. */
-function verdictLine({ text, interaction }: CompareEntrant): string {
+export function verdictLine({ text, interaction }: CompareEntrant): string {
   if (interaction === null || interaction.amplified + interaction.cancelled === 0) return text;
   const { amplified, cancelled } = interaction;
   return `${text}; T is far from Q + D on ${amplified + cancelled} tokens (${amplified} amplified, ${cancelled} cancelled)`;
 }
 
-function footnotes({ tokens, prompts, margins, resampling, leftOut, speedFormula, notes }: CompareRecord): string[] {
+/** How the league came about, a line each. */
+export function footnotes({
+  tokens,
+  prompts,
+  margins,
+  resampling,
+  leftOut,
+  speedFormula,
+  notes,
+}: CompareRecord): string[] {
   return [
     ...LEGEND,
     `${tokens} tokens of ${prompts} prompts, paired; margins ${margins.klNats} nat and ${100 * margins.top1} points of top-1; ` +
