@@ -58,7 +58,7 @@ const VALUE_FAULTS: readonly ValueFault[] = [
       id: `nan-${share}`,
       name: `${share} % of the logits NaN, one shard`,
       standsFor: 'a shard of the lm_head that was never written',
-      source: 'features 4.1: as zeros, 37 % NaN pass 0.79',
+      source: 'features 4.1: as zeros, 37 % NaN of zero-mean logits pass 0.79',
       expect: 'caught',
       why: 'not a number is no answer',
       change: (logits) => {
