@@ -57,6 +57,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/sequence': ['harness/record', 'src/device'],
   'harness/sources': ['harness/record', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/faults': ['harness/sources', 'src/checkpoint', 'src/device'],
+  'harness/selftest': [
+    ...JUDGING,
+    'harness/sequence',
+    'harness/sources',
+    'harness/run',
+    'harness/faults',
+    ...SRC_ROOMS,
+  ],
   'harness/run': [...JUDGING, 'harness/sequence', 'harness/sources', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
   'harness/lens': ['harness/record', 'harness/gate', 'harness/report', 'src/device', 'src/checkpoint'],
@@ -89,6 +97,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/cli': [
     ...JUDGING,
     ...RUNNING,
+    'harness/selftest',
     'harness/compare',
     'harness/hub',
     'harness/synthesize',

@@ -79,9 +79,11 @@ export {
 export { correlate } from './metrics/pcc.ts';
 export { judgePcc } from './metrics/pcc-semantics.ts';
 export { RowComparer, type RowComparerOptions } from './metrics/row-comparer.ts';
+export { assignShards } from './record/assign-shards.ts';
 export type { LogEvent, RunEvent } from './record/events.ts';
-export { logLineJsonSchema, readRunRecord, runRecordJsonSchema } from './record/json-schema.ts';
+export { logLineJsonSchema, readRunRecord, runRecordJsonSchema, selfTestJsonSchema } from './record/json-schema.ts';
 export type { LocalPaths } from './record/local-paths.ts';
+export { type PlanRecord, planUnits, specHash } from './record/plan-record.ts';
 export { findRunFolder, readLog } from './record/read-log.ts';
 export { type Correlation, PCC_SEMANTICS, type PccSemantics, type RowMetrics } from './record/row-metrics.ts';
 export type { GateRule } from './record/rules.ts';
@@ -90,9 +92,11 @@ export type { CaseSpec, JudgeSettings, PromptSpec, RunSpec, VariantSpec } from '
 export type { TokenRecord } from './record/token-record.ts';
 export type { Coverage, RuleResult, Verdict } from './record/verdict.ts';
 export { concludeRun } from './replay/conclude-run.ts';
-export { mergeLogs } from './replay/merge-logs.ts';
+export { type MergedEvent, mergeLogs } from './replay/merge-logs.ts';
 export { readRun } from './replay/read-run.ts';
+export { partOfFolder, partOfLines, type RunPart } from './replay/run-part.ts';
 export { RunReplay } from './replay/run-replay.ts';
+export { type MergedRun, mergeRuns } from './run/merge-runs.ts';
 export { resumeRun, type StartedRun, startRun, type WrittenRun, writeRun } from './run/write-run.ts';
 export { runFree } from './sequence/free-running.ts';
 export { runLockstep } from './sequence/lockstep.ts';

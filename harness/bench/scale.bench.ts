@@ -20,6 +20,7 @@ import type { StepFigures } from './scale/step.ts';
 const TOKENS = Number(process.env['QWEN_PCC_BENCH_TOKENS'] ?? 1_000_000);
 const PROMPTS = 16;
 const SHORT_PROMPTS = 20_000;
+const SHARDS = '4';
 const STEP = fileURLToPath(new URL('scale/step.js', import.meta.url));
 const TINY = fileURLToPath(new URL('../../../fixtures/tiny-qwen2', import.meta.url));
 const LOG = 'run.jsonl';
@@ -53,6 +54,8 @@ async function measureLongRun(parent: string): Promise<BenchResult[]> {
   const folder = join(parent, 'last');
   const bytes = statSync(join(folder, LOG)).size;
   const read = await runStep('read', folder);
+  await runStep('split', folder, SHARDS);
+  const merged = await runStep('merge', folder, SHARDS);
   const killed = join(parent, 'killed');
   mkdirSync(killed);
   copyFileSync(join(folder, LOG), join(killed, LOG));
@@ -67,6 +70,8 @@ async function measureLongRun(parent: string): Promise<BenchResult[]> {
     seconds('all that run.json has', run, 'conclude'),
     seconds('readRun', read, 'read'),
     ...peakOf('readRun', read.child),
+    seconds(`mergeRuns of ${SHARDS} shards`, merged, 'merge'),
+    ...peakOf('mergeRuns', merged.child),
     seconds('resumeRun', resumed, 'resume'),
     ...peakOf('resumeRun and the rest of the run', resumed.child),
   ];

@@ -119,6 +119,19 @@ describe('a project on a network that reaches the npm registry alone', () => {
     expect(JSON.parse(stdout)).toMatchObject({ numPassedTests: 2, numTotalTests: 2 });
   });
 
+  it('shares its gates out with vitest --shard and reports them as one with --merge-reports', async () => {
+    const files: string[] = [];
+    for (const shard of ['1/2', '2/2']) {
+      const blob = ['--reporter=blob', '--reporter=json', '--outputFile.json=shard.json', `--shard=${shard}`];
+      expect(await run('npx', ['vitest', 'run', ...blob])).toMatchObject({ code: 0 });
+      const { testResults } = json(path.join(project, 'shard.json')) as { testResults: { name: string }[] };
+      files.push(testResults.map(({ name }) => path.basename(name)).join());
+    }
+    expect(files.sort()).toEqual(['accuracy.gate.test.ts', 'broken-device.gate.test.ts']);
+    const { code, stdout } = await run('npx', ['vitest', 'run', '--merge-reports', '--reporter=json']);
+    expect({ code, ...(JSON.parse(stdout) as object) }).toMatchObject({ code: 0, numPassedTests: 2, numTotalTests: 2 });
+  });
+
   it('uses the versions of vitest and TypeScript that are tested here', () => {
     const ours = json(path.join(ROOT, 'package.json'))['devDependencies'] as Record<string, string>;
     const theirs = json(path.join(project, 'package.json'))['devDependencies'] as Record<string, string>;

@@ -6,6 +6,7 @@ const {
   logLineJsonSchema,
   runDiffJsonSchema,
   runRecordJsonSchema,
+  selfTestJsonSchema,
   weightComparisonJsonSchema,
 } = await import('../../dist/harness/index.js');
 const folder = new URL('../../docs/schema/', import.meta.url);
@@ -13,6 +14,7 @@ mkdirSync(folder, { recursive: true });
 for (const [name, schema] of [
   ['run.schema.json', runRecordJsonSchema()],
   ['log-line.schema.json', logLineJsonSchema()],
+  ['selftest.schema.json', selfTestJsonSchema()],
   ['run-diff.schema.json', runDiffJsonSchema()],
   ['weights.schema.json', weightComparisonJsonSchema()],
   ['compare.schema.json', compareRecordJsonSchema()],

@@ -11,11 +11,14 @@ import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
 import { packageFile, recordedCheckpoint, tinyCheckpoints } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import type { PlanRequest } from '../sources/plan-request.ts';
-import { byteCount, listOf, oneOf, threadCount, wholeNumber } from './option-values.ts';
+import { STEP_TIMEOUT_DEFAULT_MS } from '../sources/step-timeout.ts';
+import { addAdapterOption, withAdapter } from './adapter-option.ts';
+import { byteCount, duration, listOf, oneOf, threadCount, wholeNumber } from './option-values.ts';
 
 /** As commander hands them over. */
 export interface CaseCommandOptions {
   readonly weights?: string[];
+  readonly adapter?: string;
   readonly deviceWeights?: string;
   readonly prompts?: string;
   readonly prompt?: string[];
@@ -30,14 +33,15 @@ export interface CaseCommandOptions {
   readonly memory?: number;
   readonly weightCache?: string;
   readonly goldenCache?: string;
+  readonly stepTimeout?: number;
 }
 
 export function addCaseOptions(command: Command): Command {
-  const cases = command
-    .option(
-      '--weights <dir...>',
-      "checkpoint folders, a case each; `general` and `instruct` are the package's tiny ones (default: $QWEN_DIR if set, else both tiny ones; for a recording of one of them that one)",
-    )
+  const weights = command.option(
+    '--weights <dir...>',
+    "checkpoints (folder, .gguf, BASE+ADAPTER), a case each; `general` and `instruct` are the package's tiny ones (default: $QWEN_DIR if set, else both tiny ones; for a recording of one of them that one)",
+  );
+  const cases = addAdapterOption(weights)
     .option(
       '--device-weights <dir>',
       "the device's checkpoint, if it is not the reference's: is a converted one still the same model?",
@@ -93,6 +97,18 @@ export function addWeightOptions(command: Command): Command {
     );
 }
 
+/** How long a hung device is waited for. */
+export function addStepTimeoutOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--step-timeout <time>',
+      'a device that hands out no row (and ends no layer) for this time has broken down, e.g. 90s, 30m; rows before it stay judged',
+    )
+      .argParser(duration('--step-timeout'))
+      .default(STEP_TIMEOUT_DEFAULT_MS, '2h'),
+  );
+}
+
 /** Where rows of the ONNX reference are. */
 export function addGoldenCacheOption(command: Command): Command {
   return command.option(
@@ -109,18 +125,27 @@ export interface ChosenWeights {
 
 const PACKAGED_NOTE = 'judged the tiny checkpoints that come with qwen-pcc, no model of yours';
 
-/** @param recording - that stands on a side, if one does. @throws UsageError when it names a model that is not given. */
-export function chooseWeights(weights: readonly string[] | undefined, recording: string | undefined): ChosenWeights {
+/**
+ * @param recording - that stands on a side, if one does.
+ * @param adapter - of --adapter.
+ * @throws UsageError when the recording names a model that is not given; as `withAdapter`.
+ */
+export function chooseWeights(
+  weights: readonly string[] | undefined,
+  recording: string | undefined,
+  adapter: string | undefined,
+): ChosenWeights {
   const [general, instruct] = tinyCheckpoints();
   const packaged: Readonly<Record<string, string>> = { general: general!, instruct: instruct! };
   const qwenDir = process.env['QWEN_DIR'] || undefined;
-  const folders =
+  const chosen =
     weights?.map((folder) => packaged[folder] ?? folder) ??
     (qwenDir !== undefined
       ? [qwenDir]
       : recording === undefined
         ? [general!, instruct!]
         : [recordedCheckpoint(recording)]);
+  const folders = withAdapter(chosen, adapter);
   const isPackaged = folders.every((folder) => Object.values(packaged).includes(path.resolve(folder)));
   return { folders, notes: isPackaged && weights === undefined && recording === undefined ? [PACKAGED_NOTE] : [] };
 }
@@ -140,7 +165,7 @@ export function planRequest(
   requireMode(settings, devices, reference);
   const capture = devices.find((device) => device.kind === 'capture');
   const recording = capture?.file ?? (reference.kind === 'golden' ? reference.file : undefined);
-  const { folders, notes } = chooseWeights(options.weights, recording);
+  const { folders, notes } = chooseWeights(options.weights, recording, options.adapter);
   return {
     notes,
     request: {
@@ -187,11 +212,11 @@ function requireMode(
 
 /** What a run may use of this machine; it decides about no number. */
 export function localPaths(
-  options: Pick<CaseCommandOptions, 'threads' | 'memory' | 'weightCache' | 'goldenCache'>,
+  options: Pick<CaseCommandOptions, 'threads' | 'memory' | 'weightCache' | 'goldenCache' | 'stepTimeout'>,
   cases: LocalPaths['cases'],
   args: readonly string[],
 ): LocalPaths {
-  const { threads, memory, weightCache, goldenCache } = options;
+  const { threads, memory, weightCache, goldenCache, stepTimeout } = options;
   const qwenDir = process.env['QWEN_DIR'];
   return {
     currentFolder: process.cwd(),
@@ -203,6 +228,7 @@ export function localPaths(
     weightCache: weightCache === undefined ? undefined : path.resolve(weightCache),
     goldenCache: goldenCache === undefined ? undefined : path.resolve(goldenCache),
     qwenDir: qwenDir ? path.resolve(qwenDir) : undefined,
+    stepTimeoutMs: stepTimeout === undefined ? undefined : Math.ceil(stepTimeout),
   };
 }
 

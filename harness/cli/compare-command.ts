@@ -102,16 +102,16 @@ async function compare(base: string | undefined, variants: string[], options: Co
       hint: 'write `qwen-pcc compare RUN_A RUN_B`.',
     });
   }
-  if (base === undefined && options.resume === undefined) {
+  if (base === undefined && (options.resume === undefined || options.weightsOnly === true)) {
     throw new UsageError('compare what with what?', {
       code: 'COMPARE_ARGUMENT',
       facts: { wanted: 'a base, and at least one variant' },
       hint: 'write `qwen-pcc compare BASE VARIANT`, or `qwen-pcc compare --help`.',
     });
   }
-  if (options.weightsOnly === true) {
+  if (options.weightsOnly === true && base !== undefined) {
     const { compareWeightsOnly } = await import('./compare-weights-only.ts');
-    return compareWeightsOnly(base!, variants, options);
+    return compareWeightsOnly(base, variants, options);
   }
   return compareLeague(base === undefined ? {} : { base, variants }, options);
 }

@@ -22,7 +22,7 @@ import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { planRun } from '../sources/plan-run.ts';
 import { defaultPrompts, localPaths } from './case-options.ts';
-import { compareChoices, parseCompareArgument } from './compare-plan.ts';
+import { compareChoices, parseCompareArgument, recipeArgument } from './compare-plan.ts';
 import { onInterrupt } from './interrupt.ts';
 import { judgeRun, runHeader } from './judged-run.ts';
 import { refreshLens } from './rewrite-lens.ts';
@@ -86,14 +86,16 @@ async function begin(
   models: Models,
   options: LeagueCommandOptions,
 ): Promise<LocatedRun> {
-  const texts = [...variants, ...(options.recipes ?? [])];
-  if (texts.length === 0) {
+  const entrants = [
+    ...variants.map((text) => parseCompareArgument(text, process.env)),
+    ...(options.recipes ?? []).map((name) => recipeArgument(name, process.env)),
+  ];
+  if (entrants.length === 0) {
     throw new UsageError('a base alone is compared with nothing.', {
       code: 'COMPARE_ARGUMENT',
       hint: 'write `qwen-pcc compare BASE VARIANT`, or give --recipes bfp4-mlp,kv-bf16.',
     });
   }
-  const entrants = texts.map((text) => parseCompareArgument(text, process.env));
   const ofBase = models.open(base!);
   for (const entrant of entrants)
     if (entrant.kind === 'checkpoint') requireVariantOf(ofBase, models.open(entrant.place));

@@ -1,10 +1,17 @@
 // What `qwen-pcc compare BASE VARIANT…` asks a run to do: the base's reference once, every entrant's device, and the references between.
 import { statSync } from 'node:fs';
+import path from 'node:path';
 import type { Precision } from '../../reference/onnx-reference.ts';
-import { ggufOf, parsePlace } from '../../src/checkpoint/checkpoint-place.ts';
+import { absolutePlace, ggufOf, parsePlace } from '../../src/checkpoint/checkpoint-place.ts';
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';
-import { type CommandDevice, type DeviceChoice, parseDeviceSpec } from '../sources/device-spec.ts';
+import {
+  type CommandDevice,
+  type DeviceChoice,
+  knobSettings,
+  parseDeviceSpec,
+  variantName,
+} from '../sources/device-spec.ts';
 import { deviceRecipe, RECIPE_HELP } from './device-recipes.ts';
 
 /** What stands behind an argument of the command. */
@@ -37,6 +44,41 @@ export function parseCompareArgument(
   });
 }
 
+/** A recipe by its name, whatever folders of that name there are. */
+export function recipeArgument(
+  name: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): CompareArgument {
+  return parseCompareArgument(deviceRecipe(name) ?? name, environment);
+}
+
+/** @throws UsageError DEVICE_TWICE for entrants that would have the same numbers: among each other, or knobs that are the base's own. */
+function requireDifferent(variants: readonly CompareArgument[], device: CompareDevices['device']): void {
+  const keys = new Set(device === undefined ? [] : [keyOf({ ...device, kind: 'device' })]);
+  const ofBase = [...keys];
+  for (const variant of variants) {
+    const key = keyOf(variant);
+    if (keys.has(key)) {
+      throw new UsageError(`two entrants are the same: ${nameOf(variant)}.`, {
+        code: 'DEVICE_TWICE',
+        facts: ofBase.includes(key) ? { found: 'what the base runs on' } : {},
+        hint: 'leave one of them out, or give it another knob; threads do not count, since they change no number.',
+      });
+    }
+    keys.add(key);
+  }
+}
+
+function keyOf(variant: CompareArgument): string {
+  if (variant.kind === 'device') return JSON.stringify(knobSettings(variant.config));
+  return variant.kind === 'checkpoint' ? absolutePlace(variant.place) : path.resolve(variant.file);
+}
+
+function nameOf(variant: CompareArgument): string {
+  if (variant.kind === 'device') return variantName({ kind: 'n150', config: variant.config }, undefined);
+  return variant.kind === 'checkpoint' ? variant.place : variant.file;
+}
+
 export interface CompareDevices {
   /** Of the base, and of every checkpoint; undefined: the checkpoints' references alone are compared. */
   readonly device: Extract<CommandDevice, { readonly kind: 'n150' }> | undefined;
@@ -47,12 +89,13 @@ export interface CompareDevices {
  * The variants of the run, in the order in which rows are needed: the base on its device; of each checkpoint its reference (Q), its device
  * against the base's reference (T) and against its own (D); other knobs and recordings.
  *
- * @throws UsageError COMPARE_DEVICE for knobs or recordings without a device.
+ * @throws UsageError COMPARE_DEVICE for knobs or recordings without a device, DEVICE_TWICE for entrants that are the same.
  */
 export function compareChoices(
   variants: readonly CompareArgument[],
   { device, precision }: CompareDevices,
 ): readonly DeviceChoice[] {
+  requireDifferent(variants, device);
   const choices: DeviceChoice[] = device === undefined ? [] : [device];
   for (const variant of variants) {
     if (variant.kind === 'checkpoint') {

@@ -100,7 +100,7 @@ describe('demoWeights', () => {
     { weights: undefined, dir: 'Q', found: { folder: /^Q$/, family: undefined } },
     { weights: 'fixtures', dir: 'Q', found: { folder: /^fixtures$/, family: undefined } },
   ])('$weights with QWEN_DIR=$dir', ({ weights, dir, found }) => {
-    const { folder, family } = demoWeights(weights, dir);
+    const { folder, family } = demoWeights({ weights }, dir);
     expect(folder).toMatch(found.folder);
     expect(family).toBe(found.family);
   });

@@ -12,6 +12,7 @@ import { type DemoBatch, runDemo } from '../demo/run-demo.ts';
 import { createProgress } from '../report/progress.ts';
 import { packageFile } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
+import { addAdapterOption } from './adapter-option.ts';
 import { addWeightOptions } from './case-options.ts';
 import { demoWeights } from './demo-weights.ts';
 import { onInterrupt, packingUntil } from './interrupt.ts';
@@ -21,6 +22,7 @@ const BATCH_COUNTS = ['1', '2', '3'] as const;
 
 interface DemoOptions {
   readonly weights?: string;
+  readonly adapter?: string;
   readonly batches: (typeof BATCH_COUNTS)[number];
   readonly prompts?: string;
   readonly maxNewTokens: number;
@@ -39,8 +41,9 @@ export function demoCommand(): Command {
     .description('generate text on the N150 model as the original demo does, and print the speed of this machine')
     .option(
       '--weights <weights>',
-      'general (raw text) or instruct (chat template) with the checkpoint in $QWEN_DIR, else a tiny one of the package; or a checkpoint folder (default: general, or what the checkpoint in $QWEN_DIR is)',
-    )
+      'general (raw text) or instruct (chat template) with the checkpoint in $QWEN_DIR, else a tiny one of the package; or a checkpoint: folder, .gguf or BASE+ADAPTER (default: general, or what the checkpoint in $QWEN_DIR is)',
+    );
+  const generating = addAdapterOption(command)
     .option(
       '--batches <n>',
       `${BATCH_COUNTS.join(', ')}: runs of the same prompt`,
@@ -63,7 +66,7 @@ export function demoCommand(): Command {
     .option('--force', 'replace the file if it exists')
     .option('--device <spec>', 'n150 or n150:KNOB=VALUE,… (knobs below; demoRotOffByOne is true here)', 'n150')
     .option('--threads <n>', 'threads of the kernels (default: all)', threadCount('--threads'));
-  return addWeightOptions(command)
+  return addWeightOptions(generating)
     .addHelpText(
       'after',
       () =>
@@ -138,7 +141,7 @@ function planOf(options: DemoOptions, device: DemoPlanOptions['device'], onPacki
   const { prompts, maxSeqLen, threads, memory, weightCache } = options;
   const qwenDir = process.env['QWEN_DIR'];
   return planDemo({
-    ...demoWeights(options.weights, qwenDir),
+    ...demoWeights(options, qwenDir),
     ...(prompts === undefined ? {} : { prompts }),
     defaultPrompts: {
       general: packageFile('fixtures/prompts/input_data_prefill_128.json'),

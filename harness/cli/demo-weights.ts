@@ -1,8 +1,10 @@
 // Which checkpoint the demo runs: --weights, $QWEN_DIR, or a tiny one of the package.
 import { existsSync } from 'node:fs';
+import { parsePlace } from '../../src/checkpoint/checkpoint-place.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';
 import { packageFile } from '../sources/package-root.ts';
 import { WEIGHTS_FAMILIES, type WeightsFamily } from '../sources/plan.ts';
+import { withAdapter } from './adapter-option.ts';
 
 export interface DemoWeights {
   readonly folder: string;
@@ -10,12 +12,22 @@ export interface DemoWeights {
   readonly family?: WeightsFamily;
 }
 
+export interface GivenWeights {
+  readonly weights?: string | undefined;
+  readonly adapter?: string | undefined;
+}
+
 /**
- * @param weights - a family, whose checkpoint lies in $QWEN_DIR or comes along, or a folder.
+ * @param given - a family, whose checkpoint lies in $QWEN_DIR or comes along, or a place; and an adapter on it.
  * @param qwenDir - $QWEN_DIR; empty counts as absent.
  * @throws UsageError for what is neither.
  */
-export function demoWeights(weights: string | undefined, qwenDir: string | undefined): DemoWeights {
+export function demoWeights(given: GivenWeights, qwenDir: string | undefined): DemoWeights {
+  const { folder, ...rest } = chosenWeights(given.weights, qwenDir);
+  return { folder: withAdapter([folder], given.adapter)[0]!, ...rest };
+}
+
+function chosenWeights(weights: string | undefined, qwenDir: string | undefined): DemoWeights {
   const family = WEIGHTS_FAMILIES.find((name) => name === weights);
   if (weights !== undefined && family === undefined) {
     requireFolder(weights);
@@ -27,10 +39,13 @@ export function demoWeights(weights: string | undefined, qwenDir: string | undef
 }
 
 function requireFolder(weights: string): void {
-  if (existsSync(weights)) return;
+  if (existsSync(parsePlace(weights).base)) return;
   const nearest = nearestName(weights, WEIGHTS_FAMILIES);
-  throw new UsageError(`--weights must be ${WEIGHTS_FAMILIES.join(', ')} or a checkpoint folder; got "${weights}".`, {
-    code: 'OPTION_VALUE',
-    hint: nearest === undefined ? 'there is no such folder.' : `did you mean ${nearest}?`,
-  });
+  throw new UsageError(
+    `--weights must be ${WEIGHTS_FAMILIES.join(', ')} or a checkpoint (folder, .gguf, BASE+ADAPTER); got "${weights}".`,
+    {
+      code: 'OPTION_VALUE',
+      hint: nearest === undefined ? 'there is no such folder or file.' : `did you mean ${nearest}?`,
+    },
+  );
 }

@@ -17,11 +17,13 @@ import { Models } from '../sources/models.ts';
 import { rememberInWeightCache } from '../sources/open-n150.ts';
 import { packageVersion } from '../sources/package-root.ts';
 import { MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
+import { addAdapterOption } from './adapter-option.ts';
 import { chooseWeights } from './case-options.ts';
 import { byteCount, threadCount } from './option-values.ts';
 
 interface DoctorOptions {
   readonly weights?: string[];
+  readonly adapter?: string;
   readonly vectors?: string;
   readonly out: string;
   readonly threads?: number;
@@ -31,14 +33,15 @@ interface DoctorOptions {
 }
 
 export function doctorCommand(): Command {
-  return new Command('doctor')
+  const command = new Command('doctor')
     .description(
       'what this machine and checkpoint can run; with --vectors, whether the device model reproduces them bit for bit',
     )
     .option(
       '--weights <dir...>',
-      'checkpoint folders to look at (default: $QWEN_DIR if set, else both tiny checkpoints of the package)',
-    )
+      'checkpoints to look at: folder, .gguf or BASE+ADAPTER (default: $QWEN_DIR if set, else both tiny ones of the package)',
+    );
+  return addAdapterOption(command)
     .option('--vectors <dir>', 'check every vector file of this folder; exit code 1 on any mismatch')
     .option('--out <dir>', 'where run folders would go', 'reports')
     .option('--threads <n>', 'threads of the kernels (default: all)', threadCount('--threads'))
@@ -58,7 +61,7 @@ async function doctor(options: DoctorOptions): Promise<void> {
   if (options.vectors !== undefined) return doctorVectors(options.vectors, options);
   const machine = describeMachine(options.out);
   const checkpoints: CheckpointFacts[] = [];
-  for (const folder of chooseWeights(options.weights, undefined).folders) {
+  for (const folder of chooseWeights(options.weights, undefined, options.adapter).folders) {
     checkpoints.push(await describeCheckpoint(folder, gridRows, options));
   }
   if (options.json === true) {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ADAPTER_CASES } from './hints/adapters.fixture.ts';
 import { CHECKPOINT_CASES } from './hints/checkpoint.fixture.ts';
+import { COMPARE_CASES } from './hints/compare.fixture.ts';
 import { errorCodes } from './hints/error-codes.fixture.ts';
 import { followHint, type HintCase, Room } from './hints/hint-case.fixture.ts';
 import { HUB_CASES } from './hints/hub.fixture.ts';
@@ -12,6 +13,7 @@ import { QUANTISED_CASES } from './hints/quantised.fixture.ts';
 import { ARRAY_CASES } from './hints/recorded-arrays.fixture.ts';
 import { RECORDED_PLAN_CASES } from './hints/recorded-plans.fixture.ts';
 import { RUN_CASES } from './hints/runs.fixture.ts';
+import { SHARD_CASES } from './hints/shards.fixture.ts';
 import { TOKENIZER_CASES } from './hints/tokenizers.fixture.ts';
 import { TOKEN_AND_OUTPUT_CASES } from './hints/tokens-and-outputs.fixture.ts';
 import { WEIGHT_FILE_CASES } from './hints/weight-files.fixture.ts';
@@ -28,6 +30,8 @@ const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCas
   { about: 'recorded arrays', cases: ARRAY_CASES },
   { about: 'plans of recordings', cases: RECORDED_PLAN_CASES },
   { about: 'runs', cases: RUN_CASES },
+  { about: 'comparisons', cases: COMPARE_CASES },
+  { about: 'shards', cases: SHARD_CASES },
   { about: 'tokens and outputs', cases: TOKEN_AND_OUTPUT_CASES },
 ];
 

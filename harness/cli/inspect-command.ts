@@ -24,6 +24,7 @@ import { quoteWord } from '../run/shown-command.ts';
 import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-spec.ts';
 import { openCases, tapsOf } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
+import { addAdapterOption, withAdapter } from './adapter-option.ts';
 import { inspectedPaths, withVariant } from './inspected-paths.ts';
 import { wholeNumber } from './option-values.ts';
 import { type TokenChoice, TokenPicker } from './token-picker.ts';
@@ -31,6 +32,7 @@ import { type TokenChoice, TokenPicker } from './token-picker.ts';
 interface InspectOptions extends TokenChoice {
   readonly out: string;
   readonly weights?: string;
+  readonly adapter?: string;
   readonly deviceWeights?: string;
   readonly device?: string;
   readonly stored?: boolean;
@@ -40,7 +42,7 @@ interface InspectOptions extends TokenChoice {
 }
 
 export function inspectCommand(): Command {
-  return new Command('inspect')
+  const command = new Command('inspect')
     .description(
       'one token of a run: context, both top-10 lists, worst vocabulary entries, metrics, and the taps of every layer',
     )
@@ -53,7 +55,8 @@ export function inspectCommand(): Command {
     .option('--worst', 'the worst token, of the run or of what is named (default without --token)')
     .option('--first', 'the first failing token')
     .option('--next', 'the first failing token after the one that is named')
-    .option('--weights <dir>', 'checkpoint of that case, if it lies elsewhere than when the run was made')
+    .option('--weights <dir>', 'checkpoint of that case, if it lies elsewhere than when the run was made');
+  return addAdapterOption(command)
     .option('--device-weights <dir>', "the device's own checkpoint, if it lies elsewhere")
     .option(
       '--device <spec>',
@@ -74,7 +77,9 @@ export function inspectCommand(): Command {
     .action(inspect);
 }
 
-async function inspect(given: string | undefined, options: InspectOptions): Promise<void> {
+async function inspect(given: string | undefined, { weights, adapter, ...rest }: InspectOptions): Promise<void> {
+  const [place] = withAdapter(weights === undefined ? [] : [weights], adapter);
+  const options: InspectOptions = { ...rest, ...(place === undefined ? {} : { weights: place }) };
   const folder = findRunFolder(given, options.out);
   const picker = new TokenPicker(options);
   const replay = readRun(folder, (record) => picker.add(record));

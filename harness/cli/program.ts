@@ -7,8 +7,11 @@ import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
 import { getWeightsCommand } from './get-weights-command.ts';
 import { inspectCommand } from './inspect-command.ts';
+import { addMerge } from './merge-command.ts';
+import { planCommand } from './plan-command.ts';
 import { recordCommand } from './record-command.ts';
 import { reportCommand } from './report-command.ts';
+import { selftestCommand } from './selftest-command.ts';
 import { synthesizeCommand } from './synthesize-command.ts';
 import { validateCommand } from './validate-command.ts';
 
@@ -23,6 +26,8 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
   const program = new Command('qwen-pcc')
     .description('Tells whether an N150 still computes Qwen2 correctly, token by token, and if not, where and why.')
     .version(packageVersion())
+    // Each command takes the options behind it: `report merge --out` is the merge's, though report has one too.
+    .enablePositionalOptions()
     .addHelpText('after', exitCodesHelp())
     .addHelpText(
       'after',
@@ -30,19 +35,21 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     );
   for (const command of [
     validateCommand(),
+    planCommand(),
     compareCommand(),
     inspectCommand(),
-    reportCommand(),
+    addMerge(reportCommand()),
     doctorCommand(),
     demoCommand(),
     recordCommand(),
+    selftestCommand(),
     synthesizeCommand(),
     getWeightsCommand(),
   ]) {
     program.addCommand(command.addHelpText('after', exitCodesHelp()));
   }
   // Subcommands do not inherit these; an exit inside commander would skip our exit codes.
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command
       .exitOverride()
       .showSuggestionAfterError()

@@ -4,11 +4,11 @@ import { Command } from 'commander';
 import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import { InputError } from '../../src/errors.ts';
-import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
-import type { RunEvent } from '../record/events.ts';
+import { assignShards } from '../record/assign-shards.ts';
+import type { RunEvent, RunShard } from '../record/events.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
+import { planUnits } from '../record/plan-record.ts';
 import { findRunFolder } from '../record/read-log.ts';
-import { PCC_SEMANTICS, type PccSemantics } from '../record/row-metrics.ts';
 import { formatRunRecord } from '../record/run-record.ts';
 import { firstDifference, type RunSpec } from '../record/run-spec.ts';
 import type { RunReplay } from '../replay/run-replay.ts';
@@ -25,20 +25,20 @@ import { planRun } from '../sources/plan-run.ts';
 import {
   addCaseOptions,
   addGoldenCacheOption,
+  addStepTimeoutOption,
   type CaseCommandOptions,
   localPaths,
   planRequest,
 } from './case-options.ts';
 import { errorText } from './error-text.ts';
 import { onInterrupt } from './interrupt.ts';
+import { addJudgeOptions, type JudgeOptions, settingsOf } from './judge-options.ts';
 import { judgeRun, runHeader } from './judged-run.ts';
-import { correlation, oneOf } from './option-values.ts';
+import { chooseShard, parseShard, SHARD_HELP, type ShardRequest } from './shard-choice.ts';
 import { needsNoReport } from './unstarted-run.ts';
 
-interface ValidateOptions extends CaseCommandOptions {
-  readonly semantics: PccSemantics;
-  readonly threshold: number;
-  readonly mode: 'teacher' | 'free';
+interface ValidateOptions extends CaseCommandOptions, JudgeOptions {
+  readonly shard?: ShardRequest;
   readonly out: string;
   readonly resume?: string | true;
   readonly json?: boolean;
@@ -50,20 +50,8 @@ export function validateCommand(): Command {
       'run reference and device on the same tokens, compare every token, judge, report',
     ),
   );
-  return addGoldenCacheOption(cases)
-    .option(
-      '--semantics <name>',
-      `meaning of PCC: ${PCC_SEMANTICS.join(', ')}`,
-      oneOf('--semantics', PCC_SEMANTICS),
-      'strict',
-    )
-    .option('--threshold <pcc>', 'PCC that every token must reach', correlation('--threshold'), DEFAULT_PCC_MINIMUM)
-    .option(
-      '--mode <mode>',
-      'teacher: both get the same tokens; free: each follows its own choice',
-      oneOf('--mode', ['teacher', 'free']),
-      'teacher',
-    )
+  return addStepTimeoutOption(addGoldenCacheOption(addJudgeOptions(cases)))
+    .option('--shard <i/n>', SHARD_HELP, parseShard)
     .option('--out <dir>', 'where run folders go', 'reports')
     .option(
       '--resume [run]',
@@ -127,8 +115,13 @@ async function begin(options: ValidateOptions, models: Models): Promise<LocatedR
   const local = localPaths(options, paths, args);
   // What cannot be opened is refused before a folder is made.
   openCases(spec, local, { models });
-  const run: Omit<RunEvent, 'runId'> = { ...header, notes: [...notes, ...unplanned], spec };
+  const share = options.shard === undefined ? {} : shareOf(spec, chooseShard(options.shard, process.env));
+  const run: Omit<RunEvent, 'runId'> = { ...header, notes: [...notes, ...unplanned], ...share, spec };
   return { ...startRun(options.out, run, local), local };
+}
+
+function shareOf(spec: RunSpec, shard: RunShard): Pick<RunEvent, 'part' | 'shard'> {
+  return { part: assignShards(planUnits(spec), shard.count)[shard.index - 1]!, shard };
 }
 
 /** The plan is in the log; options that were given all the same must ask for the same. */
@@ -141,8 +134,13 @@ async function goOn(options: ValidateOptions, command: Command, models: Models):
     : undefined;
   const given = wanted === undefined ? undefined : localPaths(options, wanted.paths, process.argv.slice(2));
   const local = readPaths(folder, given);
-  const started = resumeRun(folder, (replay) => requireSamePlan(replay, wanted?.spec, folder));
-  return { ...started, local: { ...local, ...resourcesGiven(options) } };
+  const shard = options.shard === undefined ? undefined : chooseShard(options.shard, process.env);
+  const started = resumeRun(folder, (replay) => {
+    requireSamePlan(replay, wanted?.spec, folder);
+    requireSameShard(replay, shard, folder);
+  });
+  const isTimeGiven = command.getOptionValueSource('stepTimeout') === 'cli';
+  return { ...started, local: { ...local, ...resourcesGiven(options, isTimeGiven) } };
 }
 
 /** A run folder from another machine has none: its reports are uploaded without them, and options given again say where files are. */
@@ -158,17 +156,21 @@ function readPaths(folder: string, given: LocalPaths | undefined): LocalPaths {
   }
 }
 
-/** Threads, memory and a cache of rows change no number, so a run may go on with others. */
-function resourcesGiven({ threads, memory, goldenCache }: ValidateOptions): Partial<LocalPaths> {
+/** Threads, memory, a cache of rows and patience change no number, so a run may go on with others. */
+function resourcesGiven(
+  { threads, memory, goldenCache, stepTimeout }: ValidateOptions,
+  isTimeGiven: boolean,
+): Partial<LocalPaths> {
   return {
     ...(threads === undefined ? {} : { threads }),
     ...(memory === undefined ? {} : { memoryBytes: memory }),
     ...(goldenCache === undefined ? {} : { goldenCache: path.resolve(goldenCache) }),
+    ...(isTimeGiven && stepTimeout !== undefined ? { stepTimeoutMs: Math.ceil(stepTimeout) } : {}),
   };
 }
 
 const NOT_OF_THE_PLAN: ReadonlySet<string> = new Set([
-  ...['resume', 'out', 'json', 'threads', 'memory', 'weightCache', 'goldenCache'],
+  ...['resume', 'out', 'json', 'shard', 'threads', 'memory', 'weightCache', 'goldenCache', 'stepTimeout'],
 ]);
 
 function isPlanGiven(command: Command): boolean {
@@ -196,9 +198,14 @@ function requireSamePlan({ run }: RunReplay, wanted: RunSpec | undefined, folder
   });
 }
 
-function settingsOf({ threshold, semantics, mode }: ValidateOptions): Parameters<typeof planRequest>[1] {
-  return {
-    mode: mode === 'free' ? 'freeRunning' : 'teacherForced',
-    judge: { semantics, pccMinimum: threshold, rules: defaultRules({ pccMinimum: threshold }) },
-  };
+/** A shard that is given again, as a job does that was started once more. */
+function requireSameShard({ run }: RunReplay, shard: RunShard | undefined, folder: string): void {
+  if (shard === undefined || firstDifference(run.shard, shard, '') === undefined) return;
+  const words = (one: RunShard | undefined): string =>
+    one === undefined ? 'the whole plan' : `shard ${one.index} of ${one.count}`;
+  throw new InputError(`${folder} is another share of the plan.`, {
+    code: 'RESUME_DIFFERS',
+    facts: { recorded: words(run.shard), now: words(shard) },
+    hint: `write \`qwen-pcc validate --resume ${quoteWord(folder)}\` alone: the run knows its plan. Or start a new run.`,
+  });
 }

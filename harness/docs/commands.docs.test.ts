@@ -26,15 +26,17 @@ const PLACEHOLDERS: readonly (readonly [RegExp, string])[] = [
   [/(--vectors) DIR\b/, '$1 fixtures/vectors'],
   [/\bCACHE_DIR\b/, 'cache'],
   [/(--beside) RUN\b/, '$1 reports/last'],
+  [/\bRUN_A RUN_B\b/, 'reports/last reports/last'],
   [/\bOTHER_DIR\b/, 'fixtures/tiny-qwen2'],
   [/(--weights) (DIR|CHECKPOINT)\b/, '$1 fixtures/tiny-qwen2'],
   [/\bcapture:FILE\b/, 'capture:recorded.safetensors'],
   [/\bn150:KNOBS\b/, 'n150:kvFormat=BF16'],
 ];
 
-/** Tier exact takes minutes for all packaged prompts: one of them, a few tokens. */
+/** Minutes as they are shown: one prompt or a few tokens of each. */
 const SHORTENED: readonly (readonly [RegExp, string])[] = [
   [/tier=exact/, ' --prompt senate-and-house --max-new-tokens 2'],
+  [/compare .* --recipes/, ' --max-new-tokens 2'],
 ];
 
 const commands = DOCUMENTS.flatMap((document) => documentedCommands(document));

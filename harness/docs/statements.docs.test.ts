@@ -40,7 +40,8 @@ function headingsOf(document: string): string[] {
 /** Options of other programs that the documents name, by the program. */
 const FOREIGN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   'npm install': ['--ignore-scripts', '--save-dev'],
-  vitest: ['--project'],
+  vitest: ['--project', '--reporter', '--merge-reports'],
+  sbatch: ['--job-name', '--array', '--cpus-per-task', '--mem', '--time', '--parsable', '--dependency', '--export'],
   node: ['--expose-gc'],
   pytest: ['--timeout'],
   'npm run fuzz': ['--only'],
@@ -51,7 +52,7 @@ describe('options', () => {
   const known = new Set(program.commands.flatMap((command) => ['--help', ...command.options.map(({ long }) => long)]));
   const foreign = Object.values(FOREIGN_OPTIONS).flat();
   const named = (document: string): string[] => [
-    ...new Set([...textOf(document).matchAll(/(?<![\w-])--[a-z][a-z_-]+/g)].map((match) => match[0])),
+    ...new Set([...textOf(document).matchAll(/(?<![\w-])--[a-z][a-z\d_-]+/g)].map((match) => match[0])),
   ];
 
   it.each(DOCUMENTS)('that %s names are those of a command', (document) => {
@@ -66,19 +67,21 @@ describe('options', () => {
   it("of a command that a document shows are that command's own", () => {
     const shown = DOCUMENTS.flatMap((document) => documentedCommands(document)).flatMap(({ command }) => {
       const [, name = '', rest = ''] = /^(?:npx )?qwen-pcc ([a-z-]+)(.*)$/.exec(command) ?? [];
-      return name === '' ? [] : [...rest.matchAll(/ (--[a-z_-]+)/g)].map((match) => ({ name, option: match[1]! }));
+      return name === '' ? [] : [...rest.matchAll(/ (--[a-z\d_-]+)/g)].map((match) => ({ name, option: match[1]! }));
     });
     expect(shown.length).toBeGreaterThan(15);
-    const isOwn = ({ name, option }: { name: string; option: string }): boolean =>
-      option === '--help' ||
-      program.commands.find((command) => command.name() === name)?.options.some(({ long }) => long === option) === true;
+    const isOwn = ({ name, option }: { name: string; option: string }): boolean => {
+      const command = program.commands.find((one) => one.name() === name);
+      const options = [command, ...(command?.commands ?? [])].flatMap((one) => one?.options ?? []);
+      return option === '--help' || options.some(({ long }) => long === option);
+    };
     expect(shown.filter((one) => !isOwn(one))).toEqual([]);
   });
 });
 
 /** Words in capitals of the specification that are no variables, and variables that others read. */
-const NO_VARIABLES = /^(BFP4_B|BFP8_B|BFLOAT8_B|ROW_MAJOR|CACHE_DIR|OTHER_DIR|EXIT_CODES)$/;
-const READ_BY_OTHERS = /^(ONNXRUNTIME_NODE_INSTALL|GITHUB_STEP_SUMMARY|TT_METAL_\w+)$/;
+const NO_VARIABLES = /^(BFP4_B|BFP8_B|BFLOAT8_B|ROW_MAJOR|CACHE_DIR|OTHER_DIR|EXIT_CODES|RUN_[AB]|Q\d_[01K](_M)?)$/;
+const READ_BY_OTHERS = /^(ONNXRUNTIME_NODE_INSTALL|GITHUB_STEP_SUMMARY|TT_METAL_\w+|SLURM_ARRAY_JOB_ID|ARRAY_JOB)$/;
 
 describe('variables of the environment', () => {
   const sources = ['src', 'reference', 'harness', 'stryker.config.mjs'].flatMap(readSources).join('\n');

@@ -109,6 +109,11 @@ export function evaluateCoverage(rule: AggregateRule, shares: readonly VariantSh
   return concludeRule(rule, tally(rule, observations));
 }
 
+/** Result of a rule whose tokens lie in several logs: nothing is said about those of one. */
+export function leaveUnjudged(rule: AggregateRule): RuleResult {
+  return { ...concludeRule(rule, { judged: 0, failures: 0, worst: null }), status: 'notJudgedHere' };
+}
+
 interface Tally {
   readonly judged: number;
   readonly failures: number;

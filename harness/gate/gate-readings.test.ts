@@ -72,11 +72,17 @@ describe('summaries', () => {
   it('of controls are of the tokens that have them', () => {
     const [first, ...others] = rows({}, [{}, {}, {}]);
     const controls = { pccPreviousGolden: null, pccPreviousActual: null, pccUnrelatedGolden: null };
-    expect(gateOf([{ ...first!, controls }, ...others]).controls()).toEqual({
-      previous: { n: 2, p50: 0.5, p99: 0.5, max: 0.5 },
-      unrelated: { n: 2, p50: 0.3, p99: 0.3, max: 0.3 },
+    const spread = (value: number, reachMinimum: number) => {
+      const quantiles = { min: value, p5: value, p50: value, p95: value, p99: value, max: value };
+      return { n: 2, ...quantiles, reachMinimum };
+    };
+    expect(gateOf([{ ...first!, controls }, ...others]).controls(0.45)).toEqual({
+      previous: spread(0.5, 1),
+      next: spread(0.4, 0),
+      unrelated: spread(0.3, 0),
+      telling: { threshold: 0.51, ownBelow: 0 },
     });
-    expect(gateOf([]).controls()).toEqual({ previous: null, unrelated: null });
+    expect(gateOf([]).controls(0.45)).toEqual({ previous: null, next: null, unrelated: null, telling: null });
   });
 
   it('leave out what a token lacks', () => {

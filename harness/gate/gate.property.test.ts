@@ -50,7 +50,7 @@ function readingsOf(gate: Gate, plan: readonly PlannedSequence[]) {
     ofOneUser: gate.summarizePhases(({ user }) => user === 1),
     variant: gate.summarizeVariant('a', 'v'),
     each: plan.map((key) => gate.summarizeSequence(key)),
-    controls: gate.controls(),
+    controls: gate.controls(0.79),
   };
 }
 

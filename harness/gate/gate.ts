@@ -1,12 +1,19 @@
 // The gate: takes judged tokens one by one and concludes a verdict at any time. Nothing passes for lack of evidence.
 
-import { spreadControl, summarizeSample } from '../metrics/aggregate.ts';
+import { summarizeSample } from '../metrics/aggregate.ts';
 import type { GateRule } from '../record/rules.ts';
-import type { ControlSpread, TokenSummary, VariantSummary } from '../record/summary.ts';
+import type { ControlSummary, TokenSummary, VariantSummary } from '../record/summary.ts';
 import { PHASES, type Phase, type SequenceKey, type TokenKey, type TokenRecord } from '../record/token-record.ts';
 import type { Coverage, RuleResult, Verdict, VerdictStatus } from '../record/verdict.ts';
 import { describeConstantTails, findConstantTails } from './constant-tails.ts';
-import { evaluateAggregateRule, evaluateCoverage, evaluateTokenRule, type TokenGroup } from './evaluate-rule.ts';
+import { summarizeControls } from './controls.ts';
+import {
+  evaluateAggregateRule,
+  evaluateCoverage,
+  evaluateTokenRule,
+  leaveUnjudged,
+  type TokenGroup,
+} from './evaluate-rule.ts';
 import { headlineOf } from './headline.ts';
 import { isTokenRule, judgeByTokenRules } from './judge-token.ts';
 import { arrangeSequences, auditCoverage, createJudgedSequences, type PlannedSequence } from './judged-sequences.ts';
@@ -25,16 +32,19 @@ export interface Gate {
    * cannot hide among good ones. The verdict is `invalid` if a hard rule says so, if nothing was planned or judged, or if
    * a rule for a phase that the run has was never triggered; otherwise `fail` if any rule is broken. A rule that has too
    * few tokens to judge is named and decides nothing. In whatever order sequences came, the verdict is the same.
+   *
+   * @param isPart - the plan is a part of a larger one: rules over all prompts of a variant are left to the merge of the parts, and a
+   * part without a prompt lacks nothing.
    */
-  conclude(plan: readonly PlannedSequence[]): Verdict;
+  conclude(plan: readonly PlannedSequence[], isPart?: boolean): Verdict;
   summarizeAll(): TokenSummary;
   /** @param filter - which sequences; all if left out. */
   summarizePhases(filter?: (key: SequenceKey) => boolean): Partial<Record<Phase, TokenSummary>>;
   summarizeVariant(caseName: string, variant: string): VariantSummary;
   /** Null if no token of it was judged. */
   summarizeSequence(key: SequenceKey): TokenSummary | null;
-  /** What PCC the rows of other positions reach. */
-  controls(): { readonly previous: ControlSpread | null; readonly unrelated: ControlSpread | null };
+  /** What PCC the rows of other positions reach, and whether a minimum tells them from the right ones. */
+  controls(pccMinimum: number): ControlSummary;
 }
 
 export function createGate(rules: readonly GateRule[]): Gate {
@@ -58,16 +68,21 @@ export function createGate(rules: readonly GateRule[]): Gate {
       const wanted = sequences.find(key);
       return wanted === null ? null : summarize(columns.ofSequence(wanted));
     },
-    controls() {
+    controls(pccMinimum) {
       const { values } = columns.sample(tokensOf());
-      return {
-        previous: spreadControl(values('pccPreviousGolden')),
-        unrelated: spreadControl(values('pccUnrelatedGolden')),
-      };
+      return summarizeControls(
+        {
+          own: values('pcc'),
+          previous: values('pccPreviousGolden'),
+          next: values('pccPreviousActual'),
+          unrelated: values('pccUnrelatedGolden'),
+        },
+        pccMinimum,
+      );
     },
   };
 
-  function conclude(plan: readonly PlannedSequence[]): Verdict {
+  function conclude(plan: readonly PlannedSequence[], isPart = false): Verdict {
     const arranged = arrangeSequences(sequences, plan);
     const audit = auditCoverage(sequences, plan, arranged);
     const prompts = arranged.map((index) => ({ key: sequences.all[index]!.key, tokens: columns.ofSequence(index) }));
@@ -76,11 +91,15 @@ export function createGate(rules: readonly GateRule[]): Gate {
     const results = rules.map((rule) => {
       if (isTokenRule(rule)) return evaluateTokenRule(rule, tokenRules.indexOf(rule), columns, tokens, keyOf);
       if (rule.metric === 'coverage') return evaluateCoverage(rule, audit.shares);
-      return evaluateAggregateRule(rule, columns, groups[rule.scope]);
+      return isPart && rule.scope === 'run'
+        ? leaveUnjudged(rule)
+        : evaluateAggregateRule(rule, columns, groups[rule.scope]);
     });
     const counts = countPhases(tokens);
     const isApplicable = ({ phase }: GateRule): boolean => phase === 'all' || counts[phase] > 0;
-    const neverTriggered = results.filter((rule) => rule.status === 'notTriggered' && isApplicable(rule));
+    const neverTriggered = results.filter(
+      (rule) => rule.status === 'notTriggered' && isApplicable(rule) && !(isPart && plan.length === 0),
+    );
     const tooFewTokens = results.filter(({ status }) => status === 'tooFewTokens');
     const coverage: Coverage = {
       promptsPlanned: plan.length,
@@ -90,11 +109,14 @@ export function createGate(rules: readonly GateRule[]): Gate {
       prefill: counts.prefill,
       decode: counts.firstDecode + counts.decode,
       rulesPlanned: rules.length,
-      rulesEvaluated: results.filter(({ status }) => status !== 'notTriggered' && status !== 'tooFewTokens').length,
+      rulesEvaluated: results.filter(({ status }) => !UNJUDGED.has(status)).length,
       rulesNeverTriggered: neverTriggered.map(({ id }) => id),
       rulesTooFewTokens: tooFewTokens.map(({ id }) => id),
+      ...(isPart ? { rulesNotJudgedHere: results.filter(isLeft).map(({ id }) => id) } : {}),
     };
-    const isVacuous = coverage.tokensPlanned === 0 || coverage.tokensJudged === 0 || rules.length === 0;
+    const isEmptyPart = isPart && plan.length === 0;
+    const isVacuous =
+      rules.length === 0 || (!isEmptyPart && (coverage.tokensPlanned === 0 || coverage.tokensJudged === 0));
     const broken = tokens.filter(isBroken);
     const draft = {
       status: statusOf(results, isVacuous || !audit.isComplete || neverTriggered.length > 0),
@@ -173,6 +195,12 @@ export function createGate(rules: readonly GateRule[]): Gate {
     for (const token of tokens) counts[columns.phaseOf(token)]++;
     return counts;
   }
+}
+
+const UNJUDGED: ReadonlySet<RuleResult['status']> = new Set(['notTriggered', 'tooFewTokens', 'notJudgedHere']);
+
+function isLeft({ status }: RuleResult): boolean {
+  return status === 'notJudgedHere';
 }
 
 function statusOf(results: readonly RuleResult[], isEvidenceMissing: boolean): VerdictStatus {

@@ -10,7 +10,7 @@ import type { RulePlace, RuleResult, Verdict } from '../record/verdict.ts';
 export function headlineOf(verdict: Omit<Verdict, 'headline'>, notices: readonly string[]): string {
   const { status, coverage, rules } = verdict;
   const tokens = `${shareOf(coverage.tokensJudged, coverage.tokensPlanned, 'token')} judged`;
-  const unjudged = describeTooFew(rules);
+  const unjudged = `${describeTooFew(rules)}${describeLeft(coverage)}`;
   const noted = notices.map((notice) => `; ${notice}`).join('');
   if (status === 'invalid') return `comparison invalid: ${describeInvalid(verdict)}${noted} (${tokens}${unjudged})`;
   if (status === 'fail') return `${describeFailures(verdict)}${noted} (${tokens}${unjudged})`;
@@ -109,6 +109,11 @@ function describeTooFew(rules: readonly RuleResult[]): string {
   }
   const parts = Array.from(rulesOf, ([cause, ids]) => `${ids.join(', ')} (${cause})`);
   return parts.length === 0 ? '' : `; too few tokens for ${parts.join(', ')}`;
+}
+
+/** Rules that a part of a plan leaves to the merge. */
+function describeLeft({ rulesNotJudgedHere = [] }: Verdict['coverage']): string {
+  return rulesNotJudgedHere.length === 0 ? '' : `; not judged here: ${rulesNotJudgedHere.join(', ')}`;
 }
 
 function describePcc(rules: readonly RuleResult[]): string {

@@ -44,6 +44,7 @@ const COLUMN_TYPES = {
   maxAbs: Float64Array,
   logRatio: Float64Array,
   pccPreviousGolden: Float64Array,
+  pccPreviousActual: Float64Array,
   pccUnrelatedGolden: Float64Array,
 } as const;
 type ColumnName = keyof typeof COLUMN_TYPES;
@@ -158,6 +159,7 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
       maxAbs: moments?.maxAbs ?? null,
       logRatio: distribution?.textToken?.logRatio ?? null,
       pccPreviousGolden: controls.pccPreviousGolden,
+      pccPreviousActual: controls.pccPreviousActual,
       pccUnrelatedGolden: controls.pccUnrelatedGolden,
     };
     for (const name in values) columns[name as ColumnName][length] = values[name as ColumnName] ?? Number.NaN;

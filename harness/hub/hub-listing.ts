@@ -93,7 +93,7 @@ function requireCheckpoint(files: readonly HubFile[], subject: string): void {
       found: files.map(({ name }) => name).join(', ') || 'nothing',
       wanted: 'config.json and model*.safetensors',
     },
-    hint: 'check --repo; checkpoints of other formats must be converted first.',
+    hint: 'check --repo; a .gguf file is downloaded by hand and named with --weights FILE.gguf.',
   });
 }
 

@@ -84,8 +84,17 @@ describe('summarizeSample', () => {
 describe('spreadControl', () => {
   it('has the middle, the tail and the largest', () => {
     const values = sortSample(Float64Array.from({ length: 101 }, (_, i) => i / 100));
-    expect(spreadControl(values)).toEqual({ n: 101, p50: 0.5, p99: 0.99, max: 1 });
-    expect(spreadControl(values.subarray(0, 0) as typeof values)).toBeNull();
+    expect(spreadControl(values, 0.5)).toEqual({
+      n: 101,
+      min: 0,
+      p5: 0.05,
+      p50: 0.5,
+      p95: 0.95,
+      p99: 0.99,
+      max: 1,
+      reachMinimum: 51 / 101,
+    });
+    expect(spreadControl(values.subarray(0, 0) as typeof values, 0.5)).toBeNull();
   });
 });
 

@@ -18,6 +18,7 @@ export const SAMPLED_METRICS = [
   'nmseDb',
   'logRatio',
   'pccPreviousGolden',
+  'pccPreviousActual',
   'pccUnrelatedGolden',
 ] as const;
 export type SampledMetric = (typeof SAMPLED_METRICS)[number];
@@ -51,10 +52,24 @@ export function summarizeSample({ n, values }: TokenSample): TokenSummary {
   };
 }
 
-/** Quantiles of one negative control; null if no token has it. */
-export function spreadControl(values: SortedSample): ControlSpread | null {
+/** Quantiles of one negative control, and how much of it a PCC minimum lets through; null if no token has it. */
+export function spreadControl(values: SortedSample, pccMinimum: number): ControlSpread | null {
   if (values.length === 0) return null;
-  return { n: values.length, p50: quantile(values, 0.5), p99: quantile(values, 0.99), max: quantile(values, 1) };
+  return {
+    n: values.length,
+    min: quantile(values, 0),
+    p5: quantile(values, 0.05),
+    p50: quantile(values, 0.5),
+    p95: quantile(values, 0.95),
+    p99: quantile(values, 0.99),
+    max: quantile(values, 1),
+    reachMinimum: shareFrom(values, pccMinimum) ?? 0,
+  };
+}
+
+/** Share of the values that are at least `limit`; null if there is none. */
+export function shareFrom(values: Float64Array, limit: number): number | null {
+  return values.length === 0 ? null : values.filter((value) => value >= limit).length / values.length;
 }
 
 /** Share of the values that are at most `limit`; null if there is none. */

@@ -14,6 +14,7 @@ describe('expOfNonPositive', () => {
   });
 
   it('is 1 at 0 and 0 far below', () => {
+    expect(expOfNonPositive(-708) / Math.exp(-708)).toBeCloseTo(1, 12);
     expect([0, -709, Number.NEGATIVE_INFINITY].map(expOfNonPositive)).toEqual([1, 0, 0]);
     expect(expOfNonPositive(Number.NaN)).toBeNaN();
   });

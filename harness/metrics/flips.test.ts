@@ -26,6 +26,9 @@ describe('ulpAtMagnitude', () => {
     row[15] = 20;
     expect([0, 14, 16].map((id) => ulpAtEntry('BFP8_B', row, id))).toEqual([0.25, 0.25, 2 ** -7]);
     expect(ulpAtEntry('BF16', row, 0)).toBe(2 ** -8);
+    // Nor of the value that follows it.
+    expect(ulpAtEntry('BF16', row, 14)).toBe(2 ** -8);
+    expect(ulpAtEntry('BFP8_B', new Float32Array(32).fill(0.5).fill(20, 16), 0)).toBe(2 ** -7);
   });
 
   it('is that of the largest magnitude, of either sign, and of values that are none’s mask', () => {

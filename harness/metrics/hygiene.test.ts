@@ -36,6 +36,11 @@ describe('inspectRows', () => {
     expect(countForbidden(inspect(row, row))).toBe(0);
   });
 
+  it('forbids what only one side masks beside a shared mask', () => {
+    const hygiene = inspect(Float32Array.of(minus, 1, 2), Float32Array.of(minus, minus, 2));
+    expect([hygiene.maskedPairs, countForbidden(hygiene)]).toEqual([1, 1]);
+  });
+
   it('forbids a mask on one side only', () => {
     expect(countForbidden(inspect(Float32Array.of(5, 1, 2), Float32Array.of(minus, 1, 2)))).toBe(1);
     expect(countForbidden(inspect(Float32Array.of(minus, 1, 2), Float32Array.of(5, 1, 2)))).toBe(1);

@@ -41,6 +41,7 @@ interface Row {
 const nan = filled(Number.NaN);
 const empty = filled(0, 0);
 const tiny = golden.map((value) => Math.fround(value * 1e-25));
+const huge = golden.map((value) => Math.fround(value * 1e25));
 const everyHundredth = (i: number): boolean => i % 41 === 0;
 
 /** PCC of a row repaired with zeros is sqrt(1 - lost energy); in 4096 values the loss has 5 % of play, PCC 0.006: two of these. */
@@ -116,6 +117,58 @@ const TABLE: readonly Row[] = [
   },
   { name: 'other count', pair: [golden, golden.subarray(1)], says: [INVALID, INVALID, INVALID, INVALID] },
   {
+    name: 'all but the last value',
+    pair: [golden.subarray(0, N - 1), golden],
+    says: [INVALID, INVALID, INVALID, INVALID],
+  },
+  {
+    name: '1e25 against its negative',
+    pair: [huge, huge.map((value) => -value)],
+    says: [
+      ['fail', -1],
+      ['fail', -1],
+      ['fail', -1],
+      ['fail', -1],
+    ],
+  },
+  {
+    name: 'zero at each tenth place of golden',
+    pair: [withValue(0, (i) => i % 10 === 0), golden],
+    says: [
+      ['fail', 0.95],
+      ['fail', 0.95],
+      ['fail', 0.95],
+      ['fail', 0.95],
+    ],
+  },
+  {
+    name: 'zero against +Infinity',
+    pair: [filled(0), filled(Number.POSITIVE_INFINITY)],
+    says: [FAIL_0, FAIL_0, FAIL_0, INVALID],
+  },
+  {
+    name: 'Infinity at the same place, the rest 0 against 5e-5',
+    pair: [Float32Array.of(Number.POSITIVE_INFINITY, 0, 0), Float32Array.of(Number.POSITIVE_INFINITY, 5e-5, 5e-5)],
+    says: [PASS_1, PASS_1, PASS_1, INVALID],
+  },
+  {
+    name: 'NaN at the same place, the rest 0',
+    pair: [Float32Array.of(0, Number.NaN, 0), Float32Array.of(0, Number.NaN, 0)],
+    says: [PASS_1, PASS_1, PASS_1, INVALID],
+  },
+  { name: 'one element, 3 and 3', pair: [filled(3, 1), filled(3, 1)], says: [PASS_1, PASS_1, PASS_1, INVALID] },
+  {
+    name: 'one element, 3 and 3.00001',
+    pair: [filled(3, 1), filled(3.00001, 1)],
+    says: [PASS_1, FAIL_0, PASS_1, INVALID],
+  },
+  {
+    name: 'same shape',
+    pair: [golden, golden],
+    shapes: { golden: [64, 64], actual: [64, 64] },
+    says: [PASS_1, PASS_1, PASS_1, PASS_1],
+  },
+  {
     name: '1e-25 against its negative',
     pair: [tiny, tiny.map((value) => -value)],
     says: [['fail', -1], ['fail', -1], PASS_1, ['fail', -1]],
@@ -139,9 +192,19 @@ describe('judgePcc', () => {
 
   it.each(cases)('$semantics, $name: $says', ({ semantics, pair, shapes, says: [outcome, pcc] }) => {
     const judgement = judgePcc(semantics, pair[0], pair[1], 0.99, shapes);
-    expect(judgement.outcome).toBe(outcome);
+    expect(judgement).toMatchObject({ semantics, outcome });
     if (pcc === null) expect(judgement.pcc).toBeNull();
     else expect(Math.abs(judgement.pcc! - pcc)).toBeLessThanOrEqual(Number.isInteger(pcc) ? 1e-6 : SAMPLE_DIGITS);
+  });
+
+  it.each(PCC_SEMANTICS)('takes the minimum in: %s', (semantics) => {
+    const judged = [0.5, 0.500_001].map((minimum) => judgePcc(semantics, [1, 2, 3], [1, 3, 2], minimum).outcome);
+    expect(judged).toEqual(['pass', 'fail']);
+  });
+
+  it('takes the tolerance of tt-2026 in', () => {
+    expect(judgePcc('tt-2026', [1e-4, 1e-4], [0, 0], 0.9).outcome).toBe('pass');
+    expect(judgePcc('tt-2026', [1.01e-4, 1.01e-4], [0, 0], 0.9).outcome).toBe('fail');
   });
 
   it('lets 30 % NaN pass the original limit in every semantics but strict', () => {

@@ -33,12 +33,19 @@ describe('correlate', () => {
     { name: 'a constant golden row', golden: [0.1, 0.1, 0.1], actual: [1, 2, 3], reason: 'golden is constant' },
     { name: 'a constant actual row', golden: [1, 2, 3], actual: [-7.3, -7.3, -7.3], reason: 'actual is constant' },
     { name: 'a NaN', golden: [1, 2, 3], actual: [1, Number.NaN, 3], reason: 'not finite' },
+    { name: 'a NaN of golden', golden: [1, Number.NaN, 3], actual: [1, 2, 3], reason: 'not finite' },
+    { name: 'an infinity against a mask', golden: [1, Infinity, 3], actual: [1, -Infinity, 3], reason: 'not finite' },
+    { name: 'a mask of golden alone', golden: [1, -Infinity, 3], actual: [1, 2, 3], reason: 'mask differs' },
     { name: 'a one-sided mask', golden: [1, 2, 3], actual: [1, -Infinity, 3], reason: 'mask differs' },
     { name: 'one value', golden: [1], actual: [1], reason: 'fewer than two values' },
     { name: 'no value', golden: [], actual: [], reason: 'fewer than two values' },
     { name: 'other lengths', golden: [1, 2], actual: [1, 2, 3], reason: 'lengths differ' },
   ])('does not exist for $name', ({ golden, actual, reason }) => {
     expect(correlate(golden, actual)).toEqual({ kind: 'undefined', reason });
+  });
+
+  it('exists for two values', () => {
+    expect(correlate([1, 2], [5, 3])).toEqual({ kind: 'defined', pcc: -1 });
   });
 
   it('leaves out what both rows mask', () => {

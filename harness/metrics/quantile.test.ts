@@ -41,6 +41,13 @@ describe('quantile', () => {
       share: 0.5,
       value: Number.NEGATIVE_INFINITY,
     },
+    { name: 'finite at a value below a top', values: [1, Number.POSITIVE_INFINITY], share: 0, value: 1 },
+    {
+      name: 'without top between two of them',
+      values: [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY],
+      share: 0.5,
+      value: Number.POSITIVE_INFINITY,
+    },
     { name: 'the only value', values: [3], share: 0.7, value: 3 },
   ])('is $name, never NaN', ({ values, share, value }) => {
     expect(quantile(sample(...values), share)).toBe(value);

@@ -21,7 +21,7 @@ export function quantile(sample: SortedSample, share: number): number {
   const place = share * (sample.length - 1);
   const below = Math.floor(place);
   const low = sample[below]!;
-  const high = sample[Math.min(below + 1, sample.length - 1)]!;
+  const high = sample[below + 1] ?? low;
   return place === below || low === high || low === Number.NEGATIVE_INFINITY
     ? low
     : low + (place - below) * (high - low);

@@ -3,8 +3,8 @@
 // A record is stored as JSON and judged again from it, so what is judged must be what is stored. Nine significant digits
 // hold every derived number's meaning (its inputs are float32, which nine digits tell apart) in half the bytes that a
 // float64 takes in text. PCC and KL, which thresholds are held against, keep all digits: JSON brings a float64 back
-// exactly. Logits stay the float32 values that they are, and ranks, ids and counts are integers. -0 becomes 0 everywhere,
-// since JSON has no -0.
+// exactly. Logits stay the float32 values that they are, and ranks, ids and counts are integers. JSON has no -0: a logit's
+// becomes 0, and no derived number is one, since sums begin with 0 and the nine digits of -0 have no sign.
 
 import type { Pair, RowChoice, RowControls, RowDistribution, RowMetrics, RowMoments } from '../record/row-metrics.ts';
 
@@ -12,7 +12,7 @@ const SIGNIFICANT_DIGITS = 9;
 
 /** Nine significant digits; NaN and infinities stay. */
 export function roundDerived(value: number): number {
-  return Number(value.toPrecision(SIGNIFICANT_DIGITS)) + 0;
+  return Number(value.toPrecision(SIGNIFICANT_DIGITS));
 }
 
 /** The metrics as they are judged and stored. */
@@ -23,8 +23,8 @@ export function roundMetrics(metrics: RowMetrics): RowMetrics {
       ...hygiene,
       constantBlocks: hygiene.constantBlocks.map((block) => ({ ...block, value: block.value + 0 })),
     },
-    correlation: correlation.kind === 'defined' ? { kind: 'defined', pcc: correlation.pcc + 0 } : correlation,
-    pccJudgement: { ...pccJudgement, pcc: pccJudgement.pcc === null ? null : pccJudgement.pcc + 0 },
+    correlation,
+    pccJudgement,
     moments: moments === null ? null : roundMoments(moments),
     distribution: distribution === null ? null : roundDistribution(distribution),
     choice: choice === null ? null : roundChoice(choice),
@@ -51,7 +51,7 @@ function roundMoments(moments: RowMoments): RowMoments {
 
 function roundDistribution({ klNats, klReverseNats, logNormaliser, textToken }: RowDistribution): RowDistribution {
   return {
-    klNats: klNats + 0,
+    klNats,
     klReverseNats: roundDerived(klReverseNats),
     logNormaliser: roundPair(logNormaliser),
     textToken:

@@ -190,8 +190,15 @@ describe('RowComparer', () => {
     rows.compareRow(golden, actual, { nextTokenId: 14 });
     const metrics = rows.compareRow(golden, signed, { nextTokenId: 14 });
     expect(JSON.parse(JSON.stringify(metrics))).toEqual(metrics);
-    const zero = comparer().compareRow(golden, new Float32Array(V).fill(-0), { nextTokenId: 14 });
-    expect(JSON.parse(JSON.stringify(zero))).toEqual(zero);
+    const zeros = new Float32Array(V).fill(-0);
+    for (const [g, a] of [
+      [golden, zeros],
+      [zeros, actual],
+      [zeros, zeros],
+    ] as const) {
+      const zero = compare(g, a);
+      expect(JSON.parse(JSON.stringify(zero))).toEqual(zero);
+    }
   });
 
   it('gives the same numbers however often it is used', () => {

@@ -82,7 +82,7 @@ function logNormal(normal: number, logSd: number): number {
 }
 
 /** Standard normal numbers by Marsaglia's polar method (1964), one of each pair. */
-function seededNormals(seed: number): () => number {
+export function seededNormals(seed: number): () => number {
   const random = randomFromSeed(seed);
   return () => {
     for (;;) {

@@ -1,4 +1,5 @@
 // The metrics whose paired differences are judged, each with its better side and the margin below which a difference does not matter.
+import { exponential } from '../metrics/exp-log.ts';
 
 export interface PairedMetric {
   readonly name: string;
@@ -17,18 +18,20 @@ const points = (value: number): string => `${(100 * value).toFixed(2)} points`;
 /** KL to the golden rows. */
 export const KL: PairedMetric = { name: 'KL', betterIs: 'lower', margin: 0.005, isOfHits: false, format: nats };
 /**
- * Square root of KL, which is about proportional to the size of the logits' error. KL itself is so skewed, and differs so much between
- * prompts, that a mean twenty times the base's can have an interval with 0 in it. This one says which side is nearer to golden; what a
- * difference is worth, and whether it is negligible, is KL's own to say.
+ * Logarithm of KL above a floor, ln(1 + KL / floor). KL itself is so skewed, and differs so much between prompts, that a mean twenty times the
+ * base's can have an interval with 0 in it; so can its root's. Of logarithms, prompts that are all damaged twenty-fold say the same. This
+ * one says which side is nearer to golden; what a difference is worth, and whether it is negligible, is KL's own to say.
  */
-export const ROOT_KL: PairedMetric = {
-  name: 'root of KL',
+export const LOG_KL: PairedMetric = {
+  name: 'log of KL',
   betterIs: 'lower',
   // None is negligible: equivalence is no word of this metric.
   margin: Number.MIN_VALUE,
   isOfHits: false,
-  format: (value) => `${value.toFixed(4)} nat^1/2`,
+  format: (value) => `${value.toFixed(2)}, about ${exponential(Math.abs(value)).toPrecision(2)}-fold`,
 };
+/** Floor of `LOG_KL` as a share of KL's margin: what lies below it counts as alike. */
+export const LOG_KL_FLOOR = 0.2;
 /** Whether golden's best token is the device's best. */
 export const TOP1: PairedMetric = { name: 'top-1', betterIs: 'higher', margin: 0.01, isOfHits: true, format: points };
 /** log p of the token that the text has next. */

@@ -9,7 +9,7 @@ import { type TokenLine, TokenLineSchema } from './token-line-schema.ts';
 import type { SequenceKey, TokenRecord } from './token-record.ts';
 
 /** Version of the log and of run.json together; the major part grows when a reader must change. */
-export const SCHEMA_VERSION = '2.1.0';
+export const SCHEMA_VERSION = '2.2.0';
 
 export interface ToolInfo {
   readonly name: string;
@@ -27,6 +27,13 @@ export interface MachineInfo {
   readonly packages: Readonly<Record<string, string>>;
 }
 
+/** Which share of a plan a run is, where several machines do one. */
+export interface RunShard {
+  /** 1-based. */
+  readonly index: number;
+  readonly count: number;
+}
+
 /** The first line. */
 export interface RunEvent {
   readonly event: 'run';
@@ -42,6 +49,8 @@ export interface RunEvent {
   readonly notes: readonly string[];
   /** Indices of the spec's units that this log is to hold, rising; null: all. */
   readonly part: readonly number[] | null;
+  /** Where `part` comes from; absent: nobody shared the plan out. */
+  readonly shard?: RunShard;
   readonly spec: RunSpec;
 }
 
@@ -126,6 +135,11 @@ export const FailureSchema: z.ZodType<Failure, unknown> = z.strictObject({
 
 const keyShape = { case: z.string().min(1), variant: z.string().min(1), prompt: z.string().min(1), user: count };
 
+export const RunShardSchema: z.ZodType<RunShard, unknown> = z.strictObject({
+  index: z.int().min(1),
+  count: z.int().min(1),
+});
+
 export const RunEventSchema: z.ZodType<RunEvent, unknown> = z.strictObject({
   event: z.literal('run'),
   schemaVersion: z.string().regex(/^2\./, { error: `this version reads logs of schema ${SCHEMA_VERSION}` }),
@@ -136,6 +150,7 @@ export const RunEventSchema: z.ZodType<RunEvent, unknown> = z.strictObject({
   command: z.string(),
   notes: z.array(z.string()),
   part: z.array(count).nullable(),
+  shard: RunShardSchema.exactOptional(),
   spec: RunSpecSchema,
 });
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { CaseEventSchema, EndEventSchema, PromptEventSchema, RunEventSchema, SCHEMA_VERSION } from './events.ts';
 import { readError } from './file-errors.ts';
 import { parseRunRecord, type RunRecord, RunRecordSchema } from './run-record.ts';
+import { SELFTEST_SCHEMA_VERSION, SelfTestRecordSchema } from './selftest-record.ts';
 import { TokenLineSchema } from './token-line-schema.ts';
 
 /** JSON Schema (draft 2020-12) of run.json. */
@@ -16,6 +17,11 @@ export function runRecordJsonSchema(): Record<string, unknown> {
 export function logLineJsonSchema(): Record<string, unknown> {
   const events = z.union([RunEventSchema, CaseEventSchema, TokenLineSchema, PromptEventSchema, EndEventSchema]);
   return describeSchema(events, 'qwen-pcc log (a line of run.jsonl)');
+}
+
+/** JSON Schema (draft 2020-12) of what `selftest --json` prints. */
+export function selfTestJsonSchema(): Record<string, unknown> {
+  return describeSchema(SelfTestRecordSchema, 'qwen-pcc self-test (selftest --json)', SELFTEST_SCHEMA_VERSION);
 }
 
 /** A schema of ours as docs/schema has it, with the version of the files that it is of. */

@@ -34,6 +34,8 @@ export interface LocalPaths {
   /** Where rows of the ONNX reference are kept, if anywhere. */
   readonly goldenCache?: string | undefined;
   readonly qwenDir?: string | undefined;
+  /** How long a device may hand out nothing; absent: for ever. */
+  readonly stepTimeoutMs?: number | undefined;
 }
 
 const absolute = z.string().min(1);
@@ -55,6 +57,7 @@ export const LocalPathsSchema: z.ZodType<LocalPaths, unknown> = z.strictObject({
   weightCache: absolute.optional(),
   goldenCache: absolute.optional(),
   qwenDir: absolute.optional(),
+  stepTimeoutMs: whole.optional(),
 });
 
 /**

@@ -56,14 +56,19 @@ export class RunLog {
   /**
    * Makes `parent/<UTC time>/`, with a number behind it if it exists, writes the log's first line and points `parent/last` to it.
    *
+   * @param local - undefined where nobody knows where the run's files are.
    * @throws InputError when the folder cannot be made.
    */
-  static create(parent: string, run: Omit<RunEvent, 'runId'>, local: LocalPaths): { log: RunLog; run: RunEvent } {
+  static create(
+    parent: string,
+    run: Omit<RunEvent, 'runId'>,
+    local: LocalPaths | undefined,
+  ): { log: RunLog; run: RunEvent } {
     const folder = makeRunFolder(parent, run.startedAt);
     const event: RunEvent = { ...run, event: 'run', runId: path.basename(folder) };
     const log = new RunLog(folder, lockRun(folder), []);
     try {
-      log.writeFile(LOCAL_FILE, `${JSON.stringify(local, null, 2)}\n`);
+      if (local !== undefined) log.writeFile(LOCAL_FILE, `${JSON.stringify(local, null, 2)}\n`);
       log.append(event);
     } catch (error) {
       log.close();

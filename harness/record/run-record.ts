@@ -6,6 +6,8 @@ import {
   FailureSchema,
   type MachineInfo,
   MachineInfoSchema,
+  type RunShard,
+  RunShardSchema,
   SCHEMA_VERSION,
   STOP_REASONS,
   type StopReason,
@@ -17,7 +19,7 @@ import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
 import { DECODING_MODES, type DecodingMode, type DeviceSpec, DeviceSpecSchema, ruleSchemaWith } from './run-spec.ts';
 import { type RunUsage, RunUsageSchema } from './run-usage.ts';
 import { SourceInfoSchema } from './source-info.ts';
-import type { ControlSpread, TokenSummary, VariantSummary } from './summary.ts';
+import type { ControlSummary, TokenSummary, VariantSummary } from './summary.ts';
 import { type Coverage, type RuleResult, VERDICT_STATUSES, type Verdict } from './verdict.ts';
 
 export const PROMPT_OUTCOMES = ['pass', 'fail', 'invalid', 'notRun'] as const;
@@ -108,10 +110,12 @@ export interface RunRecord {
     readonly maxSeqLen: number;
     /** Indices of the plan's units that this run was to do; null: all. */
     readonly part: readonly number[] | null;
+    /** Where `part` comes from; absent: nobody shared the plan out. */
+    readonly shard?: RunShard;
   };
   readonly gate: { readonly rules: readonly RuleResult[] };
   readonly summary: VariantSummary;
-  readonly controls: { readonly previous: ControlSpread | null; readonly unrelated: ControlSpread | null };
+  readonly controls: ControlSummary;
   readonly cases: readonly CaseRecord[];
   readonly environment: MachineInfo;
   /** Files of the run folder besides run.json. */
@@ -159,7 +163,7 @@ const TokenKeyShape = { case: z.string(), variant: z.string(), prompt: z.string(
 const RuleResultSchema: z.ZodType<RuleResult, unknown> = ruleSchemaWith<RuleResult>({
   observed: real.nullable(),
   headroom: real.nullable(),
-  status: z.enum(['pass', 'fail', 'invalid', 'notTriggered', 'tooFewTokens']),
+  status: z.enum(['pass', 'fail', 'invalid', 'notTriggered', 'tooFewTokens', 'notJudgedHere']),
   judged: count,
   failures: count,
   tooFew: count,
@@ -175,7 +179,16 @@ const RuleResultSchema: z.ZodType<RuleResult, unknown> = ruleSchemaWith<RuleResu
     .nullable(),
 });
 
-const ControlSpreadSchema = z.strictObject({ n: count, p50: real, p99: real, max: real });
+const ControlSpreadSchema = z.strictObject({
+  n: count,
+  min: real,
+  p5: real,
+  p50: real,
+  p95: real,
+  p99: real,
+  max: real,
+  reachMinimum: share,
+});
 
 const PromptRecordSchema: z.ZodType<PromptRecord, unknown> = z.strictObject({
   name: z.string().min(1),
@@ -226,6 +239,7 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
     rulesEvaluated: count,
     rulesNeverTriggered: z.array(z.string()),
     rulesTooFewTokens: z.array(z.string()),
+    rulesNotJudgedHere: z.array(z.string()).exactOptional(),
     skipped: z.array(z.strictObject({ reason: z.string().min(1), count })),
   }),
   config: z.strictObject({
@@ -236,12 +250,15 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
     maxNewTokens: count,
     maxSeqLen: count,
     part: z.array(count).nullable(),
+    shard: RunShardSchema.exactOptional(),
   }),
   gate: z.strictObject({ rules: z.array(RuleResultSchema) }),
   summary: RunSummarySchema,
   controls: z.strictObject({
     previous: ControlSpreadSchema.nullable(),
+    next: ControlSpreadSchema.nullable(),
     unrelated: ControlSpreadSchema.nullable(),
+    telling: z.strictObject({ threshold: real.nullable(), ownBelow: share.nullable() }).nullable(),
   }),
   cases: z.array(
     z.strictObject({

@@ -56,7 +56,32 @@ export interface VariantSummary {
 /** Quantiles of a negative control: what PCC rows of other positions reach. */
 export interface ControlSpread {
   readonly n: number;
+  readonly min: number;
+  readonly p5: number;
   readonly p50: number;
+  readonly p95: number;
   readonly p99: number;
   readonly max: number;
+  /** Share of them that reach the run's PCC minimum. */
+  readonly reachMinimum: number;
+}
+
+/** What the device's rows reach with rows that they should not fit: whether the PCC minimum tells anything apart on this text. */
+export interface ControlSummary {
+  /** The device's row with golden's of the position before. */
+  readonly previous: ControlSpread | null;
+  /** The device's row with golden's of the position after. */
+  readonly next: ControlSpread | null;
+  /** The device's row with golden's first row of the prompt. */
+  readonly unrelated: ControlSpread | null;
+  /** null: fewer than 1 % of either kind reach the PCC minimum, or there are none. */
+  readonly telling: TellingThreshold | null;
+}
+
+/** The PCC minimum that would mean something on this text. */
+export interface TellingThreshold {
+  /** Least of a grid that fewer than 1 % of rows one position off and of unrelated rows reach; null: there is none. */
+  readonly threshold: number | null;
+  /** Share of the device's own rows below it; null with it. */
+  readonly ownBelow: number | null;
 }

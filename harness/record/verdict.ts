@@ -21,8 +21,11 @@ export type RuleResult = GateRule & {
   readonly observed: number | null;
   /** 1 - share of the allowed distance from ideal that `observed` uses; negative when broken, null if none. */
   readonly headroom: number | null;
-  /** notTriggered: nothing to judge; tooFewTokens: something, but less than the rule's sample in every place. */
-  readonly status: 'pass' | 'fail' | 'invalid' | 'notTriggered' | 'tooFewTokens';
+  /**
+   * notTriggered: nothing to judge; tooFewTokens: something, but less than the rule's sample in every place; notJudgedHere: the tokens
+   * that it looks at together lie in several logs, of which this is one.
+   */
+  readonly status: 'pass' | 'fail' | 'invalid' | 'notTriggered' | 'tooFewTokens' | 'notJudgedHere';
   /** How many were judged and how many broke the rule: tokens, prompts or variants. */
   readonly judged: number;
   readonly failures: number;
@@ -47,6 +50,8 @@ export interface Coverage {
   readonly rulesNeverTriggered: readonly string[];
   /** Rules with fewer tokens everywhere than they need; a pass says them. */
   readonly rulesTooFewTokens: readonly string[];
+  /** Rules that only the merge of all parts can judge; absent in a run of the whole plan. */
+  readonly rulesNotJudgedHere?: readonly string[];
 }
 
 export interface Verdict {

@@ -1,11 +1,19 @@
 // From a run's state to run.json: gate, summaries, coverage against the plan, exit code; a pure function.
 import { EXIT_CODES } from '../../src/errors.ts';
+import { describeTelling } from '../gate/controls.ts';
 import { EXIT_CODE_OF_VERDICT } from '../gate/exit-code.ts';
 import { shareOf } from '../gate/headline.ts';
 import type { PlannedSequence } from '../gate/judged-sequences.ts';
 import { type Failure, SCHEMA_VERSION } from '../record/events.ts';
 import type { CaseRecord, PromptRecord, RunRecord, SkippedTokens, VariantRecord } from '../record/run-record.ts';
-import { type CaseSpec, type PromptSpec, sequencesOf, tokensPlannedMax, type VariantSpec } from '../record/run-spec.ts';
+import {
+  type CaseSpec,
+  type PromptSpec,
+  sequencesOf,
+  tokensPlannedMax,
+  unitsOf,
+  type VariantSpec,
+} from '../record/run-spec.ts';
 import { promptLabel, type SequenceKey, sequenceId } from '../record/token-record.ts';
 import type { Verdict } from '../record/verdict.ts';
 import { caseId, lengthMax, type RunReplay } from './run-replay.ts';
@@ -14,11 +22,15 @@ import { caseId, lengthMax, type RunReplay } from './run-replay.ts';
 export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts'] = []): RunRecord {
   const { run, gate, end } = replay;
   const { judge, limits, mode } = run.spec;
-  const verdict = gate.conclude(plannedSequences(replay));
+  const { isPart } = replay;
+  const verdict = gate.conclude(plannedSequences(replay), isPart);
   const { coverage, rules, ...answer } = verdict;
   const ending = endingOf(replay, verdict);
   const finishedAt = end?.finishedAt ?? null;
-  const cases = run.spec.cases.map((one) => caseRecord(one, replay));
+  const cases = run.spec.cases
+    .filter((one) => !isPart || replay.units.some((unit) => unit.case === one))
+    .map((one) => caseRecord(one, replay));
+  const controls = gate.controls(judge.pccMinimum);
   return {
     schemaVersion: SCHEMA_VERSION,
     tool: run.tool,
@@ -32,7 +44,10 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     verdict: {
       ...answer,
       status: ending?.status ?? answer.status,
-      headline: [ending?.headline ?? answer.headline, ...warningsOf(run.notes, cases)].join('; '),
+      headline: [
+        `${shareWords(replay)}${ending?.headline ?? answer.headline}`,
+        ...warningsOf(run.notes, cases, describeTelling(controls, judge.pccMinimum)),
+      ].join('; '),
     },
     failure: ending?.failure ?? null,
     notes: run.notes,
@@ -45,10 +60,11 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
       maxNewTokens: limits.maxNewTokens,
       maxSeqLen: limits.maxSeqLen,
       part: run.part,
+      ...(run.shard === undefined ? {} : { shard: run.shard }),
     },
     gate: { rules },
     summary: { all: gate.summarizeAll(), byPhase: gate.summarizePhases() },
-    controls: gate.controls(),
+    controls,
     cases,
     environment: run.machine,
     artifacts,
@@ -70,13 +86,21 @@ function plannedSequences(replay: RunReplay): PlannedSequence[] {
   );
 }
 
+/** Before a verdict that is not on the whole plan. */
+function shareWords({ run: { shard, spec }, units, isPart }: RunReplay): string {
+  const empty = units.length === 0 ? ', which no prompt of the plan fell to' : '';
+  if (shard !== undefined) return `shard ${shard.index} of ${shard.count}${empty}: `;
+  return isPart ? `${units.length} of ${unitsOf(spec).length} prompts of the plan: ` : '';
+}
+
 /** What a reader of the verdict has to know with it. */
-function warningsOf(notes: readonly string[], cases: readonly CaseRecord[]): string[] {
+function warningsOf(notes: readonly string[], cases: readonly CaseRecord[], ofControls: string | null): string[] {
   const equal = cases.flatMap((one) =>
     one.variants.filter(isEqualThroughout).map(({ name }) => `${one.name}, ${name}`),
   );
   return [
     ...notes,
+    ...(ofControls === null ? [] : [ofControls]),
     ...equal.map(
       (place) => `WARNING: every logit of ${place} equals the reference's to the bit: are these the device's own rows?`,
     ),

@@ -1,125 +1,190 @@
-// Several logs of one spec, each with some of its prompts, as the one log that a single run would have written.
-import { InputError } from '../../src/errors.ts';
+// Several logs of one spec, each with some of its prompts, as the one log that a single run would have written; no event is kept.
+import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
 import type { CaseEvent, EndEvent, LogEvent, RunEvent } from '../record/events.ts';
 import { firstDifference, type RunUnit, sequencesOf, unitsOf } from '../record/run-spec.ts';
-import { addUsage } from '../record/run-usage.ts';
+import { addUsage, type RunUsage } from '../record/run-usage.ts';
 import { formatTokenLine, withoutTiming } from '../record/token-line.ts';
+import { commandWithoutShard, missingFailure, missingUnits } from './missing-units.ts';
+import type { RunPart } from './run-part.ts';
 import { caseId } from './run-replay.ts';
 
+export interface MergedEvent {
+  readonly event: LogEvent;
+  /** The part whose event it is; null for what is of all. */
+  readonly from: RunPart | null;
+}
+
 /**
- * Events in the order of the spec. A unit that several logs have must be the same in all; one that none has whole is left out, so
- * that the merged log says what is missing.
+ * Events in the order of the spec, read from all parts side by side. A unit that several have must be the same in all but for times. Where
+ * units are missing, the log is that of the others, and its end says which.
  *
- * @param logs - at least one; each as its run wrote it.
- * @throws InputError MERGE_DIFFERS when the logs are not of one spec, version or set of sources, or disagree on a row.
+ * @param parts - at least one, whatever their order.
+ * @throws InputError MERGE_PLAN, MERGE_VERSION, MERGE_SOURCE; ComparisonInvalidError MERGE_ROWS.
  */
-export function mergeLogs(logs: readonly (readonly LogEvent[])[]): LogEvent[] {
-  const runs = logs.map(runEventOf);
-  const [first] = runs;
-  if (first === undefined) throw differs('no log', 'at least one');
-  for (const run of runs) requireSameRun(first, run);
-  const cases = new Map<string, CaseEvent>();
-  const units = new Map<string, LogEvent[]>();
-  for (const log of logs) collect(log, cases, units);
-  const merged: LogEvent[] = [{ ...first, part: null, startedAt: runs.map(({ startedAt }) => startedAt).sort()[0]! }];
-  const begun = new Set<CaseEvent>();
-  let isGap = false;
-  for (const unit of unitsOf(first.spec)) {
-    const events = units.get(unitId(unit));
-    // A log has no gaps: what comes after the first missing unit cannot stand in it.
-    isGap ||= events === undefined;
-    if (events === undefined || isGap) continue;
-    for (const key of sequencesOf(unit)) {
-      const opened = cases.get(caseId(key));
-      if (opened === undefined || begun.has(opened)) continue;
-      begun.add(opened);
-      merged.push(opened);
+export function* mergeLogs(parts: readonly RunPart[]): Generator<MergedEvent, void, undefined> {
+  const cases = requireOneRun(parts);
+  const missing = missingUnits(parts);
+  yield { event: mergedRun(parts, missing), from: null };
+  const begun = new Set<string>();
+  const cursors = parts.map((part) => new Cursor(part));
+  try {
+    for (const [index, unit] of unitsOf(parts[0]!.run.spec).entries()) {
+      const [first, ...others] = cursors.filter(({ part }) => part.units.includes(index));
+      if (first === undefined) continue;
+      for (const id of new Set(sequencesOf(unit).map(caseId))) {
+        if (!begun.has(id)) yield { event: cases.get(id)!, from: null };
+        begun.add(id);
+      }
+      for (const event of sameUnit(unit, first, others)) yield { event, from: first.part };
     }
-    // One by one: a hundred thousand arguments are more than a call takes.
-    for (const event of events) merged.push(event);
+  } finally {
+    for (const cursor of cursors) cursor.close();
   }
-  const end = mergedEnd(logs, isGap);
-  return end === undefined ? merged : [...merged, end];
+  const end = mergedEnd(parts, missing);
+  if (end !== undefined) yield { event: end, from: null };
 }
 
-function runEventOf(log: readonly LogEvent[]): RunEvent {
-  const [event] = log;
-  if (event?.event !== 'run') throw differs('a log without a beginning', 'a run event');
-  return event;
-}
+/** Where the reading of a part is: logs have their units in the order of the plan. */
+class Cursor {
+  readonly part: RunPart;
+  readonly #events: Iterator<LogEvent>;
 
-function requireSameRun(a: RunEvent, b: RunEvent): void {
-  const of = ({ spec, tool, schemaVersion }: RunEvent): unknown => ({ spec, tool, schemaVersion });
-  const difference = firstDifference(of(a), of(b), '');
-  if (difference !== undefined) throw differs(`${difference.path}: ${difference.b}`, difference.a);
-}
-
-/** Whole units only: a sequence has its prompt event. */
-function collect(log: readonly LogEvent[], cases: Map<string, CaseEvent>, units: Map<string, LogEvent[]>): void {
-  const spec = runEventOf(log).spec;
-  const groups = new Map<string, LogEvent[]>();
-  for (const event of log) {
-    if (event.event === 'case') addCase(cases, event);
-    if (event.event !== 'token' && event.event !== 'prompt') continue;
-    const id = JSON.stringify([event.case, event.prompt, event.user]);
-    const group = groups.get(id);
-    if (group === undefined) groups.set(id, [event]);
-    else group.push(event);
+  constructor(part: RunPart) {
+    this.part = part;
+    this.#events = part.events()[Symbol.iterator]();
   }
-  for (const unit of unitsOf(spec)) {
-    const events = groups.get(unitId(unit));
-    const ended = events?.filter(({ event }) => event === 'prompt').length ?? 0;
-    if (events === undefined || ended < unit.case.variants.length) continue;
-    const other = units.get(unitId(unit));
-    if (other === undefined) units.set(unitId(unit), events);
-    else requireSameUnit(other, events);
+
+  /** Tokens and ends of the next unit. */
+  *unit({ case: one, prompt }: RunUnit): Generator<LogEvent, void, undefined> {
+    let ended = 0;
+    while (ended < one.variants.length) {
+      const { value: event, done } = this.#events.next();
+      if (done === true) throw new TypeError(`${this.part.name}: a unit that was whole ends early`);
+      if (event.event !== 'token' && event.event !== 'prompt') continue;
+      if (event.case !== one.name || event.prompt !== prompt.name || event.user !== prompt.user) continue;
+      if (event.event === 'prompt') ended++;
+      yield event;
+    }
+  }
+
+  close(): void {
+    this.#events.return?.();
   }
 }
 
-function addCase(cases: Map<string, CaseEvent>, event: CaseEvent): void {
-  const known = cases.get(caseId(event));
-  if (known === undefined) cases.set(caseId(event), event);
-  else {
-    const difference = firstDifference(known, event, `${event.case}, ${event.variant}`);
-    if (difference !== undefined) throw differs(`${difference.path}: ${difference.b}`, difference.a);
+/** The first one's events, once every other has said the same. */
+function* sameUnit(unit: RunUnit, first: Cursor, others: readonly Cursor[]): Generator<LogEvent, void, undefined> {
+  const beside = others.map((cursor) => ({ cursor, events: cursor.unit(unit) }));
+  for (const event of first.unit(unit)) {
+    for (const { cursor, events } of beside) requireSameEvent(first, event, cursor, events.next().value ?? undefined);
+    yield event;
+  }
+  for (const { cursor, events } of beside) {
+    const more = events.next().value;
+    if (more !== undefined) requireSameEvent(first, undefined, cursor, more);
   }
 }
 
-function requireSameUnit(a: readonly LogEvent[], b: readonly LogEvent[]): void {
-  const text = (event: LogEvent): string =>
-    event.event === 'token' ? withoutTiming(formatTokenLine(event)) : JSON.stringify(event);
-  for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    const [one, other] = [a[i], b[i]].map((event) => (event === undefined ? 'nothing' : text(event)));
-    if (one !== other) throw differs(other!.slice(0, 200), one!.slice(0, 200));
-  }
+function requireSameEvent(a: Cursor, one: LogEvent | undefined, b: Cursor, other: LogEvent | undefined): void {
+  const text = (event: LogEvent | undefined): string => {
+    if (event === undefined) return 'nothing';
+    return event.event === 'token' ? withoutTiming(formatTokenLine(event)) : JSON.stringify(event);
+  };
+  const [ours, theirs] = [text(one), text(other)];
+  if (ours === theirs) return;
+  let at = 0;
+  while (ours[at] === theirs[at]) at++;
+  const shown = (line: string): string => `${line.slice(0, 120)} … ${line.slice(Math.max(0, at - 30), at + 50)}`;
+  throw new ComparisonInvalidError(`${b.part.name} says something else of a token than ${a.part.name}.`, {
+    code: 'MERGE_ROWS',
+    facts: { [a.part.name]: shown(ours), [b.part.name]: shown(theirs) },
+    hint: 'a prompt in two logs must have the same numbers in both; find out which one is right, and leave the other log out.',
+  });
 }
 
-function mergedEnd(logs: readonly (readonly LogEvent[])[], isGap: boolean): EndEvent | undefined {
-  const ends = logs.flatMap((log) => log.filter((event): event is EndEvent => event.event === 'end'));
-  const [first, ...rest] = ends;
-  if (first === undefined) return undefined;
-  const failure = ends.find((end) => end.failure !== null)?.failure ?? null;
+/** @returns what was opened, by case and variant. */
+function requireOneRun(parts: readonly RunPart[]): ReadonlyMap<string, CaseEvent> {
+  const [first] = parts;
+  if (first === undefined) throw new TypeError('nothing to merge');
+  const cases = new Map<string, { readonly event: CaseEvent; readonly part: RunPart }>();
+  for (const part of parts) {
+    requireSame('MERGE_VERSION', versionOf(first.run), versionOf(part.run), first, part);
+    requireSame('MERGE_PLAN', first.run.spec, part.run.spec, first, part);
+    for (const [id, event] of part.cases) {
+      const known = cases.get(id);
+      if (known === undefined) cases.set(id, { event, part });
+      else requireSame('MERGE_SOURCE', known.event, event, known.part, part);
+    }
+  }
+  return new Map(Array.from(cases, ([id, { event }]) => [id, event]));
+}
+
+function versionOf({ tool, schemaVersion }: RunEvent): unknown {
+  return { tool, schemaVersion };
+}
+
+const WORDS = {
+  MERGE_VERSION: {
+    what: 'was made by another version of qwen-pcc than',
+    hint: 'rows of two versions do not mix; run both with one.',
+  },
+  MERGE_PLAN: {
+    what: 'has another plan than',
+    hint: 'give every shard the same options but for --shard, or leave this log out.',
+  },
+  MERGE_SOURCE: {
+    what: 'had another reference or device than',
+    hint: 'run every shard on the same files, or leave this log out.',
+  },
+} as const;
+
+function requireSame(code: keyof typeof WORDS, a: unknown, b: unknown, first: RunPart, other: RunPart): void {
+  const difference = firstDifference(a, b, '');
+  if (difference === undefined) return;
+  const { what, hint } = WORDS[code];
+  throw new InputError(`${other.name} ${what} ${first.name}.`, {
+    code,
+    facts: { field: difference.path, [first.name]: difference.a, [other.name]: difference.b },
+    hint,
+  });
+}
+
+function mergedRun(parts: readonly RunPart[], missing: readonly number[]): RunEvent {
+  const { shard: _shard, ...run } = parts[0]!.run;
+  const left = new Set(missing);
+  const processors = [...new Set(parts.map(({ run: { machine } }) => machine.cpu))].sort();
   return {
-    event: 'end',
-    finishedAt: ends
-      .map(({ finishedAt }) => finishedAt)
-      .sort()
-      .at(-1)!,
-    usage: rest.reduce((sum, { usage }) => addUsage(sum, usage), first.usage),
-    failure: isGap ? (failure ?? MISSING) : null,
+    ...run,
+    startedAt: parts.map((part) => part.run.startedAt).sort()[0]!,
+    command: commandWithoutShard(run),
+    notes: [
+      ...new Set(parts.flatMap((part) => part.run.notes)),
+      // The last bits of a reference are its processor's.
+      ...(processors.length > 1 ? [`the parts were run on different processors: ${processors.join(', ')}`] : []),
+    ],
+    part: missing.length === 0 ? null : [...unitsOf(run.spec).keys()].filter((index) => !left.has(index)),
   };
 }
 
-const MISSING = { code: 'SHARDS_MISSING', message: 'not all prompts of the plan are in the merged logs', exitCode: 4 };
+const NO_USAGE: RunUsage = {
+  openMs: { golden: 0, actual: 0 },
+  goldenMs: 0,
+  actualMs: 0,
+  compareMs: 0,
+  peakAnonymousBytes: null,
+  peakResidentBytes: null,
+};
 
-function unitId({ case: one, prompt }: RunUnit): string {
-  return JSON.stringify([one.name, prompt.name, prompt.user]);
-}
-
-function differs(found: string, wanted: string): InputError {
-  return new InputError('these logs are not parts of one run.', {
-    code: 'MERGE_DIFFERS',
-    facts: { found, wanted },
-    hint: 'merge the logs of shards that were made with the same version from the same plan and files.',
-  });
+/** Undefined if no part was ended, but all units are there: killed after the last. */
+function mergedEnd(parts: readonly RunPart[], missing: readonly number[]): EndEvent | undefined {
+  const ends = parts.flatMap(({ end }) => end ?? []);
+  if (ends.length === 0 && missing.length === 0) return undefined;
+  const times = [...ends.map(({ finishedAt }) => finishedAt), ...parts.map(({ run }) => run.startedAt)];
+  const [first, ...rest] = ends.map(({ usage }) => usage);
+  return {
+    event: 'end',
+    finishedAt: times.sort().at(-1)!,
+    usage: rest.reduce(addUsage, first ?? NO_USAGE),
+    failure: missing.length === 0 ? null : missingFailure(parts, missing),
+  };
 }

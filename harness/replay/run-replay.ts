@@ -48,6 +48,11 @@ export class RunReplay {
     this.gate = createGate(run.spec.judge.rules);
   }
 
+  /** Whether the log is to hold less than the plan. */
+  get isPart(): boolean {
+    return this.units.length < unitsOf(this.run.spec).length;
+  }
+
   get isComplete(): boolean {
     return this.unitsDone === this.units.length;
   }
@@ -115,7 +120,8 @@ export class RunReplay {
     }
     open.fed = event.position + 1;
     open.judged++;
-    open.choice = this.#isOfReference(event) ? (event.choice?.top1.golden ?? null) : null;
+    // Golden rows that are another variant's choose nothing: the text is that of the case's reference.
+    open.choice = isAgainstReference(unit, event) ? (event.choice?.top1.golden ?? null) : null;
     open.rows.update(withoutTiming(line)).update('\n');
     const broken = brokenTokenRules(this.run.spec.judge.rules, event);
     if (broken.join() !== event.failedRules.join()) {
@@ -140,6 +146,7 @@ export class RunReplay {
       throw inconsistent(`${where}: context ${open.chain.hashes.golden}`, event.contextHash);
     }
     this.#requireWhole(unit, event, open);
+    this.#requireTextOfReference(unit, event);
     this.#open.delete(id);
     this.prompts.set(id, event);
     if (this.#sequencesUnderWay(unit).every((one) => this.prompts.has(one))) this.unitsDone++;
@@ -171,10 +178,14 @@ export class RunReplay {
     }
   }
 
-  /** Whether the golden rows are the reference's, whose choices the text follows, or another variant's. */
-  #isOfReference({ case: name, variant }: SequenceKey): boolean {
-    const one = this.run.spec.cases.find((each) => each.name === name);
-    return one?.variants.find((each) => each.name === variant)?.golden === undefined;
+  /** A whole prompt whose golden rows are another variant's was fed what those beside the reference were. */
+  #requireTextOfReference(unit: RunUnit, event: PromptEvent): void {
+    if (event.stop === 'failed' || isAgainstReference(unit, event)) return;
+    const beside = sequencesOf(unit).flatMap((key) =>
+      isAgainstReference(unit, key) ? (this.prompts.get(sequenceId(key)) ?? []) : [],
+    );
+    const wanted = beside.find(({ stop }) => stop !== 'failed')?.contextHash ?? event.contextHash;
+    if (event.contextHash !== wanted) throw inconsistent(`${placeOf(event)}: context ${event.contextHash}`, wanted);
   }
 
   #isEos({ case: name }: SequenceKey, tokenId: number): boolean {
@@ -199,7 +210,8 @@ export class RunReplay {
     const before = this.#open.get(id);
     if (before !== undefined) return before;
     const known = Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]);
-    const fresh = { known, chain: new ContextChain(), rows: createHash('sha256'), fed: 0, judged: 0, choice: null };
+    const rows = createHash('sha256');
+    const fresh = { known, chain: new ContextChain(), rows, fed: 0, judged: 0, choice: null };
     this.#open.set(id, fresh);
     return fresh;
   }
@@ -213,6 +225,11 @@ export class RunReplay {
   #lengthMax({ prompt }: RunUnit): number {
     return lengthMax(prompt, this.run.spec.limits);
   }
+}
+
+/** Whether the golden rows of a sequence are the case's reference's. */
+function isAgainstReference({ case: { variants } }: RunUnit, { variant }: Pick<SequenceKey, 'variant'>): boolean {
+  return variants.find(({ name }) => name === variant)?.golden === undefined;
 }
 
 /** Most positions that are fed of a prompt. */

@@ -4,7 +4,8 @@ import { countOf } from './format.ts';
 
 export function coverageLine({ coverage }: Pick<RunRecord, 'coverage'>): string {
   const skipped = coverage.skipped.reduce((sum, { count }) => sum + count, 0);
-  const unjudged = [...coverage.rulesNeverTriggered, ...coverage.rulesTooFewTokens];
+  const { rulesNeverTriggered, rulesTooFewTokens, rulesNotJudgedHere = [] } = coverage;
+  const unjudged = [...rulesNeverTriggered, ...rulesTooFewTokens, ...rulesNotJudgedHere];
   return [
     `coverage: ${countOf(coverage.promptsJudged, 'prompt')} of ${coverage.promptsPlanned}`,
     `prefill ${coverage.prefill}, decode ${coverage.decode}, skipped ${skipped}`,

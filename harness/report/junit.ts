@@ -3,6 +3,7 @@ import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
 import { promptLabel, type TokenRecord } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
+import { controlLines } from './control-lines.ts';
 import { coverageLine } from './coverage-line.ts';
 import { countOf, formatPcc, formatPosition, formatValue, quoteText } from './format.ts';
 import { LENS_FILE, type LensPlace, lensFragment } from './lens-link.ts';
@@ -134,6 +135,7 @@ function gateSuite(run: RunRecord): Suite {
   const properties = [
     `      <property name="verdict" value="${escapeXml(`${run.verdict.status}: ${run.verdict.headline}`)}"/>`,
     `      <property name="coverage" value="${escapeXml(coverageLine(run))}"/>`,
+    ...controlLines(run).map((line) => `      <property name="controls" value="${escapeXml(line)}"/>`),
   ];
   return suiteOf('gate', run.gate.rules.map(ruleCase), ['    <properties>', ...properties, '    </properties>']);
 }
@@ -142,7 +144,7 @@ function ruleCase(rule: RuleResult): Case {
   const open = `    <testcase classname="gate" name="${escapeXml(rule.id)}" time="0"`;
   const text = `${rule.metric} ${formatValue(rule.observed)}, wanted ${rule.op} ${formatValue(rule.threshold)} (${rule.scope}, ${rule.phase}; ${rule.failures} of ${rule.judged} broke it)`;
   if (rule.status === 'pass') return { outcome: 'pass', xml: `${open}/>` };
-  if (rule.status === 'notTriggered' || rule.status === 'tooFewTokens')
+  if (rule.status === 'notTriggered' || rule.status === 'tooFewTokens' || rule.status === 'notJudgedHere')
     return { outcome: 'skipped', xml: `${open}><skipped message="${escapeXml(ruleStatus(rule))}"/></testcase>` };
   const element = rule.status === 'invalid' ? 'error' : 'failure';
   return {

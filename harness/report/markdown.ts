@@ -2,6 +2,7 @@
 import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { CaseRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
 import { promptLabel } from '../record/token-record.ts';
+import { controlLines } from './control-lines.ts';
 import { coverageLine } from './coverage-line.ts';
 import {
   countOf,
@@ -31,6 +32,7 @@ export function summaryMarkdown(run: RunRecord, highlights: TokenHighlights): st
     `${sentence(escapeCell(run.verdict.headline))} Run \`${run.runId}\`${time}.`,
     '',
     sentence(escapeCell(coverageLine(run))),
+    ...controlLines(run).map((line) => sentence(escapeCell(line))),
     ...run.coverage.skipped.map(
       ({ reason, count }) => `${countOf(count, 'token')} skipped: ${sentence(escapeCell(reason))}`,
     ),

@@ -140,7 +140,7 @@ export function runExample(overrides: Partial<RunRecord> = {}): RunRecord {
     },
     gate: { rules: [ruleExample()] },
     summary: { all: summary, byPhase: {} },
-    controls: { previous: null, unrelated: null },
+    controls: { previous: null, next: null, unrelated: null, telling: null },
     cases: [caseExample()],
     environment: { os: 'Linux', cpu: 'toy', threads: 1, memoryBytes: 1, node: 'v20', packages: {} },
     artifacts: [],

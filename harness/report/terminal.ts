@@ -5,6 +5,7 @@ import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../reco
 import type { RunUsage } from '../record/run-usage.ts';
 import { promptLabel } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
+import { controlLines } from './control-lines.ts';
 import { coverageLine } from './coverage-line.ts';
 import {
   countOf,
@@ -108,6 +109,7 @@ function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[]
     invalid: chalk.red,
     notTriggered: chalk.yellow,
     tooFewTokens: chalk.yellow,
+    notJudgedHere: chalk.yellow,
   } as const;
   const rows = rules.map((rule) => [
     rule.id,
@@ -128,6 +130,7 @@ function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[]
 /** A rule's fate in words; too small a sample comes with its numbers. */
 export function ruleStatus(rule: RuleResult): string {
   if (rule.status === 'notTriggered') return 'not triggered';
+  if (rule.status === 'notJudgedHere') return 'not judged here';
   if (rule.status !== 'tooFewTokens') return rule.status;
   const needed = rule.scope === 'token' ? 1 : rule.sampleMinimum;
   return `too few tokens (${rule.largestTooFew ?? 0} of at least ${needed})`;
@@ -140,6 +143,7 @@ function verdictLines(run: RunRecord, { chalk, folder }: TerminalOptions): strin
   return [
     ...skipped,
     coverageLine(run),
+    ...controlLines(run),
     `${countOf(run.coverage.tokensJudged, 'token')} judged of ${run.coverage.tokensPlanned} planned${time} · PCC semantics ${run.config.pccSemantics} · ${folder}`,
     ...usageLines(run),
     `${colour.bold(run.verdict.status.toUpperCase())}  ${run.verdict.headline}`,

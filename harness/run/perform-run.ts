@@ -28,8 +28,11 @@ import { SequenceRows } from './sequence-rows.ts';
 import { TokenJudge } from './token-judge.ts';
 import { UsageMeter } from './usage-meter.ts';
 
+/** What a run writes to: its log, or a memory that forgets. */
+export type RunWriter = Pick<RunLog, 'append' | 'keepFile' | 'isRepeating'>;
+
 export interface PerformOptions {
-  readonly log: RunLog;
+  readonly log: RunWriter;
   /** What the log has so far; every event goes to both. */
   readonly replay: RunReplay;
   /** One for each case of the spec, by name. */

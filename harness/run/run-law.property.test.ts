@@ -9,6 +9,7 @@ import { LOG_FILE } from '../record/read-log.ts';
 import { concludeRun } from '../replay/conclude-run.ts';
 import { mergeLogs } from '../replay/merge-logs.ts';
 import { readRun } from '../replay/read-run.ts';
+import { partOfLines } from '../replay/run-part.ts';
 import { RunReplay } from '../replay/run-replay.ts';
 import { junitXml } from '../report/junit.ts';
 import { summaryMarkdown } from '../report/markdown.ts';
@@ -68,6 +69,17 @@ function replayOf([run, ...events]: readonly LogEvent[]): RunReplay {
 }
 
 const eventsOf = (folder: string): LogEvent[] => logLines(folder).map(parseEvent);
+
+/** The merge of logs, each a part. */
+function merged(logs: readonly (readonly LogEvent[])[]): LogEvent[] {
+  const parts = logs.map((events, i) =>
+    partOfLines(
+      `log ${i}`,
+      events.map((event) => ({ event, text: formatEvent(event) })),
+    ),
+  );
+  return Array.from(mergeLogs(parts), ({ event }) => event);
+}
 
 /** Lines without timing, start and usage. */
 function rows(folder: string): string[] {
@@ -147,7 +159,7 @@ describe('a run', () => {
             expect(run.coverage.promptsPlanned).toBeLessThanOrEqual(12);
             logs.push(eventsOf(folder));
           }
-          expect(reading(mergeLogs(logs))).toEqual(reading(eventsOf(whole)));
+          expect(reading(merged(logs))).toEqual(reading(eventsOf(whole)));
         },
       ),
       { numRuns: 15, seed: 9 },
@@ -156,19 +168,19 @@ describe('a run', () => {
 
   it('that lacks a part is invalid after the merge', async () => {
     const { folder } = await runToy(mkdtempSync(path.join(scratch, 'part-')), CASES, { part: [0, 1, 3, 4, 5] });
-    const { verdict, exitCode } = concludeRun(replayOf(mergeLogs([eventsOf(folder)])));
+    const { verdict, exitCode } = concludeRun(replayOf(merged([eventsOf(folder)])));
     expect({ status: verdict.status, exitCode }).toEqual({ status: 'invalid', exitCode: 4 });
   });
 
   it('does not merge with a part that says other numbers of the same prompt', async () => {
-    const other = [toyCase('a', { noisy: failing, failing }), toyCase('b')];
+    const other = [toyCaseOf(CASES[0]!.spec, { noisy: failing, failing }), CASES[1]!];
     const parts = await Promise.all(
       [CASES, other].map(async (cases, i) => {
         const parent = mkdtempSync(path.join(scratch, 'part-'));
         return eventsOf((await runToy(parent, cases, { part: i === 0 ? [0, 1] : [0, 2, 3, 4, 5] })).folder);
       }),
     );
-    expect(() => mergeLogs(parts)).toThrow(/MERGE_DIFFERS|not parts of one run/);
+    expect(() => merged(parts)).toThrow(expect.objectContaining({ code: 'MERGE_ROWS' }));
   });
 
   it('judges a device against another as a run does that has the other for its reference', async () => {

@@ -23,6 +23,7 @@ import { type Model, Models } from './models.ts';
 import { type DeviceResources, openN150, planN150 } from './open-n150.ts';
 import { type GoldenCachePlace, openOnnx } from './open-onnx.ts';
 import type { OpenableCase, OpenableVariant } from './openable-case.ts';
+import { StepTimeout } from './step-timeout.ts';
 
 export interface OpenOptions {
   /** Taps that the reference prepares for; none without it. */
@@ -71,12 +72,17 @@ function openCase(spec: CaseSpec, local: LocalPaths, models: Models, options: Op
     },
     layers: checkpoint.config.layers,
     openReference: () => openReference(checkpoint, spec, paths, local, cache, options),
-    variants: variants.map(({ openable }) => openable),
+    variants: variants.map(({ openable }) => withTimeout(openable, local.stepTimeoutMs)),
     ...(cache === undefined ? {} : { goldenCacheUse: use }),
     requireUnchanged: async () => {
       for (const one of new Set(checkpoints)) await one.requireUnchanged();
     },
   };
+}
+
+function withTimeout(variant: OpenableVariant, milliseconds: number | undefined): OpenableVariant {
+  if (milliseconds === undefined) return variant;
+  return { ...variant, open: async () => new StepTimeout(await variant.open(), milliseconds) };
 }
 
 /** How a token is shown without a tokenizer. */

@@ -145,19 +145,19 @@ describe('tensors that are missing or extra', () => {
       name: 'an adapter',
       extra: 'model.layers.0.self_attn.q_proj.lora_A.weight',
       says: 'an adapter that is not merged',
-      hint: 'merge_and_unload',
+      hint: 'BASE.ADAPTER',
     },
     {
       name: 'a quantised weight',
       extra: 'model.layers.0.mlp.up_proj.qweight',
       says: 'part of a quantised weight',
-      hint: 'before quantisation',
+      hint: 'quantization_config',
     },
     {
       name: 'bitsandbytes',
       extra: 'model.layers.0.mlp.up_proj.weight.quant_state.bitsandbytes__nf4',
       says: 'part of a quantised weight',
-      hint: 'before quantisation',
+      hint: 'quantization_config',
     },
     { name: "Qwen3's norms", extra: 'model.layers.0.self_attn.q_norm.weight', says: 'Qwen3', hint: 'architectures' },
     { name: 'a bias', extra: 'lm_head.bias', says: 'a bias that Qwen2ForCausalLM does not add', hint: 'if it is zero' },
@@ -285,7 +285,7 @@ function openCheckpointNames(folder: string, shard: string): readonly (readonly 
 
 describe('a folder without weights', () => {
   it.each([
-    { name: 'an adapter', file: 'adapter_model.safetensors', says: 'merge_and_unload' },
+    { name: 'an adapter', file: 'adapter_model.safetensors', says: '--weights BASE+' },
     { name: 'an unfinished download', file: 'model.safetensors.incomplete', says: 'let the download finish' },
     {
       name: 'shards without an index',

@@ -105,7 +105,8 @@ export interface ParseOptions extends IdentityOptions {
   readonly generationPath?: string;
 }
 
-const CHECKPOINT_FOLDER = 'name a Hugging Face checkpoint folder: config.json, model.safetensors, tokenizer.json';
+const CHECKPOINT_FOLDER =
+  'name a checkpoint: a Hugging Face folder (config.json, model.safetensors, tokenizer.json) or a .gguf file';
 const UNREADABLE = { code: 'CONFIG_UNREADABLE', hint: CHECKPOINT_FOLDER } as const;
 
 /**
@@ -124,7 +125,18 @@ export function readModelConfig(folder: string, options: IdentityOptions = {}): 
 /** config.json of a folder, parsed. @throws InputError `CHECKPOINT_FOLDER`, `CONFIG_UNREADABLE`. */
 export function readConfigJson(folder: string): unknown {
   requireFolder(folder);
+  requireNoAdapterAlone(folder);
   return readJsonFile(join(folder, 'config.json'), UNREADABLE);
+}
+
+/** What a fine-tune with PEFT leaves is a difference to a model, in a folder that looks like one. */
+function requireNoAdapterAlone(folder: string): void {
+  if (existsSync(join(folder, 'config.json')) || !existsSync(join(folder, 'adapter_config.json'))) return;
+  throw new InputError(`${folder}: this is an adapter (LoRA), not a model.`, {
+    code: 'CONFIG_UNREADABLE',
+    facts: { found: 'adapter_config.json', wanted: 'config.json' },
+    hint: `name it behind the model that it was made for: --weights BASE+${folder}`,
+  });
 }
 
 function requireFolder(folder: string): void {

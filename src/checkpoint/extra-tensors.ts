@@ -15,6 +15,10 @@ const COMPUTED =
 /** The modules that make logits; a tensor in them would take part. */
 const IN_THE_MODEL = /^(model|lm_head)\./;
 
+/** For tensors that only a reader of their format could use. */
+export const QUANTISED_HINT =
+  'take config.json, whose quantization_config says how to read it, from where the checkpoint came from';
+
 interface Cause {
   readonly names: RegExp;
   readonly what: string;
@@ -27,13 +31,13 @@ const CAUSES: readonly Cause[] = [
   {
     names: /lora_(A|B|embedding)|\.lora_|\.modules_to_save\./,
     what: 'an adapter that is not merged',
-    hint: 'save what merge_and_unload() of PEFT returns',
+    hint: 'save the adapter apart (save_pretrained() of PEFT) and name --weights BASE+ADAPTER, or save what merge_and_unload() returns',
   },
   {
     names:
       /\.(qweight|qzeros|scales|g_idx|weight_scale(_inv)?|weight_packed|weight_shape|weight_zero_point|input_scale|SCB|absmax|quant_map|weight_format)$|\.(absmax|quant_map|nested_absmax|quant_state\.)/,
     what: 'part of a quantised weight',
-    hint: 'use the checkpoint before quantisation, or dequantise it and save it as BF16',
+    hint: QUANTISED_HINT,
   },
   {
     names: /\.(q_norm|k_norm)\.weight$/,

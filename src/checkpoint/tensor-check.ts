@@ -3,7 +3,7 @@ import { ShapeError } from '../errors.ts';
 import { FLOAT_DTYPES, isFloatDtype } from '../tensor/dtypes.ts';
 import type { CheckpointTensor } from './checkpoint-tensor.ts';
 import type { ModelConfig } from './config.ts';
-import { extraTensors } from './extra-tensors.ts';
+import { extraTensors, QUANTISED_HINT } from './extra-tensors.ts';
 import { requireOwnNames } from './renamed-tensors.ts';
 import { EMBED_TOKENS, expectedTensors, LM_HEAD, layerOf } from './tensor-names.ts';
 
@@ -64,7 +64,7 @@ export function checkTensors(folder: string, config: ModelConfig, { found, mispl
   throw new ShapeError(`${folder}: weights and config.json do not fit together.`, {
     code: 'CHECKPOINT_TENSORS',
     facts,
-    hint: hintFor({ config, found, layersFound, missing, problems, extraHint: extra.refused[0]?.hint }),
+    hint: hintFor({ config, found, layersFound, missing, problems, extraHints: extra.refused.map((one) => one.hint) }),
   });
 }
 
@@ -74,16 +74,19 @@ interface Findings {
   readonly layersFound: number;
   readonly missing: readonly string[];
   readonly problems: readonly Problem[];
-  readonly extraHint: string | undefined;
+  /** Of tensors that are refused. */
+  readonly extraHints: readonly string[];
 }
 
 const ANOTHER_CONFIG = 'compare config.json with that of the checkpoint that the weights came from';
 
 /** The one thing to do, where all problems have one cause. */
-function hintFor({ config, found, layersFound, missing, problems, extraHint }: Findings): string {
+function hintFor({ config, found, layersFound, missing, problems, extraHints }: Findings): string {
   const kinds = new Set(problems.map(([kind]) => kind));
-  if (kinds.size > 1) return `${ANOTHER_CONFIG}; download missing shards`;
-  if (kinds.has('unused')) return `the rest of the model is complete; ${extraHint!}`;
+  // Quantised weights lack, have other names, or are of other shapes, and all of that has one cause.
+  const isQuantised = extraHints.length > 0 && extraHints.every((hint) => hint === QUANTISED_HINT);
+  if (kinds.size > 1) return isQuantised ? QUANTISED_HINT : `${ANOTHER_CONFIG}; download missing shards`;
+  if (kinds.has('unused')) return `the rest of the model is complete; ${extraHints[0]!}`;
   if (kinds.has('misplaced')) return 'download the shards and model.safetensors.index.json again, from one place';
   if (kinds.has('wrong dtype')) return `save the weights as ${FLOAT_DTYPES.join(', ')}`;
   if (kinds.has('missing')) {

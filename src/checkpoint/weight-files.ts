@@ -129,7 +129,7 @@ const INSTEAD: readonly Instead[] = [
   {
     names: /^adapter_model\.(safetensors|bin)$/,
     what: 'an adapter (LoRA), which is a difference to a base model',
-    hint: 'merge it into its base and save that: peft.AutoPeftModelForCausalLM.from_pretrained(DIR).merge_and_unload().save_pretrained(OUT)',
+    hint: 'name it behind the model that it was made for: --weights BASE+DIR',
   },
   {
     names: /\.safetensors\.(incomplete|part|tmp|download|crdownload|aria2)$/,
@@ -169,7 +169,11 @@ function noWeights(folder: string): InputError {
     const matching = names.filter((name) => pattern.test(name));
     if (matching.length === 0) continue;
     const found = `${what}: ${listNames(matching, 3)}`;
-    return noWeightsError(folder, found, hint.replace('DIR', JSON.stringify(folder)).replace('OUT', '"merged"'));
+    return noWeightsError(
+      folder,
+      found,
+      hint.replace('+DIR', `+${folder}`).replace('DIR', JSON.stringify(folder)).replace('OUT', '"merged"'),
+    );
   }
   return noWeightsError(folder, 'neither', 'download the checkpoint completely');
 }

@@ -44,7 +44,7 @@ describe('whatIsThisFile', () => {
       kind: 'pickle',
       hint: 'safetensors',
     },
-    { name: 'GGUF', head: bytes('GGUF\x03\0\0\0'), kind: 'gguf', hint: 'Hugging Face folder' },
+    { name: 'GGUF', head: bytes('GGUF\x03\0\0\0'), kind: 'gguf', hint: '--weights' },
     { name: 'HDF5', head: bytes('\x89HDF\r\n\x1a\n'), kind: 'hdf5', hint: 'safetensors' },
     { name: 'gzip', head: bytes('\x1f\x8b\x08\x08'), kind: 'gzip', hint: 'unpack' },
     { name: 'tar', head: bytes(`${'a'.padEnd(257, '\0')}ustar\x0000`), kind: 'tar', hint: 'unpack' },

@@ -41,7 +41,7 @@ const SIGNATURES: readonly Signature[] = [
     kind: 'gguf',
     magic: 'GGUF',
     what: 'a GGUF file, as llama.cpp reads it',
-    hint: 'name the Hugging Face folder that it was converted from: config.json, model.safetensors, tokenizer.json',
+    hint: 'it is a checkpoint by itself: give it a name that ends in .gguf, and name the file with --weights',
   },
   // torch.save before version 1.6 begins with the pickled number 0x1950a86a20f9469cfc6c.
   { kind: 'pytorch', magic: [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9], ...pytorch('an old PyTorch file') },

@@ -1,8 +1,9 @@
 // `npm run real-model -- compare`: the league of the real model: recipes of the device, and re-quantisations of its weights.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openCheckpoint } from '../../../src/checkpoint/weights.ts';
+import { EXIT_CODES } from '../../../src/errors.ts';
 import { elementCount } from '../../../src/tensor/dtypes.ts';
 import { type CompareRecord, CompareRecordSchema } from '../../compare/league/compare-record.ts';
 import { leagueText } from '../../compare/league/league-table.ts';
@@ -24,7 +25,10 @@ const RECIPES = 'bfp4-mlp,kv-bf16,bias-bf16';
 const DEVICE_OF_CHECKPOINTS = 'n150:kvFormat=BF16';
 /** Of all devices' packed weights together: beyond it they are streamed from their cache, which costs little beside the arithmetic. */
 const MEMORY = '2GiB';
-const EXIT_INVALID_WEIGHTS = 1;
+
+/** 4 GB of variants, and for a while as many of packed weights; a place of its own, so that stopped runs leave nothing twice. */
+const VARIANTS = path.join(tmpdir(), 'qwen-pcc-coder-variants');
+const WEIGHT_CACHE = path.join(VARIANTS, 'packed');
 
 export interface RealModelFiles {
   /** Q4_K_M, the base. */
@@ -50,36 +54,31 @@ export async function compareRealModel(
 ): Promise<string> {
   const variants = writeVariants(folder, say);
   const weights = await compareWeights(gguf, variants, say);
-  const cache = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-real-model-cache-'));
-  try {
-    const common = [
-      ...['--prompts', packageFile('fixtures/prompts/instruct.json'), '--max-new-tokens', String(NEW_TOKENS)],
-      ...['--memory', MEMORY, '--weight-cache', cache, '--out', out, '--json'],
-      ...(prompts.length > 0 ? ['--prompt', ...prompts] : []),
-    ];
-    const recipes = await runLeague('recipes', [gguf, '--recipes', RECIPES, ...common], say);
-    const ofCheckpoints = [gguf, ...variants, '--device', DEVICE_OF_CHECKPOINTS, ...common];
-    const checkpoints = await runLeague('checkpoints', ofCheckpoints, say);
-    const leagues = [recipes, checkpoints];
-    const chalk = createChalk(process.env);
-    return [...leagues.map((league) => leagueText(league, chalk)), weights, ...leagues.map(shortLeague)].join('\n\n');
-  } finally {
-    rmSync(cache, { recursive: true });
-  }
+  const common = [
+    ...['--prompts', packageFile('fixtures/prompts/instruct.json'), '--max-new-tokens', String(NEW_TOKENS)],
+    ...['--memory', MEMORY, '--weight-cache', WEIGHT_CACHE, '--out', out, '--json'],
+    ...(prompts.length > 0 ? ['--prompt', ...prompts] : []),
+  ];
+  const recipes = await runLeague('recipes', [gguf, '--recipes', RECIPES, ...common], say);
+  const ofCheckpoints = [gguf, ...variants, '--device', DEVICE_OF_CHECKPOINTS, ...common];
+  const checkpoints = await runLeague('checkpoints', ofCheckpoints, say);
+  rmSync(WEIGHT_CACHE, { recursive: true, force: true });
+  const leagues = [recipes, checkpoints];
+  const chalk = createChalk(process.env);
+  return [...leagues.map((league) => leagueText(league, chalk)), weights, ...leagues.map(shortLeague)].join('\n\n');
 }
 
-/** In a place of their own, over those of the last time: 4 GB. */
+/** Over those of the last time. */
 function writeVariants(folder: string, say: Say): readonly string[] {
-  const parent = path.join(tmpdir(), 'qwen-pcc-coder-variants');
-  mkdirSync(parent, { recursive: true });
+  mkdirSync(VARIANTS, { recursive: true });
   const source = openCheckpoint(folder);
   const written = VARIANT_FORMATS.map((format) => {
     const start = performance.now();
-    const variant = writeVariant(source, format, parent);
+    const variant = writeVariant(source, format, VARIANTS);
     say(`${variant}: written in ${secondsSince(start)} s`);
     return variant;
   });
-  say(`${parent} is kept, and written anew the next time`);
+  say(`${VARIANTS} is kept, and written anew the next time`);
   return written;
 }
 
@@ -94,7 +93,7 @@ async function compareWeights(gguf: string, variants: readonly string[], say: Sa
   const rows: string[][] = [];
   for (const variant of variants) {
     const run = await runCommand(['compare', gguf, variant, '--weights-only', '--json'], {
-      accept: [0, EXIT_INVALID_WEIGHTS],
+      accept: [EXIT_CODES.pass, EXIT_CODES.accuracyFail],
     });
     const { relation, headline } = JSON.parse(run.stdout) as WeightComparison;
     say(headline);

@@ -1,9 +1,13 @@
-// One step of the scale benchmark, in a process of its own so that its memory is its own: run, read or resume; figures as JSON.
-
+// One step of the scale benchmark, in a process of its own so that its memory is its own: run, read, resume, split or merge; figures as JSON.
+import { appendFileSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
 import { RUN_REPORTS } from '../../lens/run-reports.ts';
+import { formatEvent } from '../../record/events.ts';
+import { LOG_FILE, readLog } from '../../record/read-log.ts';
 import { concludeRun } from '../../replay/conclude-run.ts';
 import { readRun } from '../../replay/read-run.ts';
 import type { RunReplay } from '../../replay/run-replay.ts';
+import { mergeRuns } from '../../run/merge-runs.ts';
 import { resumeRun, startRun, type WrittenRun, writeRun } from '../../run/write-run.ts';
 import { steadyCase, steadyHeader } from './steady-run.ts';
 
@@ -15,7 +19,7 @@ export interface StepFigures {
 }
 
 const [step, place, tokens, prompts] = process.argv.slice(2);
-const steps: Readonly<Record<string, (place: string) => Promise<StepFigures>>> = { run, read, resume };
+const steps: Readonly<Record<string, (place: string) => Promise<StepFigures>>> = { run, read, resume, split, merge };
 process.stdout.write(JSON.stringify(await steps[step!]!(place!)));
 
 function openable(): ReturnType<typeof steadyCase> {
@@ -45,6 +49,48 @@ async function resume(folder: string): Promise<StepFigures> {
   const taken = secondsSince(since);
   const written = await writeRun(started, { cases: [one], reports: RUN_REPORTS });
   return figures(written, { resume: taken, resumed: secondsSince(since) });
+}
+
+/** The log of a whole run as those of so many shards, each with every so-manieth prompt; `tokens` says how many. */
+async function split(folder: string): Promise<StepFigures> {
+  const count = Number(tokens);
+  const folders = partFolders(folder, count);
+  for (const one of folders) mkdirSync(one);
+  let unit = 0;
+  let batch: string[] = [];
+  const write = (to: readonly string[]): void => {
+    for (const one of to) appendFileSync(path.join(one, LOG_FILE), batch.join(''));
+    batch = [];
+  };
+  for (const { event, text } of readLog(folder, { isKnown: true })) {
+    if (event.event === 'run') {
+      const units = [...event.spec.cases[0]!.prompts.keys()];
+      for (const [i, one] of folders.entries()) {
+        const run = { ...event, part: units.filter((index) => index % count === i), shard: { index: i + 1, count } };
+        appendFileSync(path.join(one, LOG_FILE), `${formatEvent(run)}\n`);
+      }
+      continue;
+    }
+    batch.push(`${text}\n`);
+    if (event.event === 'case' || event.event === 'end') write(folders);
+    else if (event.event === 'prompt') write([folders[unit++ % count]!]);
+    else if (batch.length >= 1000) write([folders[unit % count]!]);
+  }
+  return { seconds: {}, status: 'pass', tokens: 0 };
+}
+
+function partFolders(folder: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => path.join(path.dirname(folder), `part-${i + 1}`));
+}
+
+async function merge(folder: string): Promise<StepFigures> {
+  const since = now();
+  const { run: record, replay } = mergeRuns(
+    partFolders(folder, Number(tokens)),
+    path.join(folder, '..', 'merged'),
+    RUN_REPORTS,
+  );
+  return { seconds: { merge: secondsSince(since) }, status: record.verdict.status, tokens: replay.highlights.judged };
 }
 
 function figures({ run: record, replay }: WrittenRun, seconds: StepFigures['seconds']): StepFigures {

@@ -25,6 +25,34 @@ const downloadedAgain = (room: Room, _said: unknown, args: readonly string[]): s
 
 export const ADAPTER_CASES: readonly HintCase[] = [
   {
+    code: 'ADAPTER_BASE',
+    wrong: (room) =>
+      room.validate('--weights', 'general', 'instruct', '--adapter', fixtureOf(ADAPTER), '--prompts', room.ids()),
+    hint: /^leave (--adapter) out and write it .*: (--weights) (\S+)$/,
+    follow: (room, [_adapter, option, place]) => room.validate(option!, place!, '--prompts', room.ids()),
+  },
+  {
+    code: 'CONFIG_UNREADABLE',
+    what: 'an adapter alone',
+    wrong: (room) => room.validate('--weights', fixtureOf(ADAPTER), '--prompts', room.ids()),
+    hint: /(--weights) BASE(\+\S+)$/,
+    follow: (_room, [_option, adapter], args) =>
+      swapped(args, fixtureOf(ADAPTER), `${fixtureOf('tiny-qwen2')}${adapter}`),
+  },
+  {
+    code: 'CHECKPOINT_NO_WEIGHTS',
+    what: 'an adapter beside a config',
+    wrong: (room) => {
+      const adapter = room.path('adapter');
+      cpSync(fixtureOf(ADAPTER), adapter, { recursive: true });
+      cpSync(fixtureOf('tiny-qwen2/config.json'), path.join(adapter, 'config.json'));
+      return room.validate('--weights', adapter, '--prompts', room.ids());
+    },
+    hint: /(--weights) BASE(\+\S+)$/,
+    follow: (room, [_option, adapter], args) =>
+      swapped(args, room.path('adapter'), `${fixtureOf('tiny-qwen2')}${adapter}`),
+  },
+  {
     code: 'ADAPTER_UNREADABLE',
     wrong: judged((adapter) => rmSync(path.join(adapter, 'adapter_config.json'))),
     hint: /name the folder that PEFT saved/,

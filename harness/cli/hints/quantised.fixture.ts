@@ -19,6 +19,24 @@ const writtenAgain =
 
 export const QUANTISED_CASES: readonly HintCase[] = [
   {
+    code: 'CONFIG_QUANTIZED',
+    what: 'a method that is not read',
+    wrong: judged('gptq-v2', (folder) =>
+      rewriteJson(folder, 'config.json', (json) => ({ ...json, quantization_config: { quant_method: 'hqq' } })),
+    ),
+    hint: /^dequantise the checkpoint with the program that made it and save it as BF16/,
+    follow: (room, _said, args) => swapped(args, room.kept['folder']!, fixtureOf('tiny-qwen2')),
+  },
+  {
+    code: 'CHECKPOINT_TENSORS',
+    what: 'a config without its quantization_config',
+    wrong: judged('gptq-v2', (folder) =>
+      rewriteJson(folder, 'config.json', ({ quantization_config: _lost, ...json }) => json),
+    ),
+    hint: /take config\.json, whose quantization_config says how to read it, from where the checkpoint came from/,
+    follow: writtenAgain('gptq-v2'),
+  },
+  {
     code: 'QUANTISED_UNSUPPORTED',
     wrong: judged('gptq-v2', (folder) =>
       rewriteJson(folder, 'config.json', ({ quantization_config: settings, ...json }) => {

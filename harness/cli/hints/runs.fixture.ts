@@ -6,15 +6,18 @@ import { expect } from 'vitest';
 import { callCommand } from '../in-process.fixture.ts';
 import { fixtureOf, type HintCase, type Room } from './hint-case.fixture.ts';
 
-/** Makes a run in the room and keeps its folder. */
-export async function run(room: Room, args: readonly string[] = room.validateIds()): Promise<string> {
+/** Makes a run in the room, in the folder that the words name. @returns its own. */
+export async function run(
+  room: Room,
+  args: readonly string[] = room.validateIds(),
+  reports = 'reports',
+): Promise<string> {
   const { code, stderr } = await callCommand(args);
   expect([0, 1], stderr).toContain(code);
-  return lastRun(room);
+  return lastRun(room.path(reports));
 }
 
-function lastRun(room: Room): string {
-  const reports = room.path('reports');
+function lastRun(reports: string): string {
   return path.join(
     reports,
     readdirSync(reports)
@@ -154,7 +157,7 @@ export const RUN_CASES: readonly HintCase[] = [
       const first = await run(room);
       const other = room.write('other.json', [{ name: 'b', ids: [5, 6] }]);
       await callCommand(room.validate('--weights', 'general', '--prompts', other));
-      return ['report', first, '--beside', lastRun(room)];
+      return ['report', first, '--beside', lastRun(room.path('reports'))];
     },
     hint: /leave (--beside) out/,
     follow: (_room, [option], args) => args.slice(0, args.indexOf(option!)),

@@ -1,8 +1,10 @@
 // Hints about single files of a checkpoint that are broken, cut off or something else.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { damaged, judge, stored, takenAgain } from './checkpoint.fixture.ts';
-import type { HintCase } from './hint-case.fixture.ts';
+import { fixtureOf, type HintCase, swapped } from './hint-case.fixture.ts';
+
+const GGUF = fixtureOf('quantised/gguf/tiny-qwen2.gguf');
 
 export const WEIGHT_FILE_CASES: readonly HintCase[] = [
   {
@@ -10,6 +12,30 @@ export const WEIGHT_FILE_CASES: readonly HintCase[] = [
     wrong: damaged('model.safetensors', '<!DOCTYPE html><html></html>'),
     hint: /download/,
     follow: takenAgain(),
+  },
+  {
+    code: 'SAFETENSORS_KIND',
+    what: 'a GGUF file',
+    wrong: (room) => {
+      copyFileSync(GGUF, path.join(room.checkpoint(), 'model.safetensors'));
+      return judge(room);
+    },
+    hint: /give it a name that ends in (\.gguf), and name the file with (--weights)/,
+    follow: (room, [ending], args) => {
+      const file = room.path(`model${ending}`);
+      renameSync(room.path('checkpoint/model.safetensors'), file);
+      return swapped(args, room.path('checkpoint'), file);
+    },
+  },
+  {
+    code: 'GGUF_HEADER',
+    wrong: (room) => {
+      const file = room.path('model.gguf');
+      writeFileSync(file, readFileSync(GGUF).subarray(0, 1000));
+      return room.validate('--weights', file, '--prompts', room.ids());
+    },
+    hint: /^download or convert the file again/,
+    follow: (room, _said, args) => swapped(args, room.path('model.gguf'), GGUF),
   },
   {
     code: 'SAFETENSORS_TRUNCATED',

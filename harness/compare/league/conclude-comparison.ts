@@ -3,11 +3,12 @@ import type { Checkpoint } from '../../../src/checkpoint/weights.ts';
 import type { N150Config } from '../../../src/device/n150/compute-config.ts';
 import { InputError } from '../../../src/errors.ts';
 import type { Resampling } from '../../paired/bootstrap.ts';
+import { readRunEvent } from '../../record/read-log.ts';
 import type { CaseSpec } from '../../record/run-spec.ts';
 import { readRun } from '../../replay/read-run.ts';
 import { COMPARE_SCHEMA_VERSION, type CompareRecord } from './compare-record.ts';
 import { type Entrant, entrantsOf } from './entrants.ts';
-import { judgeEntrants, type Margins } from './league.ts';
+import { judgeEntrants, type League, type Margins } from './league.ts';
 import { deviceStorageOf, SPEED_FORMULA, storageOf } from './storage.ts';
 import { ColumnCollector, promptId, type TokenColumns } from './token-columns.ts';
 
@@ -30,8 +31,10 @@ export interface ConcludeOptions {
  */
 export function concludeComparison(folder: string, { margins, resampling, files }: ConcludeOptions): CompareRecord {
   const collector = new ColumnCollector();
-  const { run, cases, prompts } = readRun(folder, (record) => collector.add(record));
-  const [spec] = run.spec.cases;
+  const [spec, ...otherCases] = readRunEvent(folder).spec.cases;
+  const { run, cases, prompts } = readRun(folder, (record) => {
+    if (record.case === spec!.name) collector.add(record);
+  });
   const entrants = entrantsOf(spec!);
   const ended = [...prompts.values()].filter(({ stop, case: name }) => stop !== 'failed' && name === spec!.name);
   const whole = new Set(ended.map((prompt) => `${prompt.variant}\n${promptId(prompt)}`));
@@ -44,20 +47,27 @@ export function concludeComparison(folder: string, { margins, resampling, files 
       hint: 'go on with `qwen-pcc compare --resume`, or give it more time.',
     });
   }
-  const baseLabel = baseOf(spec!, entrants);
+  const ids = spec!.prompts.map(({ name, user }) => promptId({ prompt: name, user }));
+  const isWholeOf = ({ checkpoint, device, total }: Entrant, id: string): boolean =>
+    [checkpoint, device, total].every((variant) => variant === undefined || whole.has(`${variant}\n${id}`));
   return {
     schemaVersion: COMPARE_SCHEMA_VERSION,
     runId: run.runId,
     command: run.command,
-    base: baseLabel,
+    base: baseOf(spec!, entrants),
     case: spec!.name,
     tokens: league.tokens,
-    prompts: league.prompts,
-    leftOut: league.leftOut.map(promptName),
+    prompts: league.prompts.length,
+    leftOut: ids.filter((id) => !league.prompts.includes(id)).map(promptName),
     margins,
     resampling: { resamples: resampling.resamples, seed: resampling.seed },
     speedFormula: SPEED_FORMULA,
-    notes: [...run.notes, ...new Set([...cases.values()].flatMap(({ notes }) => notes))],
+    notes: [
+      ...run.notes,
+      ...new Set([...cases.values()].flatMap((one) => (one.case === spec!.name ? one.notes : []))),
+      ...missingNotes(entrants, league, ids, isWholeOf),
+      ...(otherCases.length === 0 ? [] : [`only ${spec!.name} is compared; not ${namesOf(otherCases)}`]),
+    ],
     league: league.rows.map((row) => {
       const entrant = entrants.find(({ label }) => label === row.label)!;
       const checkpoint = files.checkpointOf(entrant.total);
@@ -71,6 +81,26 @@ export function concludeComparison(folder: string, { margins, resampling, files 
       };
     }),
   };
+}
+
+/** Who lacks prompts that others have. */
+function missingNotes(
+  entrants: readonly Entrant[],
+  { rows }: League,
+  ids: readonly string[],
+  isWholeOf: (entrant: Entrant, id: string) => boolean,
+): string[] {
+  const begun = ids.filter((id) => entrants.some((one) => isWholeOf(one, id)));
+  return entrants.flatMap((entrant) => {
+    if (!rows.some(({ label }) => label === entrant.label))
+      return [`${entrant.label} is not in the league: no prompt of it is whole`];
+    const missing = begun.filter((id) => !isWholeOf(entrant, id));
+    return missing.length === 0 ? [] : [`${entrant.label} does not have whole: ${missing.map(promptName).join(', ')}`];
+  });
+}
+
+function namesOf(cases: readonly CaseSpec[]): string {
+  return cases.map(({ name }) => name).join(', ');
 }
 
 /** Without a device, the base is the reference itself and no entrant. */

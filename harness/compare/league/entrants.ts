@@ -29,15 +29,16 @@ export interface Entrant {
 export function entrantsOf({ variants, model }: CaseSpec): Entrant[] {
   const own = variants.filter(({ golden }) => golden === undefined);
   const devices = own.filter(({ device }) => device.kind !== 'onnx');
-  if (devices.length === 0) return own.map((variant) => checkpointAlone(variant));
+  const labels = new Set<string>();
+  if (devices.length === 0) return own.map((variant) => checkpointAlone(variant, labels));
   return devices.map((variant, i): Entrant => {
-    const against = variants.find(
-      ({ name, golden }) => golden !== undefined && name === nameAgainst(variant.name, golden),
-    );
+    // By place, since two checkpoints of one name have numbers in their variants' names.
+    const next = variants[variants.indexOf(variant) + 1];
+    const against = next?.golden === undefined ? undefined : next;
     const isRecording = variant.device.kind === 'capture';
     const isBase = i === 0 && !isRecording && against === undefined;
     return {
-      label: isBase ? model : labelOf(variant),
+      label: uniqueLabel(isBase && variant.model === model ? model : labelOf(variant), labels),
       model: variant.model,
       isBase,
       checkpoint: against?.golden,
@@ -55,12 +56,16 @@ function labelOf({ name }: VariantSpec): string {
 
 const DEFAULT_DEVICE = 'n150@';
 
-function checkpointAlone({ name, model }: VariantSpec): Entrant {
-  const label = name.startsWith('onnx@') ? name.slice('onnx@'.length) : name;
-  return { label, model, isBase: false, checkpoint: name, device: undefined, total: name, knobs: undefined };
+/** Folders of one name, the base's among them, are told apart by their order. */
+function uniqueLabel(label: string, taken: Set<string>): string {
+  const stem = label.replace(/#\d+$/, '');
+  let unique = label;
+  for (let i = 2; taken.has(unique); i++) unique = `${stem}#${i}`;
+  taken.add(unique);
+  return unique;
 }
 
-/** How a variant is called whose golden rows are another variant's. */
-export function nameAgainst(name: string, golden: string): string {
-  return `${name} against ${golden}`;
+function checkpointAlone({ name, model }: VariantSpec, labels: Set<string>): Entrant {
+  const label = uniqueLabel(name.startsWith('onnx@') ? name.slice('onnx@'.length) : name, labels);
+  return { label, model, isBase: false, checkpoint: name, device: undefined, total: name, knobs: undefined };
 }

@@ -1,8 +1,9 @@
 // The league of a comparison: every entrant's three differences, and the words that paired statistics allow about it and the base.
+import { naturalLog } from '../../metrics/exp-log.ts';
 import type { Resampling } from '../../paired/bootstrap.ts';
 import { DEFAULT_RESAMPLING } from '../../paired/estimate.ts';
 import { type Comparison, type JudgedComparison, judgeLeague } from '../../paired/league.ts';
-import { KL, LOG_P, type PairedMetric, ROOT_KL, TOP1 } from '../../paired/paired-metrics.ts';
+import { KL, LOG_KL, LOG_KL_FLOOR, LOG_P, type PairedMetric, TOP1 } from '../../paired/paired-metrics.ts';
 import type { PairedSample } from '../../paired/paired-sample.ts';
 import { type PerplexityRatio, perplexityRatio } from '../../paired/side-notes.ts';
 import { type VerdictWord, verdictText } from '../../paired/verdict.ts';
@@ -56,10 +57,9 @@ export interface LeagueRow {
 
 export interface League {
   readonly rows: readonly LeagueRow[];
-  /** Prompts that not every entrant has whole, so that they count for none. */
-  readonly leftOut: readonly string[];
   readonly tokens: number;
-  readonly prompts: number;
+  /** Those that every entrant has whole; no other counts for any. */
+  readonly prompts: readonly string[];
 }
 
 export interface LeagueOptions {
@@ -80,38 +80,56 @@ export function judgeEntrants(
     ...new Set(entrants.flatMap(({ checkpoint, device, total }) => [checkpoint ?? [], device ?? [], total].flat())),
   ];
   const present = names.filter((name) => columnsOf(name) !== undefined);
-  const { columns, leftOut } = pairedColumns(present.map((name) => columnsOf(name)!));
+  const columns = pairedColumns(present.map((name) => columnsOf(name)!));
   const paired = new Map(present.map((name, i) => [name, columns[i]!]));
   const judged = entrants.filter(({ total }) => paired.has(total));
   const base = judged.find(({ isBase }) => isBase);
+  // A base that has no rows is no perfect one.
+  if (base === undefined && entrants.some(({ isBase }) => isBase)) return { rows: [], tokens: 0, prompts: [] };
   const baseColumns = base === undefined ? undefined : paired.get(base.total)!;
   const others = judged.filter((entrant) => entrant !== base);
-  const metrics = [{ ...KL, margin: margins.klNats }, ROOT_KL, { ...TOP1, margin: margins.top1 }];
+  const metrics = [{ ...KL, margin: margins.klNats }, LOG_KL, { ...TOP1, margin: margins.top1 }];
   const comparisons = others.flatMap((entrant) =>
     metrics.map((metric): Comparison => {
-      return { name: entrant.label, metric, sample: sampleOf(metric, paired.get(entrant.total)!, baseColumns) };
+      return {
+        name: entrant.label,
+        metric,
+        sample: sampleOf(metric, paired.get(entrant.total)!, baseColumns, margins),
+      };
     }),
   );
   const readings = judgeLeague(comparisons, resampling);
   const rows = judged.map((entrant): LeagueRow => {
     const own = readings.filter((_, i) => others[Math.floor(i / metrics.length)] === entrant);
-    return rowOf(entrant, (name) => paired.get(name), own, baseColumns, resampling);
+    return rowOf(entrant, (name) => paired.get(name), own, baseColumns, { margins, resampling });
   });
-  return { rows, leftOut, tokens: columns[0]?.position.length ?? 0, prompts: columns[0]?.prompts.length ?? 0 };
+  const [first] = columns;
+  return { rows, tokens: first?.position.length ?? 0, prompts: first?.prompts.map(({ id }) => id) ?? [] };
 }
 
 /** A token's number of a side; of the base without a device, which is golden itself, `perfect`. */
 const VALUE_OF: Readonly<
-  Record<string, { readonly of: (columns: TokenColumns, at: number) => number; readonly perfect: number }>
+  Record<
+    string,
+    { readonly of: (columns: TokenColumns, at: number, margins: Margins) => number; readonly perfect: number }
+  >
 > = {
   [KL.name]: { of: ({ kl }, at) => kl[at]!, perfect: 0 },
-  [ROOT_KL.name]: { of: ({ kl }, at) => Math.sqrt(Math.max(0, kl[at]!)), perfect: 0 },
+  [LOG_KL.name]: {
+    of: ({ kl }, at, { klNats }) => naturalLog(1 + Math.max(0, kl[at]!) / (LOG_KL_FLOOR * klNats)),
+    perfect: 0,
+  },
   [TOP1.name]: { of: ({ hit }, at) => hit[at]!, perfect: 1 },
   [LOG_P.name]: { of: ({ logRatio }, at) => logRatio[at]!, perfect: 0 },
 };
 
 /** Tokens without a next one have no log p; they are left out of both. */
-function sampleOf(metric: PairedMetric, entrant: TokenColumns, base: TokenColumns | undefined): PairedSample {
+function sampleOf(
+  metric: PairedMetric,
+  entrant: TokenColumns,
+  base: TokenColumns | undefined,
+  margins: Margins,
+): PairedSample {
   const { of, perfect } = VALUE_OF[metric.name]!;
   const lengths: number[] = [];
   const differences: number[] = [];
@@ -119,7 +137,7 @@ function sampleOf(metric: PairedMetric, entrant: TokenColumns, base: TokenColumn
   for (const { tokens } of entrant.prompts) {
     const before = differences.length;
     for (const end = at + tokens; at < end; at++) {
-      const difference = of(entrant, at) - (base === undefined ? perfect : of(base, at));
+      const difference = of(entrant, at, margins) - (base === undefined ? perfect : of(base, at, margins));
       if (metric.name !== LOG_P.name || !Number.isNaN(difference)) differences.push(difference);
     }
     if (differences.length > before) lengths.push(differences.length - before);
@@ -132,14 +150,17 @@ function rowOf(
   columnsOf: (name: string) => TokenColumns | undefined,
   judged: readonly JudgedComparison[],
   base: TokenColumns | undefined,
-  resampling: Resampling,
+  { margins, resampling }: Required<LeagueOptions>,
 ): LeagueRow {
   const { label, model, isBase } = entrant;
   const total = columnsOf(entrant.total)!;
   const checkpoint = entrant.checkpoint === undefined ? undefined : columnsOf(entrant.checkpoint);
   const device = entrant.device === undefined ? undefined : columnsOf(entrant.device);
   const isSplit = checkpoint !== undefined && device !== undefined && entrant.device !== entrant.total;
-  const [ofLogP] = judgeLeague([{ name: label, metric: LOG_P, sample: sampleOf(LOG_P, total, base) }], resampling);
+  const [ofLogP] = judgeLeague(
+    [{ name: label, metric: LOG_P, sample: sampleOf(LOG_P, total, base, margins) }],
+    resampling,
+  );
   const readings = judged.map(readingOf);
   const word = isBase ? 'base' : leagueWord(readings);
   return {
@@ -172,34 +193,37 @@ function readingOf({ metric, estimate, verdict }: JudgedComparison): MetricReadi
 }
 
 /**
- * One word of all metrics. Equivalent: in KL and in top-1. Worse: in one of them, or nearer to the base in the root of KL with a mean KL
+ * One word of all metrics. Equivalent: in KL and in top-1. Worse: in one of them, or further from the base in the log of KL with a mean KL
  * above the base's, unless KL is equivalent. Better likewise, unless something is worse.
  */
 export function leagueWord(readings: readonly Pick<MetricReading, 'metric' | 'word' | 'difference'>[]): VerdictWord {
   const of = (metric: PairedMetric) => readings.find((reading) => reading.metric === metric.name);
-  const [kl, root, top1] = [of(KL), of(ROOT_KL), of(TOP1)];
+  const [kl, log, top1] = [of(KL), of(LOG_KL), of(TOP1)];
   const direction =
-    kl?.word === 'equivalent' || Math.sign(kl?.difference ?? 0) !== Math.sign(root?.difference ?? 0)
+    kl?.word === 'equivalent' || Math.sign(kl?.difference ?? 0) !== Math.sign(log?.difference ?? 0)
       ? undefined
-      : root?.word;
+      : log?.word;
   const words = [kl?.word, direction, top1?.word];
   if (words.includes('worse')) return 'worse';
   if (words.includes('better')) return 'better';
   return kl?.word === 'equivalent' && top1?.word === 'equivalent' ? 'equivalent' : 'undecided';
 }
 
+/** What stands in the brackets of `undecided (…)`. */
+function insideOf(text: string): string {
+  return text.slice(text.indexOf('(') + 1, -1);
+}
+
 /** The metrics that the word comes from, KL's own difference always with them. */
 function reasonOf(word: VerdictWord, readings: readonly MetricReading[]): string {
-  const shown = readings.filter(({ metric }) => metric !== ROOT_KL.name);
+  const shown = readings.filter(({ metric }) => metric !== LOG_KL.name);
   if (word === 'equivalent') {
     const notes = shown.filter(({ text }) => text !== word).map(({ metric, text }) => `${metric} ${text}`);
     return notes.length === 0 ? word : `${word} (${notes.join('; ')})`;
   }
   if (word === 'undecided') {
     const open = shown.filter((reading) => reading.word === word);
-    const needed = open.map(({ metric, tokensNeeded }) =>
-      tokensNeeded === null ? metric : `${metric}: about ${tokensNeeded} tokens needed`,
-    );
+    const needed = open.map(({ metric, text }) => (text === word ? metric : `${metric}: ${insideOf(text)}`));
     return `undecided (${needed.join('; ')})`;
   }
   const kl = readings.find(({ metric }) => metric === KL.name);

@@ -80,26 +80,14 @@ function regretOf({ top1, marginUlps, ulp }: NonNullable<TokenRecord['choice']>)
   return top1.golden === top1.actual ? 0 : marginUlps * ulp;
 }
 
-/**
- * Keeps the tokens of prompts that all of several variants have whole, so that differences are paired.
- *
- * @returns the columns of each, in the same order of prompts, and the prompts that were left out.
- */
-export function pairedColumns(all: readonly TokenColumns[]): {
-  readonly columns: readonly TokenColumns[];
-  readonly leftOut: readonly string[];
-} {
+/** Each with the tokens of prompts that all have with as many tokens, in the order of the first's, so that differences are paired. */
+export function pairedColumns(all: readonly TokenColumns[]): readonly TokenColumns[] {
   const [first, ...others] = all;
-  if (first === undefined) return { columns: [], leftOut: [] };
+  if (first === undefined) return [];
   const counts = others.map(({ prompts }) => new Map(prompts.map(({ id, tokens }) => [id, tokens])));
   const isShared = (id: string, tokens: number): boolean => counts.every((count) => count.get(id) === tokens);
   const shared = first.prompts.filter(({ id, tokens }) => isShared(id, tokens)).map(({ id }) => id);
-  const known = new Set(all.flatMap(({ prompts }) => prompts.map(({ id }) => id)));
-  const kept = new Set(shared);
-  return {
-    columns: all.map((columns) => pick(columns, shared)),
-    leftOut: [...known].filter((id) => !kept.has(id)),
-  };
+  return all.map((columns) => pick(columns, shared));
 }
 
 function pick(columns: TokenColumns, ids: readonly string[]): TokenColumns {

@@ -151,6 +151,7 @@ const STATUS_WORDS: Readonly<Record<RuleDiff['status']['a'], string>> = {
   invalid: 'invalid',
   notTriggered: 'not triggered',
   tooFewTokens: 'too few tokens',
+  notJudgedHere: 'not judged here',
   absent: 'absent',
 };
 

@@ -102,7 +102,15 @@ export const RULE_CHANGES = ['newlyBroken', 'newlyKept', 'stillBroken', 'other',
 /** Of a rule's status. newlyKept: broken in A alone; other: neither is broken, but it does not judge in one run or is not there. */
 export type RuleChange = (typeof RULE_CHANGES)[number];
 
-export const RULE_STATUSES = ['pass', 'fail', 'invalid', 'notTriggered', 'tooFewTokens', 'absent'] as const;
+export const RULE_STATUSES = [
+  'pass',
+  'fail',
+  'invalid',
+  'notTriggered',
+  'tooFewTokens',
+  'notJudgedHere',
+  'absent',
+] as const;
 
 /** A rule's fate in both runs, each over all tokens that the run judged, paired or not. */
 export interface RuleDiff {
