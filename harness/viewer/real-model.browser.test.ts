@@ -42,8 +42,6 @@ describe('the lens of the real 0.5B', () => {
       expect(await page.locator('.text .f, .text .v').count()).toBe(failing);
       expect(await page.locator('.top tbody tr').count()).toBeGreaterThanOrEqual(10);
       expect(complaints).toEqual([]);
-      const shots = process.env['QWEN_PCC_SCREENSHOTS'];
-      if (shots !== undefined) await page.screenshot({ path: path.join(shots, 'real-model.png') });
     } finally {
       await browser.close();
       rmSync(out, { recursive: true, force: true });
