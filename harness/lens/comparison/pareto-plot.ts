@@ -7,7 +7,7 @@ import { frontierOf, type PlotPoint, placeLabels, roundTicks, type Spot } from '
 import { powerOfTen } from './words.ts';
 
 const [WIDTH, HEIGHT] = [640, 340];
-const PLOT = { left: 62, right: WIDTH - 14, top: 12, bottom: HEIGHT - 44 } as const;
+const PLOT = { left: 62, right: WIDTH - 34, top: 12, bottom: HEIGHT - 44 } as const;
 /** A longer label is cut; the table has all of it. */
 const LABEL_LETTERS = 34;
 
