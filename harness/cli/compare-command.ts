@@ -2,13 +2,12 @@
 import { Command, Option } from 'commander';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
 import { UsageError } from '../../src/errors.ts';
-import { DEFAULT_MARGINS } from '../compare/league/league.ts';
-import { DEFAULT_RESAMPLING } from '../paired/estimate.ts';
+import { DEFAULT_RESAMPLING } from '../paired/bootstrap.ts';
+import { KL, TOP1 } from '../paired/paired-metrics.ts';
 import { isRunFolder } from '../record/read-log.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import { addGoldenCacheOption, addWeightOptions } from './case-options.ts';
-import { compareLeague, type LeagueCommandOptions } from './compare-league.ts';
-import { compareTwoRuns } from './compare-two-runs.ts';
+import type { LeagueCommandOptions } from './compare-league.ts';
 import { RECIPE_HELP, recipeList } from './device-recipes.ts';
 import { duration, oneOf, positiveNumber, threadCount, wholeNumber } from './option-values.ts';
 
@@ -43,17 +42,12 @@ export function compareCommand(): Command {
         .argParser(oneOf('--precision', ['fp32', 'bf16']))
         .default('fp32'),
     )
-    .option(
-      '--margin-kl <nat>',
-      'mean KL below which two are equivalent',
-      positiveNumber('--margin-kl'),
-      DEFAULT_MARGINS.klNats,
-    )
+    .option('--margin-kl <nat>', 'mean KL below which two are equivalent', positiveNumber('--margin-kl'), KL.margin)
     .option(
       '--margin-top1 <share>',
       'share of top-1 below which two are equivalent',
       positiveNumber('--margin-top1'),
-      DEFAULT_MARGINS.top1,
+      TOP1.margin,
     )
     .option('--resamples <n>', 'of the bootstrap', wholeNumber('--resamples', 100), DEFAULT_RESAMPLING.resamples)
     .option('--seed <n>', 'of the bootstrap', wholeNumber('--seed', 0), DEFAULT_RESAMPLING.seed)
@@ -92,9 +86,12 @@ interface CompareOptions extends LeagueCommandOptions {
 }
 
 async function compare(base: string | undefined, variants: string[], options: CompareOptions): Promise<void> {
+  // Loaded when it is called: statistics cost every other command half a second.
+  const { compareLeague } = await import('./compare-league.ts');
   const isRun = [base ?? '', ...variants].map((text) => text !== '' && isRunFolder(text));
   if (isRun.includes(true)) {
-    if (isRun.length === 2 && !isRun.includes(false)) return compareTwoRuns(base!, variants[0]!, options);
+    if (isRun.length === 2 && !isRun.includes(false))
+      return (await import('./compare-two-runs.ts')).compareTwoRuns(base!, variants[0]!, options);
     if (isRun.length === 1) return compareLeague({ run: base! }, options);
     throw new UsageError('a finished run is compared with one other run, or read alone.', {
       code: 'COMPARE_RUNS',

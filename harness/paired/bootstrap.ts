@@ -12,6 +12,8 @@ export interface Resampling {
   readonly seed: number;
 }
 
+export const DEFAULT_RESAMPLING: Resampling = { resamples: 10_000, seed: 1 };
+
 export interface Bootstrap {
   /** [resamples] means. */
   readonly means: SortedSample;

@@ -12,7 +12,6 @@ import { blockUnits, type PairedSample, promptUnits, requireSample, type Units }
 export const PROMPTS_AS_UNITS = 8;
 /** Two-sided error of the interval and of the test of difference. */
 export const ALPHA = 0.05;
-export const DEFAULT_RESAMPLING: Resampling = { resamples: 10_000, seed: 1 };
 
 export interface EstimateOptions extends Resampling {
   /** Differences of hits (-1, 0, 1): the standard error gets a floor, since a sample without a flip does not prove that none happens. */

@@ -1,7 +1,7 @@
 // A league: several comparisons, variants and metrics, judged as one family.
 
-import type { Resampling } from './bootstrap.ts';
-import { DEFAULT_RESAMPLING, estimatePaired, type PairedEstimate } from './estimate.ts';
+import { DEFAULT_RESAMPLING, type Resampling } from './bootstrap.ts';
+import { estimatePaired, type PairedEstimate } from './estimate.ts';
 import { holm } from './holm.ts';
 import type { PairedMetric } from './paired-metrics.ts';
 import type { PairedSample } from './paired-sample.ts';

@@ -1,8 +1,10 @@
 // Words for samples whose answer is known, and that too little text decides nothing.
+
 import { describe, expect, it } from 'vitest';
 import { InternalError } from '../../src/errors.ts';
+import { DEFAULT_RESAMPLING } from './bootstrap.ts';
 import { criticalValue } from './cluster-robust.ts';
-import { DEFAULT_RESAMPLING, type DefinedEstimate, estimatePaired } from './estimate.ts';
+import { type DefinedEstimate, estimatePaired } from './estimate.ts';
 import { judgeLeague } from './league.ts';
 import { EIGHT_PROMPTS, FIVE_PROMPTS, madeUpDifferences } from './made-up-differences.fixture.ts';
 import { KL, LOG_P, type PairedMetric, TOP1 } from './paired-metrics.ts';

@@ -60,6 +60,16 @@ const EntrantSchema = z.strictObject({
   total: SummarySchema,
   interaction: z.strictObject({ amplified: count, cancelled: count }).nullable(),
   perplexityRatio: z.strictObject({ value: z.number(), lower: z.number(), upper: z.number() }).nullable(),
+  classical: z
+    .strictObject({
+      unit: z.enum(['prompts', 'blocks']),
+      signFlipP: z.number(),
+      wilcoxonP: real,
+      gained: count,
+      lost: count,
+      mcNemarP: z.number(),
+    })
+    .nullable(),
   word: z.union([WordSchema, z.literal('base')]),
   text: z.string(),
   readings: z.array(ReadingSchema),

@@ -94,6 +94,8 @@ describe('judgeEntrants', () => {
     const base = columnsFrom({ prompts: PROMPTS, logRatio: logRatio.map((value) => value * 0) });
     const { rows } = judge({ base, other: columnsFrom({ prompts: PROMPTS, logRatio }) });
     expect(rows[1]!.perplexityRatio!.value).toBeCloseTo(Math.exp(0.5), 9);
+    expect(rows[0]!.classical).toBeNull();
+    expect(rows[1]!.classical).toMatchObject({ unit: expect.stringMatching(/prompts|blocks/) });
     expect(rows[1]!.text).toBe('equivalent');
   });
 

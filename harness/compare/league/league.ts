@@ -1,11 +1,10 @@
 // The league of a comparison: every entrant's three differences, and the words that paired statistics allow about it and the base.
 import { naturalLog } from '../../metrics/exp-log.ts';
-import type { Resampling } from '../../paired/bootstrap.ts';
-import { DEFAULT_RESAMPLING } from '../../paired/estimate.ts';
+import { DEFAULT_RESAMPLING, type Resampling } from '../../paired/bootstrap.ts';
 import { type Comparison, type JudgedComparison, judgeLeague } from '../../paired/league.ts';
 import { KL, LOG_KL, LOG_KL_FLOOR, LOG_P, type PairedMetric, TOP1 } from '../../paired/paired-metrics.ts';
 import type { PairedSample } from '../../paired/paired-sample.ts';
-import { type PerplexityRatio, perplexityRatio } from '../../paired/side-notes.ts';
+import { classicalTests, countDiscordant, type PerplexityRatio, perplexityRatio } from '../../paired/side-notes.ts';
 import { type VerdictWord, verdictText } from '../../paired/verdict.ts';
 import type { Entrant } from './entrants.ts';
 import { type DifferenceSummary, type Interaction, interactionOf, summarise } from './summaries.ts';
@@ -38,6 +37,18 @@ export interface MetricReading {
   readonly method: string | null;
 }
 
+/** Tests that readers know, beside the words and never deciding one: they take independent tokens, or symmetry, for granted. */
+export interface ClassicalReadings {
+  /** What was flipped and ranked: means of KL differences of prompts, or of blocks of a single one. */
+  readonly unit: 'prompts' | 'blocks';
+  readonly signFlipP: number;
+  readonly wilcoxonP: number | null;
+  /** Tokens whose choice is golden's by the entrant alone and by the base alone, and McNemar's p of them. */
+  readonly gained: number;
+  readonly lost: number;
+  readonly mcNemarP: number;
+}
+
 export interface LeagueRow {
   readonly label: string;
   readonly model: string;
@@ -48,6 +59,8 @@ export interface LeagueRow {
   readonly interaction: Interaction | null;
   /** Perplexity of the text by the entrant over that by the base, 95 %. */
   readonly perplexityRatio: PerplexityRatio | null;
+  /** Null for the base, and where a row has no numbers. */
+  readonly classical: ClassicalReadings | null;
   /** `base` for the base itself. */
   readonly word: VerdictWord | 'base';
   /** The word with its reason. */
@@ -171,10 +184,20 @@ function rowOf(
     total: summarise(total),
     interaction: isSplit ? interactionOf(total, checkpoint, device) : null,
     perplexityRatio: isBase ? null : perplexityRatio(ofLogP!.estimate),
+    classical: isBase ? null : classicalOf(judged, resampling.seed),
     word,
     text: word === 'base' ? 'base' : reasonOf(word, readings),
     readings,
   };
+}
+
+function classicalOf(judged: readonly JudgedComparison[], seed: number): ClassicalReadings | null {
+  const sampleOf = (metric: PairedMetric): PairedSample | undefined =>
+    judged.find((each) => each.metric.name === metric.name && each.estimate.kind === 'defined')?.sample;
+  const [kl, hits] = [sampleOf(KL), sampleOf(TOP1)];
+  if (kl === undefined || hits === undefined) return null;
+  const { unit, signFlip, wilcoxonP } = classicalTests(kl, seed);
+  return { unit, signFlipP: signFlip.p, wilcoxonP, ...countDiscordant(hits) };
 }
 
 function readingOf({ metric, estimate, verdict }: JudgedComparison): MetricReading {

@@ -23,6 +23,7 @@ function entrant(change: Partial<CompareEntrant> = {}): CompareEntrant {
     total: summary,
     interaction: { amplified: 2, cancelled: 1 },
     perplexityRatio: { value: 1.02, lower: 1.01, upper: 1.04 },
+    classical: { unit: 'prompts', signFlipP: 0.25, wilcoxonP: null, gained: 3, lost: 11, mcNemarP: 0.0574 },
     word: 'worse',
     text: 'KL worse (+0.0200 nat)',
     readings: [],
