@@ -67,7 +67,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'harness/run': [...JUDGING, 'harness/sequence', 'harness/sources', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
-  'harness/lens': ['harness/record', 'harness/gate', 'harness/report', 'src/device', 'src/checkpoint'],
+  'harness/lens': [
+    'harness/record',
+    'harness/gate',
+    'harness/report',
+    'harness/compare',
+    'src/device',
+    'src/checkpoint',
+  ],
   // In the browser: words and formats, and nothing that reads a file.
   'harness/viewer': ['harness/record', 'harness/report', 'harness/lens'],
   'harness/compare': [...JUDGING, 'harness/report', ...SRC_ROOMS, 'src/device/wormhole', 'src/device/n150'],

@@ -58,8 +58,17 @@ describe('qwen-pcc validate', () => {
       'at most 158 tokens\ngeneral_weights-1_batch · senate-and-house · 0 of at most 158 tokens done\n',
     );
     expect(stdout).toMatch(/^general_weights-1_batch · tiny-qwen2 · N150 device model/);
-    expect(stdout).toMatch(/\nPASS {2}158 of 158 tokens judged.*\n1 prompt and \d+ rules: \d+ passed, 0 failed\n$/);
-    expect(readdirSync(lastRun()).sort()).toEqual(['junit.xml', 'local.json', 'run.json', 'run.jsonl', 'summary.md']);
+    expect(stdout).toMatch(
+      /\nPASS {2}158 of 158 tokens judged.*\nlens {2}.*report\.html\n1 prompt and \d+ rules: \d+ passed, 0 failed\n$/,
+    );
+    expect(readdirSync(lastRun()).sort()).toEqual([
+      'junit.xml',
+      'local.json',
+      'report.html',
+      'run.json',
+      'run.jsonl',
+      'summary.md',
+    ]);
     expect(readRunRecord(lastRun()).exitCode).toBe(0);
   });
 
@@ -73,7 +82,7 @@ describe('qwen-pcc validate', () => {
     const failed = await qwenPcc('validate', ...args);
     expect(failed.code).toBe(1);
     expect(failed.stdout).toMatch(
-      /\nFAIL {2}.*\nnext {2}qwen-pcc inspect .*\n1 prompt and \d+ rules: \d+ passed, [1-9]\d* failed\n$/,
+      /\nFAIL {2}.*\nnext {2}qwen-pcc inspect .*\nlens {2}.*report\.html.*\n1 prompt and \d+ rules: \d+ passed, [1-9]\d* failed\n$/,
     );
     expect(readdirSync(path.join(lastRun(), 'evidence')).length).toBeGreaterThan(0);
 
