@@ -82,7 +82,7 @@ describe('qwen-pcc validate', () => {
     const failed = await qwenPcc('validate', ...args);
     expect(failed.code).toBe(1);
     expect(failed.stdout).toMatch(
-      /\nFAIL {2}.*\nnext {2}qwen-pcc inspect .*\nlens {2}.*report\.html.*\n1 prompt and \d+ rules: \d+ passed, [1-9]\d* failed\n$/,
+      /\nFAIL {2}.*\nlens {2}.*report\.html#.*\nnext {2}qwen-pcc inspect .*\n1 prompt and \d+ rules: \d+ passed, [1-9]\d* failed\n$/,
     );
     expect(readdirSync(path.join(lastRun(), 'evidence')).length).toBeGreaterThan(0);
 
