@@ -37,6 +37,10 @@ const PLACEHOLDERS: readonly (readonly [RegExp, string])[] = [
 const SHORTENED: readonly (readonly [RegExp, string])[] = [
   [/tier=exact/, ' --prompt senate-and-house --max-new-tokens 2'],
   [/compare .* --recipes/, ' --max-new-tokens 2'],
+  [/--device n150 --device/, ' --prompt senate-and-house --max-new-tokens 2'],
+  [/n150:KNOBS/, ' --prompt senate-and-house --max-new-tokens 2'],
+  [/--device-weights/, ' --prompt senate-and-house --max-new-tokens 2'],
+  [/--shard 1\/2 --out shards$/, ' --prompt senate-and-house treasury-digits --max-new-tokens 2'],
 ];
 
 const commands = DOCUMENTS.flatMap((document) => documentedCommands(document));
