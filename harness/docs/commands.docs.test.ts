@@ -9,7 +9,7 @@ import { type ScratchCopy, scratchCopy } from './scratch-copy.fixture.ts';
 /** What does not run here, and why; an entry that fits no command is an error. */
 const NOT_RUN: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/^npm (ci|cit|install)\b/, 'asks the npm registry; package.system.test.ts installs the package'],
-  [/^npx qwen-pcc get-weights\b/, 'asks the Hugging Face hub for 15 GB; download.test.ts has a hub of its own'],
+  [/^npx qwen-pcc get-weights\b/, 'asks the Hugging Face hub for 15 GB; download.system.test.ts has a hub of its own'],
   [/^npx qwen-pcc synthesize --like Qwen2-7B\b/, 'writes 15 GB; synthesize-command.test.ts writes two layers'],
   [/^QWEN_PCC_CODER_DIR=/, 'a real checkpoint, which is not in the repository'],
   [

@@ -8,7 +8,7 @@ export interface NotExecuted {
 export const NOT_EXECUTED: readonly NotExecuted[] = [
   {
     because:
-      'the reference has to end its text before the last recorded row, which ours do not; the toys of write-run.test.ts do',
+      'the reference has to end its text before the last recorded row, which ours do not; the toys of write-run.system.test.ts do',
     codes: ['ROWS_NOT_REACHED'],
   },
   {
