@@ -10,22 +10,15 @@ import type { RowPicture } from './lens-format.ts';
 import { rowPicture } from './row-picture.ts';
 import { SequenceColumns } from './sequence-columns.ts';
 
-/** Rows one position off: how many there are, and how many of them reach the PCC minimum. */
-export interface ShiftedRows {
-  readonly rows: number;
-  readonly reaching: number;
-}
-
 export interface CollectedRun {
   readonly runId: string;
   /** By `sequenceId`. */
   readonly sequences: ReadonlyMap<string, SequenceColumns>;
   /** By the case's name: texts of the token ids that the log names. */
   readonly texts: ReadonlyMap<string, ReadonlyMap<number, string>>;
-  readonly shifted: ShiftedRows;
 }
 
-export function collectRun(folder: string, { runId, config }: Pick<RunRecord, 'runId' | 'config'>): CollectedRun {
+export function collectRun(folder: string, { runId }: Pick<RunRecord, 'runId'>): CollectedRun {
   const kept = readKeptTaps(folder);
   const extras = {
     pictureOf: (evidence: string) => pictureOf(folder, evidence),
@@ -33,20 +26,14 @@ export function collectRun(folder: string, { runId, config }: Pick<RunRecord, 'r
   };
   const sequences = new Map<string, SequenceColumns>();
   const texts = new Map<string, Map<number, string>>();
-  let [rows, reaching] = [0, 0];
   // Its lines were checked when the run's state was read from them.
   for (const { event } of readLog(folder, { isKnown: true })) {
     if (event.event === 'prompt') addTexts(textsOf(event), event.texts ?? []);
     if (event.event !== 'token') continue;
     columnsOf(event).add(event);
-    const { pccPreviousGolden } = event.controls;
-    if (pccPreviousGolden !== null) {
-      rows++;
-      if (pccPreviousGolden >= config.pccMinimum) reaching++;
-    }
     addTexts(textsOf(event), [[event.inputToken.golden, event.text]]);
   }
-  return { runId, sequences, texts, shifted: { rows, reaching } };
+  return { runId, sequences, texts };
 
   function columnsOf(record: TokenRecord): SequenceColumns {
     const id = sequenceId(record);

@@ -49,7 +49,7 @@ export function tiledRun(of: RunRecord, records: readonly TokenRecord[], prompts
   return {
     run: { ...of, cases: [{ ...one!, variants: [{ ...device, prompts: promptRecords }] }] },
     highlights,
-    collected: { runId: of.runId, sequences, texts: new Map([[name, texts]]), shifted: { rows: 0, reaching: 0 } },
+    collected: { runId: of.runId, sequences, texts: new Map([[name, texts]]) },
     failing,
   };
 }

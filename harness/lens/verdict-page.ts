@@ -39,7 +39,7 @@ const PROMPTS_SHOWN = 200;
 
 export function verdictPage(run: RunRecord, highlights: TokenHighlights, collected: CollectedRun): Html {
   const { status, headline, firstFailure, worst } = run.verdict;
-  const control = controlSentence(run, collected.shifted);
+  const control = controlSentence(run);
   const isTokenKnown = run.coverage.tokensJudged > 0;
   return html`<section id="verdict" class="verdict ${status}" aria-labelledby="verdict-title">
 <p class="badge"><span aria-hidden="true">${STATUS_MARKS[status]}</span> ${STATUS_WORDS[status]}</p>

@@ -1,8 +1,8 @@
 // What a report says first: the verdict in a sentence, the rules that broke and by how much, what a PCC of that height is worth.
+import { describeTelling, neighbourShare } from '../gate/controls.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
 import { countOf, formatShare, formatValue } from '../report/format.ts';
-import type { ShiftedRows } from './collect-run.ts';
 
 const METRIC_WORDS: Readonly<Record<string, string>> = {
   contextMismatch: 'same context on both sides',
@@ -75,20 +75,13 @@ export function distanceWords({ observed, threshold, ideal, op, headroom, status
   return `${Number(Math.abs(observed - threshold).toPrecision(3))} ${side} the limit, ${Number(times.toPrecision(3))} times what is allowed`;
 }
 
-/** What the PCC limit is worth here: rows that belong to another position, and how many of them pass it. */
-export function controlSentence({ config, controls }: RunRecord, { rows, reaching }: ShiftedRows): string | null {
-  if (rows === 0 || controls.previous === null) return null;
-  const share = formatShare(reaching / rows);
-  const { p50, max } = controls.previous;
-  return `Control: ${share} of rows one position off also reach PCC ${formatValue(config.pccMinimum)} here (median ${formatValue(round(p50))}, highest ${formatValue(round(max))}). ${
-    reaching / rows >= 0.05
-      ? 'PCC alone says little on this text; the other rules carry the verdict.'
-      : 'PCC tells positions apart on this text.'
-  }`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 1000) / 1000;
+/** What the PCC limit is worth here, in the words of the headline: rows that belong to another position, and how many of them reach it. */
+export function controlSentence({ config, controls }: Pick<RunRecord, 'config' | 'controls'>): string | null {
+  const telling = describeTelling(controls, config.pccMinimum);
+  if (telling !== null) return `Control: ${telling}.`;
+  const share = neighbourShare(controls);
+  if (share === null) return null;
+  return `Control: ${formatShare(share)} of rows one position off reach PCC ${config.pccMinimum}, which tells positions apart here.`;
 }
 
 /** With thin spaces between thousands from five digits on. */
