@@ -1,5 +1,6 @@
 // The public names of the package: both sides, the comparison, the gate, whole runs and their records.
-export { createReference, type Precision, type Reference, type ReferenceOptions } from '../reference/onnx-reference.ts';
+export { createReference, type Reference } from '../reference/onnx-reference.ts';
+export type { Precision, ReferenceOptions } from '../reference/reference-options.ts';
 export {
   allTaps,
   type CaptureOptions,

@@ -5,7 +5,8 @@ import { type Checkpoint, openCheckpoint } from '../src/checkpoint/weights.ts';
 import { residualTaps } from '../src/device/taps.ts';
 import { fixturePath, maxDistance, rangeTolerance } from './golden-cases.fixture.ts';
 import type { WeightMemory } from './graph/checkpoint-weights.ts';
-import { createReference, type Precision } from './onnx-reference.ts';
+import { createReference } from './onnx-reference.ts';
+import type { Precision } from './reference-options.ts';
 
 /** Within the smallest vocabulary of these. */
 const PROMPT = Int32Array.from({ length: 37 }, (_, i) => (53 * i + 11) % 257);

@@ -11,7 +11,8 @@ import {
   rmsDistance,
   wrongArgmaxRows,
 } from './golden-cases.fixture.ts';
-import { createReference, type Reference, type ReferenceOptions } from './onnx-reference.ts';
+import { createReference, type Reference } from './onnx-reference.ts';
+import type { ReferenceOptions } from './reference-options.ts';
 
 const CASES = [
   { name: 'general-0', checkpoint: 'tiny-qwen2' },

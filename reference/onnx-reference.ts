@@ -1,77 +1,23 @@
 // The reference: a Qwen2 checkpoint run by ONNX Runtime on the CPU, behind the contract that every logits source keeps.
-import { createRequire } from 'node:module';
-import { storedAs } from '../src/checkpoint/checkpoint-tensor.ts';
 import { longestSequence } from '../src/checkpoint/config.ts';
 import { requireFiniteWeights } from '../src/checkpoint/not-finite.ts';
-import { EMBED_TOKENS } from '../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
 import { allTaps, tapWidth } from '../src/device/taps.ts';
-import { InputError, nearestName, ReferenceFaultError, UsageError } from '../src/errors.ts';
-import { defaultThreads, MAXIMUM_THREADS } from '../src/machine.ts';
-import { BF16_OPERATORS } from './graph/bf16-operators.ts';
-import {
-  externalDataFolder,
-  type GraphWeightMemory,
-  inMemoryFiles,
-  type WeightMemory,
-  weightMemory,
-} from './graph/checkpoint-weights.ts';
-import { FP32_OPERATORS } from './graph/fp32-operators.ts';
+import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
 import { Tensor } from './graph/onnx-runtime.ts';
-import type { Operators } from './graph/operators.ts';
-import { BODY_IO, buildBody, buildHead, type GraphSettings, HEAD_IO } from './graph/qwen2-graph.ts';
-import { type GraphRunner, openRunner, type Tensors } from './graph/session.ts';
+import { BODY_IO, HEAD_IO } from './graph/qwen2-graph.ts';
+import type { GraphRunner, Tensors } from './graph/session.ts';
 import { KvCache } from './kv-cache.ts';
+import { OPERATORS, openRunners, type ReferenceRunners } from './open-runners.ts';
+import { type ReferenceOptions, referenceInfo, requireTaps, settingsOf } from './reference-options.ts';
 import { type RotaryFrequencies, rotaryFrequencies, rotaryTables } from './rotary.ts';
-import { StreamedModel } from './streamed-model.ts';
-
-/** `fp32` is the golden; `bf16` rounds after each operation as PyTorch does in bfloat16. */
-export type Precision = 'fp32' | 'bf16';
-
-/** What activations, KV cache and logits are then called. */
-const DTYPE_OF: Readonly<Record<Precision, 'F32' | 'BF16'>> = { fp32: 'F32', bf16: 'BF16' };
-
-export interface ReferenceOptions {
-  readonly precision: Precision;
-  /**
-   * Their number decides how the runtime cuts the products of mapped weights, and so the last bits of the logits (2e-6 of their range
-   * between 1 and 4 threads, 4 layers of Qwen2-0.5B); one number gives the same bits each time.
-   *
-   * @default `defaultThreads()`
-   */
-  readonly threads?: number;
-  /** Most positions of one pass; long contexts make it smaller. @default 512 */
-  readonly chunk?: number;
-  /** The taps that rows can carry. @default none */
-  readonly taps?: readonly TapName[];
-  /** @default `resident` if the weights take at most 1 GiB as float32 (4 GiB if they are to be decoded), else `mapped` (`streamed`) */
-  readonly weights?: WeightMemory;
-}
-
-/**
- * Raised with every change after which a row of the same weights, tokens and settings may differ in a bit: rows that are kept on disk
- * count for one revision (`revision.test.ts` sees the graphs change).
- */
-export const REFERENCE_REVISION = 1;
 
 /** Attention scores of one pass are [Q, P, S] float32; P is cut so that they stay within this. */
 const SCORE_BYTES_MAX = 128 * 2 ** 20;
 /** Logits made at a time. */
 const LOGITS_BYTES_MAX = 32 * 2 ** 20;
-/**
- * Mapped: what is widened is still in the third-level cache when it is multiplied. On a quiet machine with 32 MiB of it, 5 MiB
- * are 1 % faster and 32 MiB 9 % slower; where others use the cores, or these do not share the cache, larger ones would be
- * faster. The runtime keeps some 28 KB for each slice, which is what makes memory grow with layers.
- * Resident: what is alive twice while the session opens.
- */
-export const SLICE_BYTES: Readonly<Record<GraphWeightMemory, number>> = { mapped: 8 * 2 ** 20, resident: 64 * 2 ** 20 };
-const DEFAULT_CHUNK = 512;
 const FLOAT32_BYTES = 4;
-/** More names than these say less than their number. */
-const SHOWN_TAPS = 20;
-export const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS, bf16: BF16_OPERATORS };
-
 /**
  * Opens the reference on a checkpoint; `close` frees it.
  *
@@ -86,78 +32,8 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
   return new Reference(checkpoint, { info, body, head, chunk, taps });
 }
 
-/**
- * What a reference says of itself once it is open; nothing is opened for it.
- *
- * @throws UsageError for impossible options.
- */
-export async function referenceInfo(checkpoint: Checkpoint, options: ReferenceOptions): Promise<SourceInfo> {
-  const { precision } = options;
-  const { threads, chunk, weights } = settingsOf(checkpoint, options);
-  const dtype = DTYPE_OF[precision];
-  return {
-    kind: 'reference',
-    label: `ONNX Runtime reference, ${precision}`,
-    model: checkpoint.name,
-    weightsSha256: await checkpoint.sha256(),
-    configSha256: checkpoint.configSha256,
-    dtypes: { weights: storedDtypes(checkpoint), activations: dtype, kvCache: dtype, logits: dtype },
-    logitsFormat: dtype,
-    settings: { onnxruntime: runtimeVersion(), precision, threads, chunk, weightMemory: weights },
-  };
-}
-
-function settingsOf(
-  checkpoint: Checkpoint,
-  options: ReferenceOptions,
-): Required<Pick<ReferenceOptions, 'threads' | 'chunk' | 'weights'>> {
-  return {
-    threads: requireCount('threads', options.threads ?? defaultThreads(), MAXIMUM_THREADS),
-    chunk: requireCount('chunk', options.chunk ?? DEFAULT_CHUNK),
-    weights: options.weights ?? weightMemory(checkpoint),
-  };
-}
-
-interface RunnerSettings {
-  readonly weights: WeightMemory;
-  readonly threads: number;
-  readonly taps: ReadonlySet<TapName>;
-}
-
-/** Body and head: two graphs that hold the weights, or steps that are fed with them. */
-async function openRunners(
-  checkpoint: Checkpoint,
-  operators: Operators,
-  { weights, threads, taps }: RunnerSettings,
-): Promise<Pick<ReferenceParts, 'body' | 'head'>> {
-  const session = { dataFolder: externalDataFolder(checkpoint), threads };
-  if (weights === 'streamed') {
-    const model = await StreamedModel.open(checkpoint, operators, { ...session, weights: 'resident' }, taps);
-    return {
-      body: { run: (feeds) => model.runBody(feeds), release: () => model.release() },
-      head: { run: (feeds) => model.runHead(feeds), release: async () => {} },
-    };
-  }
-  const graph: GraphSettings = { operators, weights, sliceBytes: SLICE_BYTES[weights] };
-  const isOfHead = (name: string): boolean => name === checkpoint.lmHeadName;
-  const body = await openRunner(buildBody(checkpoint, graph, taps), {
-    ...session,
-    weights,
-    files: inMemoryFiles(checkpoint, (name) => !isOfHead(name) || name === EMBED_TOKENS),
-  });
-  try {
-    const files = inMemoryFiles(checkpoint, isOfHead);
-    return { body, head: await openRunner(buildHead(checkpoint, graph), { ...session, weights, files }) };
-  } catch (error) {
-    await body.release();
-    throw error;
-  }
-}
-
-interface ReferenceParts {
+interface ReferenceParts extends ReferenceRunners {
   readonly info: SourceInfo;
-  readonly body: GraphRunner;
-  readonly head: GraphRunner;
   readonly chunk: number;
   readonly taps: readonly TapName[];
 }
@@ -358,35 +234,4 @@ function argmax(values: Float32Array): number {
 
 function float32Of(outputs: Tensors, name: string): Float32Array {
   return outputs[name]!.data as Float32Array;
-}
-
-function requireTaps(asked: readonly TapName[], known: readonly TapName[], subject: string, hint: string): void {
-  const absent = asked.filter((name) => !known.includes(name));
-  if (absent.length === 0) return;
-  const nearest = nearestName(absent[0]!, known);
-  throw new UsageError(subject, {
-    code: 'REFERENCE_TAP',
-    facts: {
-      found: absent.join(', '),
-      wanted: known.length > SHOWN_TAPS ? `one of ${known.length}` : known.join(', ') || 'none',
-    },
-    hint: nearest === undefined ? hint : `did you mean ${nearest}?`,
-  });
-}
-
-function requireCount(name: string, value: number, most = Number.MAX_SAFE_INTEGER): number {
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new UsageError(`The reference's ${name} must be a whole number.`, {
-    code: 'REFERENCE_OPTION',
-    facts: { found: value, wanted: `1 to ${most}` },
-  });
-}
-
-function storedDtypes(checkpoint: Checkpoint): string {
-  return [...new Set([...checkpoint.tensors.values()].map(storedAs))].sort().join('+');
-}
-
-function runtimeVersion(): string {
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
-  return version;
 }

@@ -12,7 +12,8 @@ import {
   rmsDistance,
   wrongArgmaxRows,
 } from './golden-cases.fixture.ts';
-import { createReference, type Reference, type ReferenceOptions } from './onnx-reference.ts';
+import { createReference, type Reference } from './onnx-reference.ts';
+import type { ReferenceOptions } from './reference-options.ts';
 
 interface RealModel {
   readonly model: string;

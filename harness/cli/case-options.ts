@@ -1,7 +1,7 @@
 // The options that validate and record share: which checkpoints, prompts, device and reference; as data for a plan.
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import type { Precision } from '../../reference/onnx-reference.ts';
+import type { Precision } from '../../reference/reference-options.ts';
 import { UsageError } from '../../src/errors.ts';
 import { defaultThreads } from '../../src/machine.ts';
 import { LOGITS_FORMATS, type LogitsFormat, parseLogitsFormat } from '../../src/numerics/logits-format.ts';

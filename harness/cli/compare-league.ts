@@ -1,6 +1,6 @@
 // qwen-pcc compare BASE VARIANT…: one run of all of them at the same tokens, then the league of what its log says.
 import path from 'node:path';
-import type { Precision } from '../../reference/onnx-reference.ts';
+import type { Precision } from '../../reference/reference-options.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { EXIT_CODES, InputError, UsageError } from '../../src/errors.ts';
 import { COMPARE_FILE, type CompareRecord, formatCompareRecord } from '../compare/league/compare-record.ts';

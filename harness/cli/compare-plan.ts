@@ -1,7 +1,7 @@
 // What `qwen-pcc compare BASE VARIANT…` asks a run to do: the base's reference once, every entrant's device, and the references between.
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import type { Precision } from '../../reference/onnx-reference.ts';
+import type { Precision } from '../../reference/reference-options.ts';
 import { absolutePlace, ggufOf, parsePlace } from '../../src/checkpoint/checkpoint-place.ts';
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
 import { nearestName, UsageError } from '../../src/errors.ts';

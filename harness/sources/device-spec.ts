@@ -1,7 +1,7 @@
 // `n150:tier=exact,…` and `capture:FILE`: what --device means; `golden:FILE`: what --reference may be.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { Precision } from '../../reference/onnx-reference.ts';
+import type { Precision } from '../../reference/reference-options.ts';
 import { KNOB_NAMES, type N150Config } from '../../src/device/n150/compute-config.ts';
 import { readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { parseDeviceOptions } from '../../src/device/n150/device-options.ts';

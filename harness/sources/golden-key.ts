@@ -1,7 +1,7 @@
 // What decides the bits of reference rows that are kept on disk, as names: of the folder of a reference, of the file of a context.
 import { createHash } from 'node:crypto';
 import { arch, cpus } from 'node:os';
-import { REFERENCE_REVISION } from '../../reference/onnx-reference.ts';
+import { REFERENCE_REVISION } from '../../reference/reference-options.ts';
 import type { SourceInfo } from '../../src/device/logits-source.ts';
 import { packageVersion } from './package-root.ts';
 

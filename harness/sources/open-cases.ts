@@ -1,7 +1,7 @@
 // From a run's spec and the places of its files to cases that can run: each source is opened when its turn comes.
 import path from 'node:path';
 import { isDecoded } from '../../reference/graph/checkpoint-weights.ts';
-import type { ReferenceOptions } from '../../reference/onnx-reference.ts';
+import type { ReferenceOptions } from '../../reference/reference-options.ts';
 import { configDifferences } from '../../src/checkpoint/config-differences.ts';
 import { digestsOf } from '../../src/checkpoint/file-snapshot.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';

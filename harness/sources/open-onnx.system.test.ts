@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import type { ReferenceOptions } from '../../reference/onnx-reference.ts';
+import type { ReferenceOptions } from '../../reference/reference-options.ts';
 import { openCheckpoint } from '../../src/checkpoint/weights.ts';
 import { GoldenCacheUse } from './golden-cache.ts';
 import { openOnnx } from './open-onnx.ts';

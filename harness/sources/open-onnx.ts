@@ -1,5 +1,6 @@
 // Opens the ONNX reference of a checkpoint, behind a golden cache where there is one.
-import { createReference, type ReferenceOptions, referenceInfo } from '../../reference/onnx-reference.ts';
+import { createReference } from '../../reference/onnx-reference.ts';
+import { type ReferenceOptions, referenceInfo } from '../../reference/reference-options.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { checkedSource, type SourceSide } from '../../src/device/checked-source.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';

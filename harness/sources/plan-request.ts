@@ -1,5 +1,5 @@
 // What a plan is made from: folders, files, devices and settings, as the command line or a gate gives them.
-import type { Precision } from '../../reference/onnx-reference.ts';
+import type { Precision } from '../../reference/reference-options.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import type { DecodingMode, JudgeSettings } from '../record/run-spec.ts';
 import type { DeviceChoice, ReferenceChoice } from './device-spec.ts';
