@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rewriteWeights } from '../../src/checkpoint/checkpoint.fixture.ts';
 import { QUANTISED, quantisedFolder } from '../../src/checkpoint/formats/quantised-folder.fixture.ts';
 import { readSafetensorsHeader, readTensor } from '../../src/checkpoint/safetensors.ts';
+import { EXIT_CODES } from '../../src/errors.ts';
 import { loadTokenizer } from '../../src/text/tokenizer.ts';
 import { type CompareEntrant, type CompareRecord, CompareRecordSchema } from '../compare/league/compare-record.ts';
 import type { WeightComparison } from '../compare/weights/weight-comparison.ts';
@@ -233,6 +234,14 @@ describe('a comparison that stops', () => {
     const { stdout } = await compare('--resume', run!, '--json');
     expect({ ...parsed(stdout), runId: whole.runId, command: whole.command }).toEqual(whole);
   });
+});
+
+it('says on stderr why its exit code is not that of the league: rows that cannot be compared', async () => {
+  // Finite values, whose logits are beyond float32.
+  const huge = plantedIn(at('huge'), 'lm_head.weight', (values) => values.map((value) => Math.sign(value) * 3e38));
+  const { code, stderr } = await compare(TINY, huge, ...PLAN, '--prompt', 'senate-and-house');
+  expect(code, stderr).toBe(EXIT_CODES.comparisonInvalid);
+  expect(stderr).toMatch(/^comparison invalid: finite: nonFinite \d+ > 0 at .*n150@huge/m);
 });
 
 it('compares references alone with --device none, recordless and with the damage of the checkpoint', async () => {

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Precision } from '../../reference/reference-options.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
-import { EXIT_CODES, InputError, UsageError } from '../../src/errors.ts';
+import { EXIT_CODES, InputError, QwenPccError, UsageError } from '../../src/errors.ts';
 import { COMPARE_FILE, type CompareRecord, formatCompareRecord } from '../compare/league/compare-record.ts';
 import { concludeComparison, type EntrantFiles } from '../compare/league/conclude-comparison.ts';
 import { entrantsOf } from '../compare/league/entrants.ts';
@@ -170,6 +170,8 @@ async function run(
       ...(until === undefined ? {} : { mayBegin }),
     });
     if (failure !== undefined && !isOver) process.stderr.write(`${run.failure?.message ?? String(failure)}\n`);
+    // An exit code that is not the league's own says why: the table alone may look decided.
+    else if (run.exitCode !== EXIT_CODES.pass && !isOver) process.stderr.write(`${run.verdict.headline}\n`);
     if (isOver) process.stderr.write(`the time is over: go on with qwen-pcc compare --resume ${quoteWord(folder)}\n`);
     return { folder, exitCode: isOver ? EXIT_CODES.pass : run.exitCode };
   } finally {
@@ -204,7 +206,8 @@ function filesOf(folder: string, models: Models): EntrantFiles {
 function openIfThere(models: Models, place: string | undefined): Checkpoint | undefined {
   try {
     return place === undefined ? undefined : models.checkpoint(place);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof QwenPccError)) throw error;
     return undefined;
   }
 }
