@@ -1,6 +1,5 @@
-// What a report's data consists of, for the writer and for the viewer in the browser: types and tables, no code that runs.
-import type { FlipClass } from '../record/row-metrics.ts';
-import type { TokenStatus } from '../record/token-record.ts';
+// What a report's data consists of, for the writer and for the viewer in the browser: types and tables.
+import { TOKEN_STATUSES } from '../record/token-record.ts';
 
 /** Grows when a viewer must change; the two are always built together, so it is only checked. */
 export const LENS_FORMAT = 1;
@@ -8,24 +7,10 @@ export const LENS_FORMAT = 1;
 /** Tokens a page: what is inflated when one token is looked at. */
 export const PAGE_TOKENS = 256;
 
-/** Order of the numbers in column `status`. */
-export const STATUS_CODES: readonly TokenStatus[] = [
-  'pass',
-  'passNearTie',
-  'failPcc',
-  'failRank',
-  'failFlip',
-  'failKl',
-  'failGain',
-  'undefinedConstant',
-  'invalidNonFinite',
-  'invalidShape',
-  'contextDiverged',
-];
-/** From here on a token is no pass, and from the second on its comparison is invalid. */
-export const FIRST_FAILING = 2;
-export const FIRST_INVALID = 8;
-export const FLIP_CODES: readonly FlipClass[] = ['none', 'tie', 'nearTie', 'real'];
+/** A status is stored as its place in TOKEN_STATUSES, a flip as its place in FLIP_CLASSES. From here on a token is no pass. */
+export const FIRST_FAILING: number = TOKEN_STATUSES.indexOf('failPcc');
+/** From here on its comparison is invalid. */
+export const FIRST_INVALID: number = TOKEN_STATUSES.indexOf('invalidNonFinite');
 
 /** Of a flip's code: the row had no choice. */
 export const NO_FLIP_CODE = 255;

@@ -1,8 +1,8 @@
 // The tokens of one sequence as columns: a spine for all of them, and a page for every 256.
 import { isPassing } from '../gate/token-highlights.ts';
-import type { TokenKey, TokenRecord } from '../record/token-record.ts';
+import { FLIP_CLASSES } from '../record/row-metrics.ts';
+import { TOKEN_STATUSES, type TokenKey, type TokenRecord } from '../record/token-record.ts';
 import {
-  FLIP_CODES,
   LEVEL_DECADES,
   LEVEL_MAX,
   NO_FLIP_CODE,
@@ -11,7 +11,6 @@ import {
   PAGE_NUMBERS,
   PAGE_TOKENS,
   type RowPicture,
-  STATUS_CODES,
   type TapNote,
   TOP_COLUMNS,
   type TokenNote,
@@ -60,7 +59,7 @@ export class SequenceColumns {
   }
 
   add(record: TokenRecord): void {
-    const status = STATUS_CODES.indexOf(record.status);
+    const status = TOKEN_STATUSES.indexOf(record.status);
     const { choice, moments, distribution } = record;
     const gap = record.pcc === null ? Number.NaN : 1 - record.pcc;
     const kl = distribution?.klNats ?? Number.NaN;
@@ -72,7 +71,7 @@ export class SequenceColumns {
     push('position', record.position);
     push('token', record.inputToken.golden);
     push('status', status);
-    push('flip', choice === null ? NO_FLIP_CODE : FLIP_CODES.indexOf(choice.flip));
+    push('flip', choice === null ? NO_FLIP_CODE : FLIP_CLASSES.indexOf(choice.flip));
     push('pccGap', gap);
     push('kl', kl);
     push('gain', moments?.gain ?? Number.NaN);

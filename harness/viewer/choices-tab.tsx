@@ -1,6 +1,7 @@
 // Who each side would choose: the union of both top ten with ranks, logits, probabilities and where each went.
-import { FLIP_CODES, NO_FLIP_CODE } from '../lens/lens-format.ts';
+import { NO_FLIP_CODE } from '../lens/lens-format.ts';
 import { visibleText } from '../lens/visible-text.ts';
+import { FLIP_CLASSES } from '../record/row-metrics.ts';
 import { formatShare, formatSmall, quoteText } from '../report/format.ts';
 import type { TopRow } from './report.ts';
 import { nullable, type TokenView } from './views.ts';
@@ -17,7 +18,7 @@ export function ChoicesTab({ spine, token, textOf, detail, sequence }: TokenView
   return (
     <>
       <p>
-        {flipWords(FLIP_CODES[code]!, spine.marginUlps[token]!, sequence.on.logitsFormat)} Regret{' '}
+        {flipWords(FLIP_CLASSES[code]!, spine.marginUlps[token]!, sequence.on.logitsFormat)} Regret{' '}
         {formatSmall(nullable(spine.regret[token]!))} nat: {regretWords(spine.regret[token]!)}.
       </p>
       <table class="top">

@@ -1,5 +1,7 @@
 // Search over all tokens: by text, by id, or by a condition such as `pcc<0.9`, `status:failKl`, `flip:real`.
-import { FIRST_FAILING, FLIP_CODES, type Spine, STATUS_CODES } from '../lens/lens-format.ts';
+import { FIRST_FAILING, type Spine } from '../lens/lens-format.ts';
+import { FLIP_CLASSES } from '../record/row-metrics.ts';
+import { TOKEN_STATUSES } from '../record/token-record.ts';
 import type { Report } from './report.ts';
 import type { Place } from './state.ts';
 
@@ -34,9 +36,9 @@ export function parseQuery(query: string): Test | undefined {
   const [, field, wanted = ''] = /^(status|flip):(\w+)$/i.exec(text) ?? [];
   if (field?.toLowerCase() === 'status') {
     if (wanted === 'fail') return ({ status }, t) => status[t]! >= FIRST_FAILING;
-    return ({ status }, t) => STATUS_CODES[status[t]!]?.toLowerCase() === wanted.toLowerCase();
+    return ({ status }, t) => TOKEN_STATUSES[status[t]!]?.toLowerCase() === wanted.toLowerCase();
   }
-  if (field !== undefined) return ({ flip }, t) => FLIP_CODES[flip[t]!]?.toLowerCase() === wanted.toLowerCase();
+  if (field !== undefined) return ({ flip }, t) => FLIP_CLASSES[flip[t]!]?.toLowerCase() === wanted.toLowerCase();
   if (/^\d+$/.test(text)) {
     const id = Number(text);
     return ({ token }, t, textOf) => token[t] === id || textOf(token[t]!).includes(text);

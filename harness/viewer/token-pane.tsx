@@ -1,7 +1,7 @@
 // All about one token: where it is, what the gate said, and tabs of its numbers.
 import { useRef } from 'preact/hooks';
-import { STATUS_CODES } from '../lens/lens-format.ts';
 import { TEXT_MAX, visibleText } from '../lens/visible-text.ts';
+import { TOKEN_STATUSES } from '../record/token-record.ts';
 import { formatPcc, formatSmall } from '../report/format.ts';
 import { ChoicesTab } from './choices-tab.tsx';
 import { copyCommand, copyLink, copyMarkdown } from './copying.ts';
@@ -83,7 +83,7 @@ function Heading({ sequence, spine, textOf, token, detail }: TokenView) {
         </small>
       </h2>
       <p class={`state ${markOf(status).className || 'ok'}`}>
-        <b>{STATUS_CODES[status]}</b>
+        <b>{TOKEN_STATUSES[status]}</b>
         {word === '' ? '' : ` · ${word}`}
         {note.failedRules === undefined ? '' : ` · breaks ${note.failedRules.join(', ')}`}
       </p>
@@ -166,7 +166,7 @@ function Variants({ view, opened }: { readonly view: TokenView; readonly opened:
                   {sequence.on.name}
                 </button>
               </th>
-              <td>{STATUS_CODES[spine.status[t]!]}</td>
+              <td>{TOKEN_STATUSES[spine.status[t]!]}</td>
               <td class="n">{formatPcc(nullable(1 - spine.pccGap[t]!))}</td>
               <td class="n">{formatSmall(nullable(spine.kl[t]!))}</td>
               <td class="n">{formatSmall(nullable(spine.regret[t]!))}</td>

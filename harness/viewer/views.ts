@@ -1,5 +1,6 @@
 // What the parts of the lens hand to each other: an opened sequence, and one token of it.
-import { FIRST_FAILING, FIRST_INVALID, type Spine, STATUS_CODES } from '../lens/lens-format.ts';
+import { FIRST_FAILING, FIRST_INVALID, type Spine } from '../lens/lens-format.ts';
+import { TOKEN_STATUSES } from '../record/token-record.ts';
 import type { Report, Sequence, TokenDetail } from './report.ts';
 
 /** A sequence with what its text and curves need, loaded together. */
@@ -38,7 +39,7 @@ export function nullable(value: number): number | null {
 
 /** Of a status, as class and as word: the word is what a screen reader says. */
 export function markOf(status: number): { readonly className: string; readonly word: string } {
-  if (STATUS_CODES[status] === 'contextDiverged') return { className: 'x', word: 'other context' };
+  if (TOKEN_STATUSES[status] === 'contextDiverged') return { className: 'x', word: 'other context' };
   if (status >= FIRST_INVALID) return { className: 'v', word: 'invalid' };
   if (status >= FIRST_FAILING) return { className: 'f', word: 'fails' };
   return status === 1 ? { className: 't', word: 'near tie' } : { className: '', word: '' };
