@@ -17,8 +17,8 @@ export function leavesNoFiles(): LeavesNoFiles {
     name: 'qwen-pcc:leaves-no-files',
     configureVitest({ vitest }) {
       const reporters = vitest.config.reporters as (Reporter | unknown)[];
-      // Every project of the workspace calls this hook.
-      if (reporters.some((reporter) => reporter instanceof LeftoverReporter)) return;
+      // Every project of the workspace calls this hook, each with its own copy of this module: the class is known by its name.
+      if (reporters.some((reporter) => reporter?.constructor.name === LeftoverReporter.name)) return;
       const folder = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-tests-'));
       process.env['TMPDIR'] = folder;
       process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
