@@ -8,7 +8,7 @@ import { LOGITS_FORMATS, type LogitsFormat, parseLogitsFormat } from '../../src/
 import type { LocalPaths } from '../record/local-paths.ts';
 import type { DecodingMode, JudgeSettings } from '../record/run-spec.ts';
 import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
-import { packageFile, recordedCheckpoint, tinyCheckpoints } from '../sources/package-root.ts';
+import { packagedOr, packageFile, recordedCheckpoint, tinyCheckpoints } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import type { PlanRequest } from '../sources/plan-request.ts';
 import { STEP_TIMEOUT_DEFAULT_MS } from '../sources/step-timeout.ts';
@@ -135,18 +135,13 @@ export function chooseWeights(
   recording: string | undefined,
   adapter: string | undefined,
 ): ChosenWeights {
-  const [general, instruct] = tinyCheckpoints();
-  const packaged: Readonly<Record<string, string>> = { general: general!, instruct: instruct! };
+  const packaged = tinyCheckpoints();
   const qwenDir = process.env['QWEN_DIR'] || undefined;
   const chosen =
-    weights?.map((folder) => packaged[folder] ?? folder) ??
-    (qwenDir !== undefined
-      ? [qwenDir]
-      : recording === undefined
-        ? [general!, instruct!]
-        : [recordedCheckpoint(recording)]);
+    weights?.map(packagedOr) ??
+    (qwenDir !== undefined ? [qwenDir] : recording === undefined ? packaged : [recordedCheckpoint(recording)]);
   const folders = withAdapter(chosen, adapter);
-  const isPackaged = folders.every((folder) => Object.values(packaged).includes(path.resolve(folder)));
+  const isPackaged = folders.every((folder) => packaged.includes(path.resolve(folder)));
   return { folders, notes: isPackaged && weights === undefined && recording === undefined ? [PACKAGED_NOTE] : [] };
 }
 
@@ -210,25 +205,31 @@ function requireMode(
   }
 }
 
-/** What a run may use of this machine; it decides about no number. */
-export function localPaths(
-  options: Pick<CaseCommandOptions, 'threads' | 'memory' | 'weightCache' | 'goldenCache' | 'stepTimeout'>,
-  cases: LocalPaths['cases'],
-  args: readonly string[],
-): LocalPaths {
+type ResourceOptions = Pick<CaseCommandOptions, 'threads' | 'memory' | 'weightCache' | 'goldenCache' | 'stepTimeout'>;
+
+/** Threads, memory, caches and patience, as far as they are given: they change no number, so a run may go on with others. */
+export function givenResources(options: ResourceOptions): Partial<LocalPaths> {
   const { threads, memory, weightCache, goldenCache, stepTimeout } = options;
+  return {
+    ...(threads === undefined ? {} : { threads }),
+    ...(memory === undefined ? {} : { memoryBytes: memory }),
+    ...(weightCache === undefined ? {} : { weightCache: path.resolve(weightCache) }),
+    ...(goldenCache === undefined ? {} : { goldenCache: path.resolve(goldenCache) }),
+    ...(stepTimeout === undefined ? {} : { stepTimeoutMs: Math.ceil(stepTimeout) }),
+  };
+}
+
+/** What a run may use of this machine; it decides about no number. */
+export function localPaths(options: ResourceOptions, cases: LocalPaths['cases'], args: readonly string[]): LocalPaths {
   const qwenDir = process.env['QWEN_DIR'];
   return {
     currentFolder: process.cwd(),
     arguments: args,
     cases,
     // Said even where nobody did: the reference's last bits follow it, and a resumed run shall have the same.
-    threads: threads ?? defaultThreads(),
-    memoryBytes: memory,
-    weightCache: weightCache === undefined ? undefined : path.resolve(weightCache),
-    goldenCache: goldenCache === undefined ? undefined : path.resolve(goldenCache),
-    qwenDir: qwenDir ? path.resolve(qwenDir) : undefined,
-    stepTimeoutMs: stepTimeout === undefined ? undefined : Math.ceil(stepTimeout),
+    threads: defaultThreads(),
+    ...(qwenDir ? { qwenDir: path.resolve(qwenDir) } : {}),
+    ...givenResources(options),
   };
 }
 

@@ -140,6 +140,14 @@ describe('one league of honest and damaged checkpoints', () => {
     },
   );
 
+  it("knows the package's checkpoints by their names, as validate does", async () => {
+    const [named, placed] = [
+      await callCommand(['compare', 'general', 'instruct', '--weights-only', '--json']),
+      await callCommand(['compare', TINY, INSTRUCT, '--weights-only', '--json']),
+    ];
+    expect(named).toEqual(placed);
+  });
+
   it('has honest ones that --weights-only lets pass', async () => {
     for (const name of Object.keys(honest))
       expect((await callCommand(['compare', TINY, at(name), '--weights-only'])).code, name).toBe(0);

@@ -5,6 +5,7 @@ import { UsageError } from '../../src/errors.ts';
 import { DEFAULT_RESAMPLING } from '../paired/bootstrap.ts';
 import { KL, TOP1 } from '../paired/paired-metrics.ts';
 import { isRunFolder } from '../record/read-log.ts';
+import { packagedOr } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
 import { addGoldenCacheOption, addWeightOptions } from './case-options.ts';
 import type { LeagueCommandOptions } from './compare-league.ts';
@@ -16,7 +17,10 @@ export function compareCommand(): Command {
     .description(
       'compare BASE with VARIANTs: checkpoints of any format, recipes, knobs, recordings; or two finished runs, or one with several devices',
     )
-    .argument('[base]', 'checkpoint (folder, .gguf, BASE+ADAPTER), or a finished run')
+    .argument(
+      '[base]',
+      "checkpoint (folder, .gguf, BASE+ADAPTER; `general` and `instruct` are the package's tiny ones), or a finished run",
+    )
     .argument('[variant...]', 'checkpoints, n150:KNOB=VALUE,…, named recipes, capture:FILE; or the other run')
     .option('--recipes <names>', 'named recipes as further variants, comma-separated', recipeList)
     .option(
@@ -85,7 +89,9 @@ interface CompareOptions extends LeagueCommandOptions {
   readonly weightsOnly?: boolean;
 }
 
-async function compare(base: string | undefined, variants: string[], options: CompareOptions): Promise<void> {
+async function compare(givenBase: string | undefined, givenVariants: string[], options: CompareOptions): Promise<void> {
+  const base = givenBase === undefined ? undefined : packagedOr(givenBase);
+  const variants = givenVariants.map(packagedOr);
   // Loaded when it is called: statistics cost every other command half a second.
   const { compareLeague } = await import('./compare-league.ts');
   const isRun = [base ?? '', ...variants].map((text) => text !== '' && isRunFolder(text));

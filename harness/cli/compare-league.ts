@@ -21,7 +21,7 @@ import { configFromKnobs, parseDeviceSpec } from '../sources/device-spec.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { planRun } from '../sources/plan-run.ts';
-import { defaultPrompts, localPaths } from './case-options.ts';
+import { defaultPrompts, givenResources, localPaths } from './case-options.ts';
 import { compareChoices, parseCompareArgument, recipeArgument } from './compare-plan.ts';
 import { onInterrupt } from './interrupt.ts';
 import { judgeRun, runHeader } from './judged-run.ts';
@@ -136,14 +136,10 @@ function deviceOf({
   });
 }
 
-function goOn({ resume, out, threads, memory }: LeagueCommandOptions): LocatedRun {
-  const folder = findRunFolder(resume === true ? undefined : resume, out);
+function goOn(options: LeagueCommandOptions): LocatedRun {
+  const folder = findRunFolder(options.resume === true ? undefined : options.resume, options.out);
   const local = readLocalPaths(folder, 'start the comparison again.');
-  const resources = {
-    ...(threads === undefined ? {} : { threads }),
-    ...(memory === undefined ? {} : { memoryBytes: memory }),
-  };
-  return { ...resumeRun(folder), local: { ...local, ...resources } };
+  return { ...resumeRun(folder), local: { ...local, ...givenResources(options) } };
 }
 
 /** @returns the exit code if the league's own does not count: the run could not compare what it was asked to. */

@@ -1,5 +1,4 @@
 // qwen-pcc validate: the main job.
-import path from 'node:path';
 import { Command } from 'commander';
 import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { describeKnobs } from '../../src/device/n150/device-options.ts';
@@ -27,6 +26,7 @@ import {
   addGoldenCacheOption,
   addStepTimeoutOption,
   type CaseCommandOptions,
+  givenResources,
   localPaths,
   planRequest,
 } from './case-options.ts';
@@ -139,8 +139,9 @@ async function goOn(options: ValidateOptions, command: Command, models: Models):
     requireSamePlan(replay, wanted?.spec, folder);
     requireSameShard(replay, shard, folder);
   });
+  const { stepTimeout, ...others } = options;
   const isTimeGiven = command.getOptionValueSource('stepTimeout') === 'cli';
-  return { ...started, local: { ...local, ...resourcesGiven(options, isTimeGiven) } };
+  return { ...started, local: { ...local, ...givenResources(isTimeGiven ? options : others) } };
 }
 
 /** A run folder from another machine has none: its reports are uploaded without them, and options given again say where files are. */
@@ -154,19 +155,6 @@ function readPaths(folder: string, given: LocalPaths | undefined): LocalPaths {
     if (given === undefined || !(error instanceof InputError)) throw error;
     return given;
   }
-}
-
-/** Threads, memory, a cache of rows and patience change no number, so a run may go on with others. */
-function resourcesGiven(
-  { threads, memory, goldenCache, stepTimeout }: ValidateOptions,
-  isTimeGiven: boolean,
-): Partial<LocalPaths> {
-  return {
-    ...(threads === undefined ? {} : { threads }),
-    ...(memory === undefined ? {} : { memoryBytes: memory }),
-    ...(goldenCache === undefined ? {} : { goldenCache: path.resolve(goldenCache) }),
-    ...(isTimeGiven && stepTimeout !== undefined ? { stepTimeoutMs: Math.ceil(stepTimeout) } : {}),
-  };
 }
 
 const NOT_OF_THE_PLAN: ReadonlySet<string> = new Set([

@@ -42,6 +42,12 @@ export function tinyCheckpoints(): string[] {
   return TINY_CHECKPOINTS.map((name) => packageFile(`fixtures/${name}`));
 }
 
+/** The folder of a tiny checkpoint by the short name that commands know it by, `general` or `instruct`; other texts as they are. */
+export function packagedOr(place: string): string {
+  const [general, instruct] = tinyCheckpoints();
+  return { general, instruct }[place] ?? place;
+}
+
 /**
  * The tiny checkpoint that a recording was made of.
  *

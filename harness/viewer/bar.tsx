@@ -22,7 +22,11 @@ export function Bar({ report }: { readonly report: Report | undefined }) {
         <b class="name">qwen-pcc</b>
         {report === undefined ? null : (
           <>
-            <span class={`chip ${report.head.status}`}>{STATUS_MARKS[report.head.status] ?? report.head.status}</span>
+            <span class={`chip ${report.head.status}`}>
+              {document.getElementById('comparison') !== null && report.head.status === 'pass'
+                ? '✓ Compared'
+                : (STATUS_MARKS[report.head.status] ?? report.head.status)}
+            </span>
             <nav aria-label="Views">
               {PAGES.filter((name) => document.getElementById(name)).map((name) => (
                 <a key={name} href={pageLink(name)} aria-current={shown === name ? 'page' : undefined}>
