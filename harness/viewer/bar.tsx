@@ -140,6 +140,7 @@ const KEY_NAMES: Readonly<Record<string, string>> = {
   ArrowUp: '↑',
   ArrowDown: '↓',
   V: '⇧v',
+  D: '⇧d',
   Escape: 'Esc',
   N: '⇧n',
   P: '⇧p',

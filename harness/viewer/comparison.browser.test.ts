@@ -88,6 +88,25 @@ describe('the report of a comparison', () => {
     await page.close();
   });
 
+  it('says Compared, not passed, and shows the difference to any other variant in turn', async () => {
+    const { page } = await openLens(browser, url);
+    expect(await page.locator('.chip').innerText()).toBe('✓ Compared');
+    await page.keyboard.press('w');
+    await page.waitForSelector('.figures');
+    const names = record.league.flatMap(({ variants }) => Object.values(variants)).filter((name) => name !== null);
+    const others = new Set(names).size - 1;
+    const seen: string[] = [];
+    for (const key of ['d', ...new Array(others).fill('D')]) {
+      await page.keyboard.press(key);
+      seen.push(await page.locator('.notice').innerText());
+      const [own, other] = seen.at(-1)!.split(' against ');
+      await expect.poll(() => page.locator('.curve-key').innerText(), SOON).toContain(`${own}  ${other}`);
+    }
+    expect(new Set(seen).size).toBe(others);
+    expect(seen.at(-1)).toBe(seen[0]);
+    await page.close();
+  });
+
   it('keeps every label of a plot inside it', async () => {
     const { page } = await openLens(browser, url);
     const outside = await page.evaluate<string[]>(`[...document.querySelectorAll('.comparison svg')].flatMap((svg) => {

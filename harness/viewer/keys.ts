@@ -61,7 +61,11 @@ export const KEYS: readonly Key[] = [
     },
   },
   { keys: ['m'], does: 'shade the overview by PCC or KL', press: toggleMetric },
-  { keys: ['d'], does: 'difference between variants', press: toggleDifference },
+  {
+    keys: ['d', 'D'],
+    does: 'difference of variants; to the next one',
+    press: (r, key) => toggleDifference(r, key === 'D'),
+  },
   {
     keys: ['c', 'l'],
     does: 'copy the command, the link',

@@ -1,7 +1,7 @@
 // What the keys and buttons do: to the next failing token, the worst, another prompt; each ends in a place.
 import { FIRST_FAILING } from '../lens/lens-format.ts';
 import type { Report } from './report.ts';
-import { firstFailing, isDifference, metric, notice, type Place, place, seek, TABS, tab } from './state.ts';
+import { firstFailing, isDifference, metric, notice, type Place, partner, place, seek, TABS, tab } from './state.ts';
 
 const isFailing = (status: number): boolean => status >= FIRST_FAILING;
 const isNearTie = (status: number): boolean => status === 1;
@@ -131,9 +131,17 @@ export function toggleMetric(): void {
   metric.value = metric.value === 'pcc' ? 'kl' : 'pcc';
 }
 
-export function toggleDifference(report: Report): void {
-  if (report.head.cases.every(({ variants }) => variants.length < 2)) notice.value = 'A difference needs two variants.';
-  else isDifference.value = !isDifference.value;
+/** @param isNext - the same with the next of several other variants. */
+export function toggleDifference(report: Report, isNext: boolean): void {
+  const here = report.sequences[place.value?.sequence ?? 0]!;
+  if (isNext) partner.value++;
+  const [other] = report.besides(here);
+  if (other === undefined) {
+    notice.value = 'A difference needs two variants.';
+    return;
+  }
+  isDifference.value = isNext || !isDifference.value;
+  notice.value = isDifference.value ? `${here.on.name} against ${other.on.name}` : '';
 }
 
 export function toTab(index: number): void {

@@ -4,7 +4,7 @@ import { FIRST_FAILING } from '../lens/lens-format.ts';
 import { promptLabel } from '../record/token-record.ts';
 import { paintOverview, readInks, rowHeight } from './paint-overview.ts';
 import type { Report, Sequence } from './report.ts';
-import { isDifference, metric, place } from './state.ts';
+import { isDifference, metric, partner, place } from './state.ts';
 import { useScheme, useWidth } from './watch.ts';
 
 export function OverviewMap({ report }: { readonly report: Report }) {
@@ -28,7 +28,7 @@ export function OverviewMap({ report }: { readonly report: Report }) {
       inks: readInks(canvas.current),
       place: place.value,
     });
-  }, [width, scheme, at, metric.value, isDifference.value]);
+  }, [width, scheme, at, metric.value, isDifference.value, partner.value]);
 
   const find = (event: MouseEvent): { sequence: Sequence; token: number } | undefined => {
     const bounds = (event.currentTarget as HTMLElement).getBoundingClientRect();

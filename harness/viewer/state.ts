@@ -31,6 +31,8 @@ export function pageLink(name: Page): string {
 export const tab: Signal<Tab> = signal('choices');
 /** What shades a passing token in the overview. */
 export const metric: Signal<(typeof METRICS)[number]> = signal('pcc');
+/** Which of the other variants of a prompt a difference and the second curve are of, counted round. */
+export const partner: Signal<number> = signal(0);
 /** Whether the variants of a prompt are shown as differences. */
 export const isDifference: Signal<boolean> = signal(false);
 /** What a screen reader and the line at the bottom say. */

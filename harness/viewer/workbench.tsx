@@ -6,7 +6,7 @@ import { Curves } from './curves.tsx';
 import { OverviewMap } from './overview-map.tsx';
 import { PromptList } from './prompt-list.tsx';
 import type { Report } from './report.ts';
-import { place } from './state.ts';
+import { partner, place } from './state.ts';
 import { TextView } from './text-view.tsx';
 import { TokenPane } from './token-pane.tsx';
 import { loadSequence, type OpenedSequence } from './views.ts';
@@ -14,7 +14,10 @@ import { useLater } from './watch.ts';
 
 export function Workbench({ report }: { readonly report: Report }) {
   const index = place.value?.sequence;
-  const opened = useLater(async () => (index === undefined ? undefined : loadSequence(report, index)), [index]);
+  const opened = useLater(
+    async () => (index === undefined ? undefined : loadSequence(report, index)),
+    [index, partner.value],
+  );
   if (place.value === null) return null;
   if (opened instanceof Error) return <p role="alert">{opened.message}</p>;
   return (
