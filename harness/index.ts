@@ -82,7 +82,13 @@ export { judgePcc } from './metrics/pcc-semantics.ts';
 export { RowComparer, type RowComparerOptions } from './metrics/row-comparer.ts';
 export { assignShards } from './record/assign-shards.ts';
 export type { LogEvent, RunEvent } from './record/events.ts';
-export { logLineJsonSchema, readRunRecord, runRecordJsonSchema, selfTestJsonSchema } from './record/json-schema.ts';
+export {
+  logLineJsonSchema,
+  readRunRecord,
+  runRecordJsonSchema,
+  selfTestJsonSchema,
+  whyJsonSchema,
+} from './record/json-schema.ts';
 export type { LocalPaths } from './record/local-paths.ts';
 export { type PlanRecord, planUnits, specHash } from './record/plan-record.ts';
 export { findRunFolder, readLog } from './record/read-log.ts';

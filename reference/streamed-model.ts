@@ -117,19 +117,21 @@ export class StreamedModel {
       ...past,
     });
     tap('self_attn.q_rotated', rotatedQueries!);
-    tap('self_attn.k_rotated', rotatedKeys!);
+    tap('self_attn.k_cached', tap('self_attn.k_rotated', rotatedKeys!));
+    tap('self_attn.v_cached', values);
     const attended = tap('self_attn.out', await linear('self_attn.o_proj', tap('self_attn.o_proj.in', mixed!)));
-    const [afterAttention] = await this.#step('add', { a: input, b: attended });
+    const [sum] = await this.#step('add', { a: input, b: attended });
+    const afterAttention = tap('post_attention_layernorm.in', sum!);
 
     const read = tap(
       'post_attention_layernorm.out',
-      await this.#norm(afterAttention!, `${prefix}.post_attention_layernorm.weight`),
+      await this.#norm(afterAttention, `${prefix}.post_attention_layernorm.weight`),
     );
     const gate = tap('mlp.gate_proj.out', await linear('mlp.gate_proj', read));
     const up = tap('mlp.up_proj.out', await linear('mlp.up_proj', read));
     const [gated] = await this.#step('gatedSilu', { gate, up });
     const added = tap('mlp.out', await linear('mlp.down_proj', tap('mlp.down_proj.in', gated!)));
-    const [hidden] = await this.#step('add', { a: afterAttention!, b: added });
+    const [hidden] = await this.#step('add', { a: afterAttention, b: added });
     return { hidden: tap('out', hidden!), keys: presentKeys!, values: presentValues! };
   }
 

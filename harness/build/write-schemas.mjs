@@ -8,6 +8,7 @@ const {
   runRecordJsonSchema,
   selfTestJsonSchema,
   weightComparisonJsonSchema,
+  whyJsonSchema,
 } = await import('../../dist/harness/index.js');
 const folder = new URL('../../docs/schema/', import.meta.url);
 mkdirSync(folder, { recursive: true });
@@ -18,6 +19,7 @@ for (const [name, schema] of [
   ['run-diff.schema.json', runDiffJsonSchema()],
   ['weights.schema.json', weightComparisonJsonSchema()],
   ['compare.schema.json', compareRecordJsonSchema()],
+  ['why.schema.json', whyJsonSchema()],
 ]) {
   writeFileSync(new URL(name, folder), `${JSON.stringify(schema, null, 2)}\n`);
 }

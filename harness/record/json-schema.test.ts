@@ -6,7 +6,13 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { runDiffJsonSchema } from '../compare/runs/run-diff-schema.ts';
 import { logLines, runToy, toyCase } from '../run/toy-run.fixture.ts';
-import { logLineJsonSchema, readRunRecord, runRecordJsonSchema, selfTestJsonSchema } from './json-schema.ts';
+import {
+  logLineJsonSchema,
+  readRunRecord,
+  runRecordJsonSchema,
+  selfTestJsonSchema,
+  whyJsonSchema,
+} from './json-schema.ts';
 
 const SCHEMAS = path.join(import.meta.dirname, '../../docs/schema');
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-schema-'));
@@ -20,6 +26,7 @@ describe('docs/schema', () => {
     { name: 'run.schema.json', schema: runRecordJsonSchema() },
     { name: 'log-line.schema.json', schema: logLineJsonSchema() },
     { name: 'selftest.schema.json', schema: selfTestJsonSchema() },
+    { name: 'why.schema.json', schema: whyJsonSchema() },
     { name: 'run-diff.schema.json', schema: runDiffJsonSchema() },
   ])('$name is what the code says (`npm run schemas` writes it anew)', ({ name, schema }) => {
     expect(committed(name)).toEqual(JSON.parse(JSON.stringify(schema)));

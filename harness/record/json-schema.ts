@@ -7,6 +7,7 @@ import { readError } from './file-errors.ts';
 import { parseRunRecord, type RunRecord, RunRecordSchema } from './run-record.ts';
 import { SELFTEST_SCHEMA_VERSION, SelfTestRecordSchema } from './selftest-record.ts';
 import { TokenLineSchema } from './token-line-schema.ts';
+import { WHY_SCHEMA_VERSION, WhyRecordSchema } from './why-record.ts';
 
 /** JSON Schema (draft 2020-12) of run.json. */
 export function runRecordJsonSchema(): Record<string, unknown> {
@@ -22,6 +23,11 @@ export function logLineJsonSchema(): Record<string, unknown> {
 /** JSON Schema (draft 2020-12) of what `selftest --json` prints. */
 export function selfTestJsonSchema(): Record<string, unknown> {
   return describeSchema(SelfTestRecordSchema, 'qwen-pcc self-test (selftest --json)', SELFTEST_SCHEMA_VERSION);
+}
+
+/** JSON Schema (draft 2020-12) of what `inspect --why --json` prints. */
+export function whyJsonSchema(): Record<string, unknown> {
+  return describeSchema(WhyRecordSchema, 'qwen-pcc attribution of a token (inspect --why --json)', WHY_SCHEMA_VERSION);
 }
 
 /** A schema of ours as docs/schema has it, with the version of the files that it is of. */

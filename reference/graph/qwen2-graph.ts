@@ -70,7 +70,7 @@ export function buildBody(checkpoint: Checkpoint, settings: GraphSettings, taps:
       rotary,
       past,
     );
-    hidden = operators.add(builder, hidden, attended);
+    hidden = parts.tap('post_attention_layernorm.in', operators.add(builder, hidden, attended));
     hidden = operators.add(builder, hidden, mlp(parts, norm(parts, POST_ATTENTION_NORM, hidden)));
     parts.tap('out', hidden);
 
@@ -139,12 +139,15 @@ function selfAttention(parts: LayerParts, x: Value, rotary: RotaryInputs, past: 
   const queries = tap('self_attn.q_proj.out', linear(parts, 'self_attn.q_proj', x, 'bias'));
   const keys = tap('self_attn.k_proj.out', linear(parts, 'self_attn.k_proj', x, 'bias'));
   const values = tap('self_attn.v_proj.out', linear(parts, 'self_attn.v_proj', x, 'bias'));
+  const rotatedQueries = tap('self_attn.q_rotated', operators.rotate(builder, queries, queryHeads, headDim, rotary));
+  const rotatedKeys = tap('self_attn.k_rotated', operators.rotate(builder, keys, keyValueHeads, headDim, rotary));
   const { mixed, ...present } = operators.attention(
     builder,
     {
-      queries: tap('self_attn.q_rotated', operators.rotate(builder, queries, queryHeads, headDim, rotary)),
-      keys: tap('self_attn.k_rotated', operators.rotate(builder, keys, keyValueHeads, headDim, rotary)),
-      values,
+      queries: rotatedQueries,
+      // This side's cache keeps what it is given.
+      keys: tap('self_attn.k_cached', rotatedKeys),
+      values: tap('self_attn.v_cached', values),
       pastKeys: past.keys,
       pastValues: past.values,
     },

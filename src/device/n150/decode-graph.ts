@@ -4,11 +4,12 @@ import type { ModelConfig } from '../../checkpoint/config.ts';
 import { type LayerTap, layerTap, type TapName } from '../taps.ts';
 import type { DeviceEngine } from '../wormhole/attention-engine.ts';
 import type { N150Config } from './compute-config.ts';
-import type { DeviceWeights, LayerWeights } from './device-weights.ts';
-import { type ConfigFor, createLayerOps, createNorm, type LayerOps } from './layer-ops.ts';
+import { decoderLayer } from './decoder-layer.ts';
+import type { DeviceWeights } from './device-weights.ts';
+import { type ConfigFor, createLayerOps, createNorm } from './layer-ops.ts';
 import { createLinear } from './linear.ts';
-import { createPositionTables, type PositionTables } from './ops/position-tables.ts';
-import { fromRow, type Rows } from './rows.ts';
+import { createPositionTables } from './ops/position-tables.ts';
+import type { Rows } from './rows.ts';
 
 /** The next positions of a sequence; those before them must have been run. */
 export interface Pass {
@@ -26,6 +27,8 @@ export interface Pass {
 export interface Onlooker {
   /** Gets the rows of every tap, the wanted ones last among them; they are good during the call only. */
   readonly onTap: (tap: TapName, rows: Rows) => void;
+  /** Whether it looks at what the KV cache keeps: those taps are not shown otherwise. */
+  readonly showsCache: boolean;
   /** Awaited after each layer and each slice of the lm_head; what it throws ends the pass. */
   readonly between: () => Promise<void>;
   readonly onLayer: (done: number) => void;
@@ -58,7 +61,7 @@ export function createDecodeGraph({ model, config, configFor, weights, engine }:
   const norm = createNorm(model, config, 'finalNorm');
   const lmHead = createLinear(engine, config, config.lmHeadFidelity, config.logitsFormat);
 
-  async function run(pass: Pass, { onTap, between, onLayer }: Onlooker): Promise<Float32Array> {
+  async function run(pass: Pass, { onTap, showsCache, between, onLayer }: Onlooker): Promise<Float32Array> {
     const { tokenIds, firstPosition, wantedRows, promptLength } = pass;
     const hidden = embed(tokenIds);
     onTap('embed_tokens.out', hidden);
@@ -71,7 +74,7 @@ export function createDecodeGraph({ model, config, configFor, weights, engine }:
       };
       if (layer !== config.skipLayer) {
         await weights.withLayer(layer, (layerWeights) =>
-          decoderLayer({ ops, weights: layerWeights, tables, firstPosition, firstRow, tap }, hidden),
+          decoderLayer({ ops, weights: layerWeights, tables, firstPosition, firstRow, showsCache, tap }, hidden),
         );
       }
       tap('out', hidden);
@@ -110,48 +113,4 @@ export function createDecodeGraph({ model, config, configFor, weights, engine }:
       for (const layer of layers) layer.release();
     },
   };
-}
-
-/** A layer while a pass runs through it. */
-interface RunningLayer {
-  readonly ops: LayerOps;
-  readonly weights: LayerWeights;
-  readonly tables: PositionTables;
-  readonly firstPosition: number;
-  /** Rows before it get keys and values only. */
-  readonly firstRow: number;
-  /** Shows rows and gives them back. */
-  readonly tap: <R extends Rows>(name: LayerTap, rows: R) => R;
-}
-
-/** Adds attention and MLP to the residual stream [P, H], in place. */
-function decoderLayer(layer: RunningLayer, hidden: Float32Array): void {
-  const { ops, weights, tap } = layer;
-  const attended = attention(layer, tap('input_layernorm.out', ops.norm(hidden, weights.inputLayernorm)));
-  const stream = ops.add(hidden.subarray(hidden.length - attended.length), attended);
-  const fed = mlp(layer, tap('post_attention_layernorm.out', ops.norm(stream, weights.postAttentionLayernorm)));
-  ops.add(stream, fed);
-}
-
-/** [P, H] -> [P - firstRow, H]. */
-function attention({ ops, weights, tap, ...pass }: RunningLayer, normed: Float32Array): Float32Array {
-  const { tables, firstPosition, firstRow } = pass;
-  const rows = tables.cosines.length;
-  const { queries, keys, values } = ops.qkv(normed, weights);
-  tap('self_attn.q_proj.out', queries);
-  tap('self_attn.k_proj.out', keys);
-  tap('self_attn.v_proj.out', values);
-  tap('self_attn.q_rotated', ops.rotate(queries, tables));
-  tap('self_attn.k_rotated', ops.rotate(keys, tables));
-  ops.remember(keys, values, firstPosition, rows);
-  const mixed = ops.attend(fromRow(queries, firstRow), firstPosition + firstRow, rows - firstRow);
-  return tap('self_attn.out', ops.o(tap('self_attn.o_proj.in', mixed), weights.oProj));
-}
-
-/** [R, H] -> [R, H]. */
-function mlp({ ops, weights, tap }: RunningLayer, normed: Float32Array): Float32Array {
-  const gate = tap('mlp.gate_proj.out', ops.gateUp(normed, weights.gateProj));
-  const up = tap('mlp.up_proj.out', ops.gateUp(normed, weights.upProj));
-  const product = tap('mlp.down_proj.in', ops.gatedSilu(gate, up));
-  return tap('mlp.out', ops.down(product, weights.downProj));
 }

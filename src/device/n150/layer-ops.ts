@@ -2,6 +2,7 @@
 // Source: n150-numerics C, row by row of its table.
 import type { ModelConfig } from '../../checkpoint/config.ts';
 import type { DeviceEngine, LayerAttention } from '../wormhole/attention-engine.ts';
+import { createKvPacking } from '../wormhole/kv-packing.ts';
 import type { LoadedMatrix } from '../wormhole/matmul-engine.ts';
 import { createVectorUnit } from '../wormhole/sfpu/vector-unit.ts';
 import { attentionKnobs } from './attention-knobs.ts';
@@ -21,6 +22,7 @@ export const OP_CLASSES = [
   'norm',
   'qkv',
   'rotary',
+  'kvCache',
   'attention',
   'o',
   'residual',
@@ -48,6 +50,8 @@ export interface LayerOps {
   qkv(normed: Float32Array, weights: LayerWeights): Projections;
   /** Every head turned by its row's position, in place. */
   rotate(heads: Columns, tables: PositionTables): Columns;
+  /** What the KV cache makes of keys or values [R, K * D], head by head: a new array. */
+  cached(heads: Columns): Columns;
   /** Keeps rotated keys and values of successive positions. */
   remember(keys: Columns, values: Columns, firstPosition: number, rows: number): void;
   /** Attends at successive positions, each over everything remembered up to it: [R, Q * D]. */
@@ -66,17 +70,26 @@ export interface LayerOps {
   release(): void;
 }
 
-/** @param configOf - the layer's knobs for a class of operations. */
-export function createLayerOps(
+/** The layer's knobs for a class of operations. */
+export type ConfigOf = (opClass: OpClass) => N150Config;
+
+export function createLayerOps(model: ModelConfig, engine: DeviceEngine, configOf: ConfigOf): LayerOps {
+  const attention = openAttention(model, engine, cachingAttention(configOf));
+  return createLayerOpsOn(model, engine, configOf, attention);
+}
+
+/** @param attention - which remembers what it is given; whatever packs keys and values is in it or before it. */
+export function createLayerOpsOn(
   model: ModelConfig,
   engine: DeviceEngine,
-  configOf: (opClass: OpClass) => N150Config,
+  configOf: ConfigOf,
+  attention: LayerAttention,
 ): LayerOps {
-  const attention = openAttention(model, engine, configOf('attention'));
   return {
     norm: createNorm(model, configOf('norm'), 'layerNorm'),
     qkv: createQkv(model, engine, configOf('qkv')),
     rotate: createRotateHeads(model, configOf('rotary')),
+    cached: createCached(model, configOf('kvCache')),
     remember(keys, values, firstPosition, rows): void {
       for (let row = 0; row < rows; row++) {
         const key = fromRow(keys, row);
@@ -95,7 +108,13 @@ export function createLayerOps(
   };
 }
 
-function openAttention(model: ModelConfig, engine: DeviceEngine, config: N150Config): LayerAttention {
+/** Attention's knobs with those of the cache that it reads. */
+function cachingAttention(configOf: ConfigOf): N150Config {
+  const { kvFormat, bfp8PackDoubleRound } = configOf('kvCache');
+  return { ...configOf('attention'), kvFormat, bfp8PackDoubleRound };
+}
+
+export function openAttention(model: ModelConfig, engine: DeviceEngine, config: N150Config): LayerAttention {
   const knobs = attentionKnobs(model, config);
   return engine.openAttention?.(model, knobs) ?? createPlainAttention(model, knobs);
 }
@@ -140,6 +159,20 @@ function createRotateHeads({ headDim }: ModelConfig, config: N150Config): LayerO
       for (let head = 0; head < width; head += headDim) rotate(values, start + head, cosines[row]!, sines[row]!);
     }
     return heads;
+  };
+}
+
+function createCached({ headDim }: ModelConfig, config: N150Config): LayerOps['cached'] {
+  const pack = createKvPacking(headDim, config);
+  return ({ values, start, stride, width }) => {
+    const rows = Math.ceil((values.length - start) / stride);
+    const packed = new Float32Array(rows * width);
+    for (let row = 0; row < rows; row++) {
+      for (let head = 0; head < width; head += headDim) {
+        packed.set(pack(values, start + row * stride + head), row * width + head);
+      }
+    }
+    return { values: packed, start: 0, stride: width, width };
   };
 }
 

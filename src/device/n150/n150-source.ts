@@ -60,6 +60,7 @@ export async function createN150Source(
       onTap(tap, rows) {
         if (asked.has(tap)) taps.set(tap, copyLastRows(rows, wantedRows, tapWidth(tap, checkpoint.config)));
       },
+      showsCache: [...asked].some((tap) => tap.endsWith('_cached')),
       // Resident weights are handed over within one turn of the event loop: here signals and timers are served.
       async between() {
         await nextTurn();
