@@ -1,7 +1,19 @@
 // What the keys and buttons do: to the next failing token, the worst, another prompt; each ends in a place.
 import { FIRST_FAILING } from '../lens/lens-format.ts';
 import type { Report } from './report.ts';
-import { firstFailing, isDifference, metric, notice, type Place, partner, place, seek, TABS, tab } from './state.ts';
+import {
+  firstFailing,
+  isDifference,
+  metric,
+  notice,
+  othersOf,
+  type Place,
+  partner,
+  place,
+  seek,
+  TABS,
+  tab,
+} from './state.ts';
 
 const isFailing = (status: number): boolean => status >= FIRST_FAILING;
 const isNearTie = (status: number): boolean => status === 1;
@@ -135,7 +147,7 @@ export function toggleMetric(): void {
 export function toggleDifference(report: Report, isNext: boolean): void {
   const here = report.sequences[place.value?.sequence ?? 0]!;
   if (isNext) partner.value++;
-  const [other] = report.besides(here);
+  const [other] = othersOf(report, here);
   if (other === undefined) {
     notice.value = 'A difference needs two variants.';
     return;

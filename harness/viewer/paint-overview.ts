@@ -1,7 +1,7 @@
 // Paints the overview's pixels: of the tokens that share one, the worst is shown.
 import { FIRST_FAILING, FIRST_INVALID, LEVEL_MAX, NO_LEVEL } from '../lens/lens-format.ts';
 import type { Report, Sequence } from './report.ts';
-import type { Place } from './state.ts';
+import { othersOf, type Place } from './state.ts';
 
 export type Rgb = readonly [number, number, number];
 
@@ -127,7 +127,7 @@ function tokenColours(report: Report, { start, tokens }: Sequence, { inks, metri
 
 /** How much nearer or further than the first other variant, on the logarithmic scale. */
 function differenceColours(report: Report, sequence: Sequence, { inks, metric }: PaintOptions): CellColour[] {
-  const [other] = report.besides(sequence);
+  const [other] = othersOf(report, sequence);
   const levels = report.overview[metric];
   return Array.from({ length: sequence.tokens }, (_, token) => {
     if (other === undefined || token >= other.tokens) return { ink: inks.pale, weight: 0 };

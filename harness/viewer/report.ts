@@ -10,7 +10,6 @@ import type {
   VariantHead,
 } from '../lens/lens-format.ts';
 import { readBlock } from './blocks.ts';
-import { partner } from './state.ts';
 
 export interface Overview {
   readonly status: Uint8Array;
@@ -99,17 +98,15 @@ export class Report {
     };
   }
 
-  /** Sequences of the same prompt on the other variants, the chosen partner first. */
+  /** Sequences of the same prompt on the other variants. */
   besides(sequence: Sequence): readonly Sequence[] {
-    const others = this.sequences.filter(
+    return this.sequences.filter(
       (one) =>
         one.case === sequence.case &&
         one.prompt === sequence.prompt &&
         one.user === sequence.user &&
         one.index !== sequence.index,
     );
-    const first = partner.value % others.length;
-    return [...others.slice(first), ...others.slice(0, first)];
   }
 
   #once<T>(key: string, make: () => Promise<T>): Promise<T> {

@@ -33,6 +33,14 @@ export const tab: Signal<Tab> = signal('choices');
 export const metric: Signal<(typeof METRICS)[number]> = signal('pcc');
 /** Which of the other variants of a prompt a difference and the second curve are of, counted round. */
 export const partner: Signal<number> = signal(0);
+
+/** The prompt on the other variants, the chosen partner first. */
+export function othersOf(report: Report, sequence: Sequence): readonly Sequence[] {
+  const others = report.besides(sequence);
+  const first = partner.value % others.length;
+  return [...others.slice(first), ...others.slice(0, first)];
+}
+
 /** Whether the variants of a prompt are shown as differences. */
 export const isDifference: Signal<boolean> = signal(false);
 /** What a screen reader and the line at the bottom say. */

@@ -2,6 +2,7 @@
 import { FIRST_FAILING, FIRST_INVALID, type Spine } from '../lens/lens-format.ts';
 import { TOKEN_STATUSES } from '../record/token-record.ts';
 import type { Report, Sequence, TokenDetail } from './report.ts';
+import { othersOf } from './state.ts';
 
 /** A sequence with what its text and curves need, loaded together. */
 export interface OpenedSequence {
@@ -23,7 +24,7 @@ export interface TokenView {
 
 export async function loadSequence(report: Report, index: number): Promise<OpenedSequence> {
   const sequence = report.sequences[index]!;
-  const besides = report.besides(sequence);
+  const besides = othersOf(report, sequence);
   const [spine, textOf, ...spines] = await Promise.all([
     report.spine(sequence),
     report.texts(sequence.of),
