@@ -130,6 +130,8 @@ export interface WhyRecord {
   };
   readonly sides: Pair<string>;
   readonly device: TokenMeasure;
+  /** A healthy device of the same settings at the same token. */
+  readonly healthy: TokenMeasure;
   /** The device with everything promoted; null where it was not run. */
   readonly exact: TokenMeasure | null;
   readonly rule: {
@@ -181,6 +183,7 @@ export const WhyRecordSchema: z.ZodType<WhyRecord, unknown> = z.strictObject({
   }),
   sides: pair(z.string()),
   device: MeasureSchema,
+  healthy: MeasureSchema,
   exact: MeasureSchema.nullable(),
   rule: z.strictObject({ factor: real, positions: count, text }),
   ops: z.array(

@@ -40,14 +40,17 @@ function attention({ ops, weights, tap, ...pass }: RunningLayer, normed: Float32
   tap('self_attn.q_proj.out', queries);
   tap('self_attn.k_proj.out', keys);
   tap('self_attn.v_proj.out', values);
-  tap('self_attn.q_rotated', ops.rotate(queries, tables));
-  tap('self_attn.k_rotated', ops.rotate(keys, tables));
+  const turned = tap('self_attn.q_rotated', ops.rotate(queries, tables));
+  const rotatedKeys = tap('self_attn.k_rotated', ops.rotate(keys, tables));
   // A cache packs again what it packed once, and it stays as it is.
   const kept = showsCache
-    ? { keys: tap('self_attn.k_cached', ops.cached(keys)), values: tap('self_attn.v_cached', ops.cached(values)) }
-    : { keys, values };
+    ? {
+        keys: tap('self_attn.k_cached', ops.cached(rotatedKeys)),
+        values: tap('self_attn.v_cached', ops.cached(values)),
+      }
+    : { keys: rotatedKeys, values };
   ops.remember(kept.keys, kept.values, firstPosition, rows);
-  const mixed = ops.attend(fromRow(queries, firstRow), firstPosition + firstRow, rows - firstRow);
+  const mixed = ops.attend(fromRow(turned, firstRow), firstPosition + firstRow, rows - firstRow);
   return tap('self_attn.out', ops.o(tap('self_attn.o_proj.in', mixed), weights.oProj));
 }
 

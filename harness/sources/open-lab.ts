@@ -1,0 +1,112 @@
+// A device model opened for experiments: its own weights, those of a healthy device of the same settings, and exact ones.
+import type { ModelConfig } from '../../src/checkpoint/config.ts';
+import type { Checkpoint } from '../../src/checkpoint/weights.ts';
+import type { N150Config } from '../../src/device/n150/compute-config.ts';
+import { type DeviceWeights, loadDeviceWeights, requireWeightPlan } from '../../src/device/n150/device-weights.ts';
+import { RECIPES } from '../../src/device/n150/recipes.ts';
+import { defaultBudget } from '../../src/device/n150/weight-cache/memory-plan.ts';
+import type { DeviceEngine } from '../../src/device/wormhole/attention-engine.ts';
+import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
+import { defaultThreads } from '../../src/machine.ts';
+import { type DeviceResources, planN150 } from './open-n150.ts';
+
+/** `device`: its own. `healthy`: the reference's checkpoint in the device's formats. `exact`: the same, unrounded. */
+export type WeightSet = 'device' | 'healthy' | 'exact';
+
+export interface Lab {
+  readonly label: string;
+  readonly engine: DeviceEngine;
+  /** Of the device's own checkpoint, and of the reference's. */
+  readonly model: ModelConfig;
+  readonly healthyModel: ModelConfig;
+  readonly config: N150Config;
+  /** The device's settings without what only debugging sets. */
+  readonly healthyConfig: N150Config;
+  readonly exactConfig: N150Config;
+  /** Where the device is a healthy one, both names have one set; `exact` is missing where it would not stay in memory. */
+  readonly weights: ReadonlyMap<string, DeviceWeights>;
+  /** Whether the device differs from a healthy one in anything. */
+  readonly isHealthy: boolean;
+  close(): Promise<void>;
+}
+
+export interface LabSides {
+  readonly device: Checkpoint;
+  readonly reference: Checkpoint;
+  readonly config: N150Config;
+  /** Names the checkpoint's folder in the weight cache. */
+  readonly isInstruct: boolean;
+}
+
+/** @throws UsageError, UnsupportedError as `planN150`. */
+export async function openLab(sides: LabSides, resources: DeviceResources): Promise<Lab> {
+  const { device, reference, config, isInstruct } = sides;
+  const folder = planN150(device, isInstruct, config, resources);
+  const healthyConfig = healthyOf(config);
+  const exactConfig = exactOf(config, reference.config);
+  const { threads, memoryBytes = defaultBudget(), onPacking } = resources;
+  const engine = await createKernelMatmulEngine({ threads: config.threads || threads || defaultThreads() });
+  const weights = new Map<string, DeviceWeights>();
+  const options = {
+    ...(onPacking === undefined ? {} : { onPacking }),
+    ...(folder === undefined ? {} : { weightCache: folder }),
+  };
+  const close = async (): Promise<void> => {
+    for (const set of new Set(weights.values())) await set.release();
+    await engine.close();
+  };
+  try {
+    // A third of the memory each, whatever of them is opened.
+    const share = Math.floor(memoryBytes / 3);
+    const load = (checkpoint: Checkpoint, knobs: N150Config): Promise<DeviceWeights> =>
+      loadDeviceWeights(checkpoint, knobs, engine, { ...options, memoryBytes: share });
+    const own = await load(device, config);
+    weights.set('device', own);
+    const isOwn =
+      (await device.sha256()) === (await reference.sha256()) && device.configSha256 === reference.configSha256;
+    weights.set('healthy', isOwn ? own : await load(reference, healthyConfig));
+    if (fits(reference, exactConfig, share)) {
+      weights.set('exact', await loadDeviceWeights(reference, exactConfig, engine, { memoryBytes: share }));
+    }
+    const sameKnobs = JSON.stringify(config) === JSON.stringify(healthyConfig);
+    return {
+      label: `N150 device model, tier ${config.tier}, recipe ${config.recipe}`,
+      engine,
+      model: device.config,
+      healthyModel: reference.config,
+      config,
+      healthyConfig,
+      exactConfig,
+      weights,
+      isHealthy: isOwn && sameKnobs,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function fits(checkpoint: Checkpoint, config: N150Config, memoryBytes: number): boolean {
+  return requireWeightPlan(checkpoint, config, { memoryBytes, weightCache: '' }).mode === 'resident';
+}
+
+/** Debugging knobs are neutral, and epsilon is the recipe's. */
+function healthyOf(config: N150Config): N150Config {
+  const { rmsEps } = RECIPES[config.recipe];
+  return { ...config, rmsEps, skipLayer: -1, ropePositionOffset: 0, demoRotOffByOne: false };
+}
+
+/** No rounding but that of the checkpoint's own weights to bfloat16; the epsilon of config.json. */
+function exactOf(config: N150Config, { rmsNormEps }: ModelConfig): N150Config {
+  return {
+    ...healthyOf(config),
+    tier: 'fp32',
+    weightFormat: 'BF16',
+    mlpFormat: 'auto',
+    lmHeadFormat: 'BF16',
+    biasFormat: 'BF16',
+    kvFormat: 'BF16',
+    rmsEps: rmsNormEps,
+  };
+}

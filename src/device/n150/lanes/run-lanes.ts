@@ -1,0 +1,227 @@
+// Runs lanes side by side over one context: each layer's weights are read once, and serve every lane before the next layer's.
+// Exactness: a lane of one configuration computes the bits of decode-graph.ts; every operation is independent per row.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ModelConfig } from '../../../checkpoint/config.ts';
+import { roundAllToBf16TiesEven } from '../../../numerics/bf16.ts';
+import { type LayerTap, layerTap } from '../../taps.ts';
+import type { DeviceEngine } from '../../wormhole/attention-engine.ts';
+import type { N150Config } from '../compute-config.ts';
+import { decoderLayer } from '../decoder-layer.ts';
+import type { DeviceWeights, LayerWeights } from '../device-weights.ts';
+import { createLayerOpsOn, createNorm, OP_CLASSES, type OpClass, openAttention } from '../layer-ops.ts';
+import { createLinear } from '../linear.ts';
+import { createPositionTables, type MakePositionTables } from '../ops/position-tables.ts';
+import { copyLastRows, type Rows } from '../rows.ts';
+import type { Lane, OuterClass } from './lane.ts';
+import { withRoundedInputs } from './rounded-inputs.ts';
+
+export interface LaneRun {
+  readonly model: ModelConfig;
+  readonly engine: DeviceEngine;
+  /** By name; all of one lane's layer are one set where weights are streamed. */
+  readonly weights: ReadonlyMap<string, DeviceWeights>;
+  /** The whole context, [P]. */
+  readonly tokenIds: Int32Array;
+  readonly promptLength: number | undefined;
+  readonly lanes: readonly Lane[];
+  /** Told after each lane's layer; the last call has done = total. */
+  readonly onStep?: (done: number, total: number) => void;
+}
+
+const OUTSIDE = -1;
+const WEIGHT_PARTS = ['norm', 'qkv', 'bias', 'o', 'gateUp', 'down'] as const;
+
+/** @returns the last row's logits [V] of each lane. */
+export async function runLanes(run: LaneRun): Promise<Float32Array[]> {
+  const { model, lanes, onStep } = run;
+  const steps = lanes.reduce((sum, { forks }) => sum + model.layers - (forks?.layer ?? 0), lanes.length);
+  let done = 0;
+  const step = (): void => onStep?.(++done, steps);
+  const tables = memoized((rotary: ModelConfig) =>
+    memoized((config: N150Config) => createPositionTables(rotary, config)),
+  );
+  const streams = new Map<Lane, Float32Array>();
+  for (const lane of lanes) if (lane.forks === undefined) streams.set(lane, embed(run, lane));
+  const fork = (layer: number): void => {
+    for (const lane of lanes) {
+      if (lane.forks?.layer === layer) streams.set(lane, streams.get(lane.forks.from)!.slice());
+    }
+  };
+  for (let layer = 0; layer < model.layers; layer++) {
+    fork(layer);
+    for (const [names, group] of byWeights(
+      lanes.filter((lane) => streams.has(lane)),
+      layer,
+    )) {
+      await withSets(run, names, layer, (sets) => {
+        for (const lane of group) {
+          runLayer(run, lane, layer, { sets, tables, hidden: streams.get(lane)! });
+          step();
+        }
+      });
+    }
+    await nextTurn();
+  }
+  fork(model.layers);
+  const normed = lanes.map((lane) => finalNorm(run, lane, streams.get(lane)!));
+  const logits = await headOf(run, normed);
+  return lanes.map((lane, i) => {
+    lane.onTap?.('logits', logits[i]!);
+    step();
+    return logits[i]!.slice(-model.vocabSize);
+  });
+}
+
+function embed({ model, weights, tokenIds }: LaneRun, lane: Lane): Float32Array {
+  const set = weights.get(lane.weightsOf(OUTSIDE, 'embedding'))!;
+  const hidden = new Float32Array(lane.rows * model.hiddenSize);
+  tokenIds.subarray(-lane.rows).forEach((id, row) => {
+    set.embed(id, hidden, row * model.hiddenSize);
+  });
+  lane.onTap?.('embed_tokens.out', hidden);
+  return hidden;
+}
+
+/** Lanes that need the same sets in a layer, in their order. */
+function byWeights(lanes: readonly Lane[], layer: number): Map<string, Lane[]> {
+  const groups = new Map<string, Lane[]>();
+  for (const lane of lanes) {
+    const names = [...new Set(WEIGHT_PARTS.map((part) => lane.weightsOf(layer, part)))].join('\n');
+    groups.set(names, [...(groups.get(names) ?? []), lane]);
+  }
+  return groups;
+}
+
+type LayerSets = ReadonlyMap<string, LayerWeights>;
+
+/** Streamed weights are good during the call only, so that several sets have to be resident. */
+async function withSets(
+  { weights }: LaneRun,
+  names: string,
+  layer: number,
+  use: (sets: LayerSets) => void,
+): Promise<void> {
+  const sets = new Map<string, LayerWeights>();
+  const [last, ...others] = names.split('\n').reverse();
+  for (const name of others) await weights.get(name)!.withLayer(layer, (loaded) => sets.set(name, loaded));
+  await weights.get(last!)!.withLayer(layer, (loaded) => use(sets.set(last!, loaded)));
+}
+
+interface LayerStep {
+  readonly sets: LayerSets;
+  readonly tables: (rotary: ModelConfig) => (config: N150Config) => MakePositionTables;
+  /** [rows, H], changed in place. */
+  readonly hidden: Float32Array;
+}
+
+function runLayer(run: LaneRun, lane: Lane, layer: number, { sets, tables, hidden }: LayerStep): void {
+  const { model, engine, tokenIds, promptLength } = run;
+  const configOf = (opClass: OpClass): N150Config => lane.configFor(layer, opClass);
+  const firstPosition = tokenIds.length - lane.rows;
+  if (configOf('residual').skipLayer !== layer) {
+    // Keys and values are packed before they are remembered, where a lane can see them and write to them.
+    const opened = openAttention(model, engine, { ...configOf('attention'), kvFormat: 'BF16' });
+    const attention = lane.attentionOf?.(layer, opened) ?? opened;
+    const plain = createLayerOpsOn(model, engine, configOf, attention);
+    const tiers = new Set(OP_CLASSES.map((opClass) => configOf(opClass).tier));
+    const ops = tiers.size === 1 ? plain : withRoundedInputs(plain, configOf);
+    if (firstPosition > 0) {
+      const past = lane.past!(layer);
+      const width = model.keyValueHeads * model.headDim;
+      const columns = (values: Float32Array) => ({ values, start: 0, stride: width, width });
+      ops.remember(columns(past.keys), columns(past.values), 0, firstPosition);
+    }
+    decoderLayer(
+      {
+        ops,
+        weights: layerWeights(lane, layer, sets),
+        tables: tables(lane.rotaryOf?.(layer) ?? model)(configOf('rotary'))(firstPosition, lane.rows, promptLength),
+        firstPosition,
+        firstRow: layer === model.layers - 1 ? lane.rows - (lane.wanted ?? 1) : 0,
+        showsCache: true,
+        tap: <R extends Rows>(name: LayerTap, rows: R): R => {
+          lane.onTap?.(layerTap(layer, name), rows);
+          return rows;
+        },
+      },
+      hidden,
+    );
+    attention.release();
+  }
+  lane.onTap?.(layerTap(layer, 'out'), hidden);
+}
+
+/** The matrices and vectors of each class from the set that the lane names. */
+function layerWeights({ weightsOf }: Lane, layer: number, sets: LayerSets): LayerWeights {
+  const of = (part: (typeof WEIGHT_PARTS)[number]): LayerWeights => sets.get(weightsOf(layer, part))!;
+  return {
+    inputLayernorm: of('norm').inputLayernorm,
+    postAttentionLayernorm: of('norm').postAttentionLayernorm,
+    qkvProj: of('qkv').qkvProj,
+    qkvBias: of('bias').qkvBias,
+    oProj: of('o').oProj,
+    gateProj: of('gateUp').gateProj,
+    upProj: of('gateUp').upProj,
+    downProj: of('down').downProj,
+  };
+}
+
+interface HeadRows {
+  readonly lane: Lane;
+  /** [wanted, H]. */
+  readonly normed: Float32Array;
+}
+
+function finalNorm({ model, weights }: LaneRun, lane: Lane, hidden: Float32Array): HeadRows {
+  const config = lane.configFor(OUTSIDE, 'finalNorm');
+  const gamma = weights.get(lane.weightsOf(OUTSIDE, 'finalNorm'))!.norm;
+  const rows = copyLastRows(hidden, lane.wanted ?? 1, model.hiddenSize);
+  if (config.tier !== 'fp32') roundAllToBf16TiesEven(rows);
+  const normed = createNorm(model, config, 'finalNorm')(rows, gamma);
+  lane.onTap?.('norm.out', normed);
+  return { lane, normed };
+}
+
+/** Logits [wanted, V] of each lane; lanes of one setting share the products. */
+async function headOf({ model, engine, weights }: LaneRun, parts: readonly HeadRows[]): Promise<Float32Array[]> {
+  const { vocabSize, hiddenSize } = model;
+  const logits = new Map<HeadRows, Float32Array>();
+  const groups = new Map<string, Map<N150Config, HeadRows[]>>();
+  for (const part of parts) {
+    const config = part.lane.configFor(OUTSIDE, 'lmHead' satisfies OuterClass);
+    const name = part.lane.weightsOf(OUTSIDE, 'lmHead');
+    const configs = groups.get(name) ?? new Map<N150Config, HeadRows[]>();
+    groups.set(name, configs.set(config, [...(configs.get(config) ?? []), part]));
+    logits.set(part, new Float32Array((part.normed.length / hiddenSize) * vocabSize));
+  }
+  for (const [name, configs] of groups) {
+    await weights.get(name)!.forHeadSlices((slice, firstColumn) => {
+      for (const [config, members] of configs) {
+        const linear = createLinear(engine, config, config.lmHeadFidelity, config.logitsFormat);
+        for (const part of members) {
+          const made = linear(config.tier === 'fp32' ? part.normed : rounded(part.normed), slice);
+          const whole = logits.get(part)!;
+          for (let row = 0; row * hiddenSize < part.normed.length; row++) {
+            whole.set(made.subarray(row * slice.n, (row + 1) * slice.n), row * vocabSize + firstColumn);
+          }
+        }
+      }
+    }, nextTurn);
+  }
+  return parts.map((part) => logits.get(part)!);
+}
+
+function rounded(rows: Float32Array): Float32Array {
+  const copy = rows.slice();
+  roundAllToBf16TiesEven(copy);
+  return copy;
+}
+
+function memoized<K, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>();
+  return (key) => {
+    const value = made.get(key) ?? make(key);
+    made.set(key, value);
+    return value;
+  };
+}
