@@ -31,6 +31,7 @@ const RUNNING = [
   'harness/lens',
   'harness/demo',
   'harness/faults',
+  'harness/why',
 ] as const;
 /**
  * What each room may import besides itself and the common ground. A room is a folder of harness or src, of src/device too; a file beside
@@ -66,6 +67,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...SRC_ROOMS,
   ],
   'harness/run': [...JUDGING, 'harness/sequence', 'harness/sources', 'reference', ...SRC_ROOMS, ...DEVICES],
+  'harness/why': ['harness/record', 'harness/metrics', 'harness/sequence', 'harness/sources', ...SRC_ROOMS, ...DEVICES],
   'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
   'harness/lens': [
     'harness/record',

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n150/device-environment.ts';
 import { requireTapName, type TapName, tapsHelp } from '../../src/device/taps.ts';
-import { QwenPccError } from '../../src/errors.ts';
+import { QwenPccError, UsageError } from '../../src/errors.ts';
 import { makeFolder } from '../../src/files/make-folder.ts';
 import { replaceFile } from '../../src/files/replace-file.ts';
 import { keptTapsText, TAPS_FOLDER } from '../lens/kept-taps.ts';
@@ -13,18 +13,21 @@ import { findRunFolder } from '../record/read-log.ts';
 import type { CaseSpec, DeviceSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { formatTokenLine } from '../record/token-line.ts';
 import type { TokenRecord } from '../record/token-record.ts';
+import { formatWhy } from '../record/why-record.ts';
 import { readRun } from '../replay/read-run.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { inspectCommandOf, type NamedTokens } from '../report/inspect-hint.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { tokenDetail } from '../report/token-detail.ts';
+import { whyText } from '../report/why-text.ts';
 import { evidenceName } from '../run/evidence-file.ts';
 import { inspectToken } from '../run/inspect-token.ts';
-import { quoteWord } from '../run/shown-command.ts';
+import { quoteWord, shownCommand } from '../run/shown-command.ts';
 import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-spec.ts';
 import { openCases, tapsOf } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { addAdapterOption, withAdapter } from './adapter-option.ts';
+import { inspectWhy } from './inspect-why.ts';
 import { inspectedPaths, withVariant } from './inspected-paths.ts';
 import { wholeNumber } from './option-values.ts';
 import { type TokenChoice, TokenPicker } from './token-picker.ts';
@@ -38,6 +41,7 @@ interface InspectOptions extends TokenChoice {
   readonly stored?: boolean;
   readonly keep?: boolean;
   readonly taps?: string[];
+  readonly why?: boolean;
   readonly json?: boolean;
 }
 
@@ -66,6 +70,7 @@ export function inspectCommand(): Command {
       '--taps <name...>',
       'taps to compare, or "all" (default: embedding, attention, MLP and output of each layer, final norm)',
     )
+    .option('--why', 'what heals this token and what alone breaks it: each operation by itself, each knob promoted')
     .option('--stored', 'show what the run has stored, run nothing again')
     .option('--keep', "keep the taps in the run's folder, where `qwen-pcc report` shows them")
     .option('--out <dir>', 'where run folders are', 'reports')
@@ -86,6 +91,10 @@ async function inspect(given: string | undefined, { weights, adapter, ...rest }:
   const record = picker.picked();
   const tokenIds = contextOf(folder, replay, record);
   const opened = options.stored === true ? undefined : openForInspection(folder, replay, record, options);
+  if (options.why === true) {
+    await why(requireOpened(opened), record, tokenIds, options);
+    return;
+  }
   const again = opened === undefined ? undefined : await runAgain(opened, replay, record, tokenIds, options);
   if (options.keep === true && again !== undefined && !opened!.isOtherDevice) keepTaps(folder, record, again);
   if (options.json === true) {
@@ -104,6 +113,26 @@ async function inspect(given: string | undefined, { weights, adapter, ...rest }:
       chalk: createChalk(process.env),
     }),
   );
+}
+
+async function why(
+  { openReference, variant }: OpenedToken,
+  record: TokenRecord,
+  tokenIds: Int32Array,
+  options: InspectOptions,
+): Promise<void> {
+  const command = shownCommand(process.argv.slice(2));
+  const found = await inspectWhy({ openReference, variant, record, tokenIds, command });
+  process.stdout.write(options.json === true ? formatWhy(found) : whyText(found, createChalk(process.env)));
+}
+
+/** @throws UsageError `OPTION_VALUE`: what is stored is one run of the token, not many. */
+function requireOpened(opened: OpenedToken | undefined): OpenedToken {
+  if (opened !== undefined) return opened;
+  throw new UsageError('--why runs the token again, and --stored runs nothing.', {
+    code: 'OPTION_VALUE',
+    hint: 'leave one of them out.',
+  });
 }
 
 /** Only of the run's own device: another one's taps say nothing about this run. */
@@ -127,7 +156,8 @@ function namedTokens({ run, units }: RunReplay): NamedTokens {
 }
 
 /** @throws UsageError for a name that is no tap of any model. */
-function tapsAsked({ taps }: InspectOptions): readonly TapName[] | 'all' | 'residual' {
+function tapsAsked({ taps, why }: InspectOptions): readonly TapName[] | 'all' | 'residual' {
+  if (why === true) return 'all';
   if (taps === undefined) return 'residual';
   return taps.length === 1 && taps[0] === 'all' ? 'all' : taps.map(requireTapName);
 }

@@ -20,6 +20,7 @@ import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { configFromKnobs } from './device-spec.ts';
 import { GoldenCacheUse } from './golden-cache.ts';
 import { type Model, Models } from './models.ts';
+import { type Lab, openLab } from './open-lab.ts';
 import { type DeviceResources, openN150, planN150 } from './open-n150.ts';
 import { type GoldenCachePlace, openOnnx } from './open-onnx.ts';
 import type { OpenableCase, OpenableVariant } from './openable-case.ts';
@@ -203,7 +204,8 @@ function openVariant(
   planN150(own, isInstruct, config, resources);
   const notes = (): string[] => [...notesOf(model, own), ...epsilonNotes(own, config.rmsEps)];
   const open = (): Promise<LogitsSource> => openN150(own, isInstruct, config, resources);
-  return { openable: { spec, sourceKey, notes, open }, checkpoint: own };
+  const lab = (): Promise<Lab> => openLab({ device: own, reference: checkpoint, config, isInstruct }, resources);
+  return { openable: { spec, sourceKey, notes, open, openLab: lab }, checkpoint: own };
 }
 
 /** The kernels take epsilon from the recipe, as the original does: ten times Qwen2's own. More than that is worth a word. */

@@ -56,17 +56,17 @@ export async function openLab(sides: LabSides, resources: DeviceResources): Prom
     await engine.close();
   };
   try {
-    // A third of the memory each, whatever of them is opened.
-    const share = Math.floor(memoryBytes / 3);
     const load = (checkpoint: Checkpoint, knobs: N150Config): Promise<DeviceWeights> =>
-      loadDeviceWeights(checkpoint, knobs, engine, { ...options, memoryBytes: share });
+      loadDeviceWeights(checkpoint, knobs, engine, { ...options, memoryBytes });
     const own = await load(device, config);
     weights.set('device', own);
     const isOwn =
       (await device.sha256()) === (await reference.sha256()) && device.configSha256 === reference.configSha256;
     weights.set('healthy', isOwn ? own : await load(reference, healthyConfig));
-    if (fits(reference, exactConfig, share)) {
-      weights.set('exact', await loadDeviceWeights(reference, exactConfig, engine, { memoryBytes: share }));
+    const packed = (knobs: N150Config): number => requireWeightPlan(reference, knobs, { weightCache: '' }).packedBytes;
+    const loaded = packed(config) * (isOwn ? 1 : 2);
+    if (loaded + packed(exactConfig) <= memoryBytes) {
+      weights.set('exact', await loadDeviceWeights(reference, exactConfig, engine, { memoryBytes }));
     }
     const sameKnobs = JSON.stringify(config) === JSON.stringify(healthyConfig);
     return {
@@ -85,10 +85,6 @@ export async function openLab(sides: LabSides, resources: DeviceResources): Prom
     await close();
     throw error;
   }
-}
-
-function fits(checkpoint: Checkpoint, config: N150Config, memoryBytes: number): boolean {
-  return requireWeightPlan(checkpoint, config, { memoryBytes, weightCache: '' }).mode === 'resident';
 }
 
 /** Debugging knobs are neutral, and epsilon is the recipe's. */

@@ -2,6 +2,7 @@
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import type { CaseSpec, VariantSpec } from '../record/run-spec.ts';
 import type { GoldenCacheUsage } from '../record/run-usage.ts';
+import type { Lab } from './open-lab.ts';
 
 /** What a person can be shown of tokens. */
 export interface TokenTexts {
@@ -18,6 +19,8 @@ export interface OpenableVariant {
   /** Variants of one key have one source, which is fed once for all of them. */
   readonly sourceKey: string;
   readonly open: () => Promise<LogitsSource>;
+  /** Opens the device model for experiments; a recording cannot be changed. */
+  readonly openLab?: () => Promise<Lab>;
 }
 
 export interface OpenableCase {

@@ -32,8 +32,8 @@ export interface Lane {
   readonly past?: (layer: number) => KvRows;
   /** Sees rows of each tap, and the logits [wanted, V]; what it writes to them counts. */
   readonly onTap?: (tap: TapName | 'logits', rows: Rows) => void;
-  /** What stands in attention's place in a layer. */
-  readonly attentionOf?: (layer: number, attention: LayerAttention) => LayerAttention;
+  /** What stands in attention's place in a layer; `open` makes another one like it. */
+  readonly attentionOf?: (layer: number, attention: LayerAttention, open: () => LayerAttention) => LayerAttention;
   /** Lane that it equals before a layer: it begins there with that one's stream. Only for lanes of as many rows, listed after it. */
   readonly forks?: { readonly from: Lane; readonly layer: number };
 }

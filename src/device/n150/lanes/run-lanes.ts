@@ -4,14 +4,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ModelConfig } from '../../../checkpoint/config.ts';
 import { roundAllToBf16TiesEven } from '../../../numerics/bf16.ts';
 import { type LayerTap, layerTap } from '../../taps.ts';
-import type { DeviceEngine } from '../../wormhole/attention-engine.ts';
+import type { DeviceEngine, LayerAttention } from '../../wormhole/attention-engine.ts';
 import type { N150Config } from '../compute-config.ts';
 import { decoderLayer } from '../decoder-layer.ts';
 import type { DeviceWeights, LayerWeights } from '../device-weights.ts';
 import { createLayerOpsOn, createNorm, OP_CLASSES, type OpClass, openAttention } from '../layer-ops.ts';
 import { createLinear } from '../linear.ts';
 import { createPositionTables, type MakePositionTables } from '../ops/position-tables.ts';
-import { copyLastRows, type Rows } from '../rows.ts';
+import { type Columns, copyLastRows, type Rows } from '../rows.ts';
 import type { Lane, OuterClass } from './lane.ts';
 import { withRoundedInputs } from './rounded-inputs.ts';
 
@@ -120,15 +120,21 @@ function runLayer(run: LaneRun, lane: Lane, layer: number, { sets, tables, hidde
   const firstPosition = tokenIds.length - lane.rows;
   if (configOf('residual').skipLayer !== layer) {
     // Keys and values are packed before they are remembered, where a lane can see them and write to them.
-    const opened = openAttention(model, engine, { ...configOf('attention'), kvFormat: 'BF16' });
-    const attention = lane.attentionOf?.(layer, opened) ?? opened;
+    const open = (): LayerAttention => openAttention(model, engine, { ...configOf('attention'), kvFormat: 'BF16' });
+    const opened = open();
+    const attention = lane.attentionOf?.(layer, opened, open) ?? opened;
     const plain = createLayerOpsOn(model, engine, configOf, attention);
     const tiers = new Set(OP_CLASSES.map((opClass) => configOf(opClass).tier));
     const ops = tiers.size === 1 ? plain : withRoundedInputs(plain, configOf);
     if (firstPosition > 0) {
       const past = lane.past!(layer);
       const width = model.keyValueHeads * model.headDim;
-      const columns = (values: Float32Array) => ({ values, start: 0, stride: width, width });
+      const columns = (values: Float32Array): Columns => ({
+        values: configOf('attention').tier === 'fp32' ? values : rounded(values),
+        start: 0,
+        stride: width,
+        width,
+      });
       ops.remember(columns(past.keys), columns(past.values), 0, firstPosition);
     }
     decoderLayer(

@@ -1,0 +1,81 @@
+// `qwen-pcc inspect --why`: opens both sides for experiments, attributes one token, and makes the record of it.
+import { UsageError } from '../../src/errors.ts';
+import type { TokenRecord } from '../record/token-record.ts';
+import { WHY_SCHEMA_VERSION, type WhyRecord } from '../record/why-record.ts';
+import { blame } from '../sequence/sides.ts';
+import type { OpenableCase, OpenableVariant } from '../sources/openable-case.ts';
+import { gitSha, packageVersion } from '../sources/package-root.ts';
+import { attribute } from '../why/attribute.ts';
+import { whyWords } from '../why/why-words.ts';
+
+export interface WhyRequest {
+  readonly openReference: OpenableCase['openReference'];
+  readonly variant: OpenableVariant;
+  readonly record: TokenRecord;
+  /** The context up to and with the token. */
+  readonly tokenIds: Int32Array;
+  /** The command that asks for it again. */
+  readonly command: string;
+}
+
+/** @throws UsageError `WHY_RECORDING` for a device that cannot be run with one thing changed. */
+export async function inspectWhy({
+  openReference,
+  variant,
+  record,
+  tokenIds,
+  command,
+}: WhyRequest): Promise<WhyRecord> {
+  const { openLab } = variant;
+  if (openLab === undefined) {
+    throw new UsageError(`${variant.spec.name}: a recording cannot be run again with one thing changed.`, {
+      code: 'WHY_RECORDING',
+      hint: 'name the device model with --device n150, or look at the recorded taps without --why.',
+    });
+  }
+  const reference = await blame('reference', openReference);
+  try {
+    const lab = await blame('device', openLab);
+    try {
+      const attribution = await attribute({
+        reference,
+        lab,
+        tokenIds,
+        promptLength: record.step === null ? tokenIds.length : record.position - record.step,
+        prompt: record.prompt,
+        user: record.user,
+        onProgress: createWhyProgress(process.stderr),
+      });
+      const { case: caseName, variant: variantName, prompt, user, position, inputToken, status } = record;
+      const token = {
+        ...{ case: caseName, variant: variantName, prompt, user, position },
+        inputToken: inputToken.golden,
+        status,
+      };
+      return {
+        schemaVersion: WHY_SCHEMA_VERSION,
+        tool: { name: 'qwen-pcc', version: packageVersion(), gitSha: gitSha() },
+        command,
+        token,
+        ...attribution,
+        words: whyWords({ ...attribution, token }),
+      };
+    } finally {
+      await lab.close();
+    }
+  } finally {
+    await reference.close();
+  }
+}
+
+const REDRAW_MS = 200;
+
+/** A line that is drawn over itself, in a terminal only. */
+function createWhyProgress(stream: NodeJS.WriteStream): (stage: string, done: number, total: number) => void {
+  let drawn = 0;
+  return (stage, done, total) => {
+    if (!stream.isTTY || (performance.now() - drawn < REDRAW_MS && done < total)) return;
+    drawn = performance.now();
+    stream.write(done < total ? `\r\x1b[K${stage}: ${Math.round((100 * done) / total)} %` : '\r\x1b[K');
+  };
+}

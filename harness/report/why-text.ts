@@ -1,0 +1,105 @@
+// An attribution in the terminal: the operations that stand out, what heals, what alone breaks, and the words.
+import type { ChalkInstance } from 'chalk';
+import type { Change, OpError, TokenMeasure, WhyRecord } from '../record/why-record.ts';
+import { formatPcc, formatShare, formatSmall } from './format.ts';
+import { plainTable } from './plain-table.ts';
+
+const OPS_SHOWN = 8;
+const CHANGES_SHOWN = 10;
+const CARRIERS_SHOWN = 6;
+
+/** @returns the whole text, ending with a line break. */
+export function whyText(record: WhyRecord, chalk: ChalkInstance): string {
+  const { device, healthy, exact, changes, carriers } = record;
+  return `${[
+    chalk.bold(`why: ${record.sides.actual} against ${record.sides.golden}`),
+    plainTable(
+      ['', ...MEASURE_HEADER],
+      [
+        ['this device', ...measureCells(device)],
+        ['a healthy one', ...measureCells(healthy)],
+        ...(exact === null ? [] : [['everything promoted', ...measureCells(exact)]]),
+      ],
+      1,
+      chalk,
+    ),
+    '',
+    ...opLines(record, chalk),
+    ...changeLines('what heals it', changes, 'promotion', chalk),
+    ...changeLines('what alone breaks it', changes, 'demotion', chalk),
+    ...(carriers.length === 0
+      ? []
+      : [
+          chalk.bold("golden keys and values in the device's cache"),
+          plainTable(
+            ['layer', 'head', 'part', ...MEASURE_HEADER, 'healed'],
+            carriers
+              .slice(0, CARRIERS_SHOWN)
+              .map(({ layer, head, part, measure, share }) => [
+                String(layer),
+                head === null ? 'all' : String(head),
+                part,
+                ...measureCells(measure),
+                formatShare(share),
+              ]),
+            3,
+            chalk,
+          ),
+          '',
+        ]),
+    record.words,
+  ].join('\n')}\n`;
+}
+
+const MEASURE_HEADER = ['PCC', 'KL', 'regret'];
+
+function measureCells({ pcc, klNats, regretNats }: TokenMeasure): string[] {
+  return [formatPcc(pcc), formatSmall(klNats), formatSmall(regretNats)];
+}
+
+/** The blamed ones, or those nearest to it. */
+function opLines({ ops, rule }: WhyRecord, chalk: ChalkInstance): string[] {
+  const blamed = ops.filter(({ isBlamed }) => isBlamed);
+  const nearest = [...ops].sort((a, b) => b.ratio - a.ratio);
+  const shown = (blamed.length > 0 ? blamed : nearest).slice(0, OPS_SHOWN);
+  const rows = shown.map((one) => [
+    one.tap,
+    one.op,
+    formatSmall(one.isolated),
+    formatSmall(one.healthy),
+    formatSmall(one.accumulated),
+    formatPcc(one.accumulatedPcc),
+    verdictOf(one, chalk),
+  ]);
+  return [
+    chalk.bold(blamed.length === 0 ? 'operations, nearest to blame' : `operations, ${blamed.length} blamed`),
+    plainTable(['tap', 'op', 'by itself', 'healthy', 'accumulated', 'PCC', 'of its limit'], rows, 2, chalk),
+    chalk.dim(rule.text),
+    '',
+  ];
+}
+
+function verdictOf({ ratio, isBlamed }: OpError, chalk: ChalkInstance): string {
+  const text = formatSmall(ratio);
+  return isBlamed ? chalk.red(text) : chalk.green(text);
+}
+
+function changeLines(
+  title: string,
+  changes: readonly Change[],
+  direction: Change['direction'],
+  chalk: ChalkInstance,
+): string[] {
+  const wanted = changes.filter((change) => change.direction === direction).slice(0, CHANGES_SHOWN);
+  if (wanted.length === 0) return [];
+  const rows = wanted.map(({ name, kind, what, measure, share, past }) => [
+    name,
+    kind,
+    what,
+    past,
+    ...measureCells(measure),
+    formatShare(share),
+  ]);
+  const last = direction === 'demotion' ? 'of the loss' : 'healed';
+  return [chalk.bold(title), plainTable(['change', '', 'what', 'past', ...MEASURE_HEADER, last], rows, 4, chalk), ''];
+}

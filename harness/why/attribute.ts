@@ -1,0 +1,67 @@
+import { UsageError } from '../../src/errors.ts';
+import type { WhyRecord } from '../record/why-record.ts';
+import type { Lab } from '../sources/open-lab.ts';
+import { carriersOf } from './carriers.ts';
+import { DeviceLanes } from './device-lanes.ts';
+import { type AttributionRequest, Experiment } from './experiment.ts';
+import { goldenTaps } from './golden-taps.ts';
+import { BLAME_FACTOR } from './op-errors.ts';
+
+/** Rows that a healthy device is measured at, the token's last: enough for the largest of them to say what is usual. */
+const CALIBRATION_ROWS = 16;
+export type Attribution = Omit<WhyRecord, 'schemaVersion' | 'tool' | 'command' | 'token' | 'words'>;
+
+/** @throws UsageError `WHY_SHAPES` for a device of other sizes than the reference's; errors of both sides. */
+export async function attribute(request: AttributionRequest): Promise<Attribution> {
+  const { lab, reference, tokenIds, faults = [] } = request;
+  requireSameShapes(lab);
+  const rows = Math.min(CALIBRATION_ROWS, tokenIds.length);
+  const golden = await goldenTaps(reference, lab.healthyModel.layers, rows, request);
+  const lanes = new DeviceLanes(lab, faults, tokenIds.length);
+  const experiment = new Experiment(request, lanes, golden);
+  await experiment.observe();
+  const changes = request.opsOnly === true ? [] : await experiment.changes();
+  const { ops, firstBlamed } = experiment.ops();
+  const cure = firstBlamed === null || request.opsOnly === true ? [] : await experiment.cure(ops[firstBlamed]!);
+  return {
+    sides: { golden: reference.info.label, actual: lab.label },
+    device: experiment.device,
+    healthy: experiment.healthy,
+    exact: experiment.exact,
+    rule: {
+      factor: BLAME_FACTOR,
+      positions: rows,
+      text: `an operation fed golden values is blamed when its error is more than ${BLAME_FACTOR} times the largest that a healthy device of the same settings shows at the last ${rows} positions`,
+    },
+    ops,
+    firstBlamed,
+    changes: [...cure, ...changes],
+    carriers: request.opsOnly === true ? [] : await carriersOf(experiment),
+    kvCache: experiment.cache.errors(golden, lab.healthyConfig),
+    attention: [],
+  };
+}
+
+function requireSameShapes({ model, healthyModel }: Lab): void {
+  const sizes = [
+    'layers',
+    'hiddenSize',
+    'intermediateSize',
+    'queryHeads',
+    'keyValueHeads',
+    'headDim',
+    'vocabSize',
+  ] as const;
+  const differing = sizes.filter((size) => model[size] !== healthyModel[size]);
+  if (differing.length === 0) return;
+  throw new UsageError(
+    'the device and the reference are models of different sizes: no operation of one stands for one of the other.',
+    {
+      code: 'WHY_SHAPES',
+      facts: Object.fromEntries(
+        differing.map((size) => [size, `${model[size]} (device), ${healthyModel[size]} (reference)`]),
+      ),
+      hint: 'give the device a checkpoint of the same sizes.',
+    },
+  );
+}
