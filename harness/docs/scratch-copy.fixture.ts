@@ -3,6 +3,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { vi } from 'vitest';
+import { callCommand } from '../cli/in-process.fixture.ts';
 import { ROOT } from './documents.fixture.ts';
 
 export interface Ran {
@@ -14,8 +16,13 @@ export interface ScratchCopy {
   readonly folder: string;
   /** Runs one line in bash, without a network for npm, and with `qwen-pcc` on the path as an installed package has it. */
   run(command: string): Promise<Ran>;
+  /** The same for words of `qwen-pcc` that mean nothing to a shell, in this process: a second of a core less for each. */
+  call(words: readonly string[]): Promise<Ran>;
   remove(): void;
 }
+
+/** What the build makes beside the sources: npx would make it anew. */
+const NOT_IN_GIT = ['kernels.wasm', 'kernels.wasm.sha256'].map((name) => `src/device/wormhole/kernels/${name}`);
 
 export function scratchCopy(): ScratchCopy {
   if (!existsSync(path.join(ROOT, 'dist'))) throw new Error('dist is missing: run `npm run build` before these tests');
@@ -30,6 +37,7 @@ export function scratchCopy(): ScratchCopy {
     if (lstatSync(path.join(ROOT, name)).isDirectory()) continue;
     cpSync(path.join(ROOT, name), path.join(folder, name));
   }
+  for (const name of NOT_IN_GIT) cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
   // A copy: through a link the command would take the fixtures of the repository for its package's.
   cpSync(path.join(ROOT, 'dist'), path.join(folder, 'dist'), { recursive: true });
   symlinkSync(realpathSync(path.join(ROOT, 'node_modules')), path.join(folder, 'node_modules'));
@@ -38,12 +46,14 @@ export function scratchCopy(): ScratchCopy {
   return {
     folder,
     run: (command) => runIn(folder, command),
+    call: (words) => callIn(folder, words),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
 
 /** What of this process's variables would change what a command does. */
 const NOT_OF_A_READER = /^(npm_|VITEST|NODE_ENV$|NODE_OPTIONS$|CI$|FORCE_COLOR$|QWEN_|FAKE_DEVICE$|WH_ARCH_YAML$)/i;
+const OF_THE_COMMAND = /^(CI|QWEN_\w+|FAKE_DEVICE|WH_ARCH_YAML)$/;
 
 function runIn(folder: string, command: string): Promise<Ran> {
   const env = {
@@ -63,4 +73,14 @@ function runIn(folder: string, command: string): Promise<Ran> {
     child.on('error', reject);
     child.on('close', (exitCode) => resolve({ exitCode, output }));
   });
+}
+
+async function callIn(folder: string, words: readonly string[]): Promise<Ran> {
+  for (const name of Object.keys(process.env)) if (OF_THE_COMMAND.test(name)) vi.stubEnv(name, undefined);
+  try {
+    const { code, stdout, stderr } = await callCommand(words, { cwd: folder });
+    return { exitCode: code, output: stdout + stderr };
+  } finally {
+    vi.unstubAllEnvs();
+  }
 }
