@@ -1,4 +1,4 @@
-// Facts about the command line, as a user meets it: a child process, its streams and its exit code.
+// Facts about the command line, as a user meets it; where streams, signals, folders or the build are the point, as a child process.
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +7,7 @@ import { readRunRecord } from '../record/json-schema.ts';
 import { readRunEvent } from '../record/read-log.ts';
 import { readTokensWithoutTiming } from '../record/read-tokens.fixture.ts';
 import { shownCommand } from '../run/shown-command.ts';
+import { callCommand } from './in-process.fixture.ts';
 import { type Finished, MAIN, ROOT, type SpawnedCommand, spawnCommand } from './spawned-command.fixture.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-cli-'));
@@ -24,12 +25,9 @@ const SHORT = [
   scratch,
 ];
 
-const start = (
-  args: readonly string[],
-  cwd: string,
-  environment: Readonly<Record<string, string>> = {},
-): SpawnedCommand => spawnCommand(args, { FAKE_DEVICE: '', WH_ARCH_YAML: '', ...environment }, cwd);
-const qwenPcc = (...args: string[]): Promise<Finished> => start(args, ROOT).finished;
+const NO_VARIABLES = { FAKE_DEVICE: '', WH_ARCH_YAML: '' };
+const start = (args: readonly string[], cwd: string = ROOT): SpawnedCommand => spawnCommand(args, NO_VARIABLES, cwd);
+const qwenPcc = (...args: string[]): Promise<Finished> => callCommand(args, { environment: NO_VARIABLES });
 const lastRun = (): string => path.join(scratch, 'last');
 
 beforeAll(() => {
@@ -38,7 +36,7 @@ beforeAll(() => {
 
 describe('qwen-pcc --help', () => {
   it('documents every exit code', async () => {
-    const { code, stdout } = await qwenPcc('--help');
+    const { code, stdout } = await start(['--help']).finished;
     expect(code).toBe(0);
     for (const exitCode of [0, 1, 2, 3, 4, 5, 70, 130])
       expect(stdout).toMatch(new RegExp(`^ +${exitCode} {2}\\w`, 'm'));
@@ -52,7 +50,7 @@ describe('qwen-pcc --help', () => {
 
 describe('qwen-pcc validate', () => {
   it('passes on the tiny checkpoint, data on stdout, a line for machines at the end', async () => {
-    const { code, stdout, stderr } = await qwenPcc('validate', ...SHORT);
+    const { code, stdout, stderr } = await start(['validate', ...SHORT]).finished;
     expect(code).toBe(0);
     expect(stderr).toBe(
       'at most 158 tokens\ngeneral_weights-1_batch · senate-and-house · 0 of at most 158 tokens done\n',
@@ -108,7 +106,7 @@ describe('qwen-pcc validate', () => {
   });
 
   it('stops cleanly at Ctrl-C with 130 and keeps what was judged', async () => {
-    const { child, finished } = start(['validate', ...SHORT.slice(0, 2), '--out', scratch], ROOT);
+    const { child, finished } = start(['validate', ...SHORT.slice(0, 2), '--out', scratch]);
     const log = path.join(scratch, 'last', 'run.jsonl');
     const previous = existsSync(log) ? readRunEvent(lastRun()).runId : undefined;
     await expect
@@ -206,7 +204,7 @@ describe('qwen-pcc doctor', () => {
 
 describe("the original system's environment", () => {
   const withEnvironment = (environment: Readonly<Record<string, string>>, ...args: string[]): Promise<Finished> =>
-    start(args, ROOT, environment).finished;
+    callCommand(args, { environment: { ...NO_VARIABLES, ...environment } });
   const inspected = ['inspect', '--out', scratch, '--token', '3', '--json'];
 
   it.each([
