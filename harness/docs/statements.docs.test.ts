@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '../../src/errors.ts';
 import { createProgram } from '../cli/program.ts';
 import { codeBlocks, DOCUMENTS, documentedCommands, proseLines, ROOT, tableRows, textOf } from './documents.fixture.ts';
@@ -149,16 +149,6 @@ describe('files', () => {
     expect(parts.filter((part) => !isSelected(part))).toEqual([]);
   });
 
-  it('of gates have the tests that a shown command names', () => {
-    const commands = DOCUMENTS.flatMap((document) => documentedCommands(document)).map(({ command }) => command);
-    const named = commands.flatMap((command) => /vitest run --project gates -t '([^']+)'/.exec(command)?.[1] ?? []);
-    expect(named.length).toBeGreaterThan(1);
-    const vitest = path.join(ROOT, 'node_modules/vitest/vitest.mjs');
-    const listed = spawnSync(process.execPath, [vitest, 'list', '--project', 'gates'], { cwd: ROOT, encoding: 'utf8' });
-    expect(listed.status, listed.stderr).toBe(0);
-    expect(named.filter((name) => !listed.stdout.includes(name))).toEqual([]);
-  });
-
   it('that CONTRIBUTING and ARCHITECTURE name exist', () => {
     const named = ['CONTRIBUTING.md', 'ARCHITECTURE.md'].flatMap((document) =>
       proseLines(textOf(document)).flatMap(({ shown }) =>
@@ -167,6 +157,34 @@ describe('files', () => {
     );
     expect(named.length).toBeGreaterThan(15);
     expect(named.filter((name) => !existsSync(path.join(ROOT, name)))).toEqual([]);
+  });
+});
+
+describe('gates', () => {
+  let listed: string;
+  beforeAll(() => {
+    const vitest = path.join(ROOT, 'node_modules/vitest/vitest.mjs');
+    const env = { ...process.env, NO_COLOR: '1' };
+    const list = spawnSync(process.execPath, [vitest, 'list', '--project', 'gates'], {
+      cwd: ROOT,
+      env,
+      encoding: 'utf8',
+    });
+    expect(list.status, list.stderr).toBe(0);
+    listed = list.stdout;
+  });
+
+  it('that a shown command names are there', () => {
+    const commands = DOCUMENTS.flatMap((document) => documentedCommands(document)).map(({ command }) => command);
+    const named = commands.flatMap((command) => /vitest run --project gates -t '([^']+)'/.exec(command)?.[1] ?? []);
+    expect(named.length).toBeGreaterThan(1);
+    expect(named.filter((name) => !listed.includes(name))).toEqual([]);
+  });
+
+  it('have the name of every case of the original demo', () => {
+    for (const family of ['general', 'instruct']) {
+      for (const batches of [1, 2, 3]) expect(listed).toMatch(new RegExp(`\\b${family}_weights-${batches}_batch'?\n`));
+    }
   });
 });
 
