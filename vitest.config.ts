@@ -14,22 +14,15 @@ interface Kind {
   readonly exclude?: readonly string[];
   /** Files share their modules, whose loading costs as much as the tests; none of them may leave anything behind. */
   readonly sharesModules?: boolean;
-  /** One file at a time, for those that take all cores by themselves. */
-  readonly isAlone?: boolean;
 }
 
-function project(
-  name: string,
-  pattern: string,
-  { timeoutMs, exclude = [], isAlone = false, sharesModules = false }: Kind,
-): Project {
+function project(name: string, pattern: string, { timeoutMs, exclude = [], sharesModules = false }: Kind): Project {
   return {
     extends: true,
     test: {
       name,
       include: [`{src,reference,harness,fixtures}/**/${pattern}.test.ts`],
       exclude: [...NO_TESTS, ...exclude],
-      fileParallelism: !isAlone,
       isolate: !sharesModules,
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
@@ -61,7 +54,7 @@ const config: ViteUserConfig = defineConfig({
       project('docs', '*.docs', { timeoutMs: LONG_TIMEOUT_MS }),
       // The token lens in a real Chromium, which a machine may not have: without it they fail. `npm test` leaves them out.
       project('browser', '*.browser', { timeoutMs: LONG_TIMEOUT_MS }),
-      project('gates', '*.gate', { timeoutMs: LONG_TIMEOUT_MS, isAlone: true }),
+      project('gates', '*.gate', { timeoutMs: LONG_TIMEOUT_MS }),
     ],
   },
 });
