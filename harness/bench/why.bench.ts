@@ -1,0 +1,168 @@
+// Benchmark of attribution: planted defects found, healthy tokens left in peace, and what a whole attribution takes.
+import { createReference } from '../../reference/onnx-reference.ts';
+import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
+import type { LogitsSource } from '../../src/device/logits-source.ts';
+import { parseDeviceOptions } from '../../src/device/n150/device-options.ts';
+import { allTaps } from '../../src/device/taps.ts';
+import { randomOf } from '../faults/random.ts';
+import { type Lab, openLab } from '../sources/open-lab.ts';
+import { tinyCheckpoints } from '../sources/package-root.ts';
+import { type Attribution, attribute } from '../why/attribute.ts';
+import type { Benchmark, BenchResult } from './benchmark.ts';
+import { DEFECTS, type Defect } from './why/planted-defects.ts';
+
+const SEED = 11;
+const POSITIONS = 48;
+const HEALTHY_TOKENS = 50;
+const THREADS = 2;
+
+export const benchmark: Benchmark = {
+  name: 'why',
+  description: `${DEFECTS.length} planted defects (seed ${SEED}), ${HEALTHY_TOKENS} healthy tokens, the tiny checkpoints`,
+  isLong: true,
+  async run() {
+    return [await defects(), await healthyTokens(), await seconds()];
+  },
+};
+
+/** Ids that no text has: attribution does not ask for sense. */
+function randomTokens(vocabSize: number, count: number, name: string): Int32Array {
+  const random = randomOf(SEED, name);
+  return Int32Array.from({ length: count }, () => Math.floor(random() * vocabSize));
+}
+
+async function withReference<T>(checkpoint: Checkpoint, use: (reference: LogitsSource) => Promise<T>): Promise<T> {
+  const reference = await createReference(checkpoint, {
+    precision: 'fp32',
+    threads: THREADS,
+    taps: allTaps(checkpoint.config.layers),
+  });
+  try {
+    return await use(reference);
+  } finally {
+    await reference.close();
+  }
+}
+
+async function withLab<T>(
+  device: Checkpoint,
+  reference: Checkpoint,
+  options: string,
+  use: (lab: Lab) => Promise<T>,
+): Promise<T> {
+  const sides = { device, reference, config: parseDeviceOptions(options), isInstruct: false };
+  const lab = await openLab(sides, { threads: THREADS });
+  try {
+    return await use(lab);
+  } finally {
+    await lab.close();
+  }
+}
+
+async function defects(): Promise<BenchResult> {
+  const checkpoint = openCheckpoint(tinyCheckpoints()[0]!);
+  const found = await withReference(checkpoint, async (reference) => {
+    let right = 0;
+    for (const defect of DEFECTS) if (await isFound(defect, checkpoint, reference)) right++;
+    return right;
+  });
+  const target = { relation: 'at least', value: DEFECTS.length } as const;
+  return {
+    name: 'defects with the right layer and operation first',
+    unit: `of ${DEFECTS.length}`,
+    samples: [found],
+    target,
+  };
+}
+
+async function isFound(defect: Defect, checkpoint: Checkpoint, reference: LogitsSource): Promise<boolean> {
+  const random = randomOf(SEED, defect.id);
+  const layer = Math.floor(random() * checkpoint.config.layers);
+  const { checkpoint: device = checkpoint, faults = [] } = defect.plant(checkpoint, layer, POSITIONS, random);
+  const wanted = defect.where === 'none' ? null : defect.where === 'all' ? 0 : layer;
+  const tokenIds = randomTokens(checkpoint.config.vocabSize, POSITIONS, defect.id);
+  const {
+    ops,
+    firstBlamed,
+    device: row,
+  } = await withLab(device, checkpoint, '', (lab) =>
+    attribute({ reference, lab, faults, tokenIds, promptLength: POSITIONS, prompt: defect.id, user: 0, opsOnly: true }),
+  );
+  const first = firstBlamed === null ? undefined : ops[firstBlamed]!;
+  const isRight = first?.layer === wanted && first.op === defect.op;
+  const blamed = ops.filter(({ isBlamed }) => isBlamed);
+  console.log(
+    `  ${isRight ? 'found ' : 'MISSED'}  ${place(wanted, defect.op).padEnd(20)}  ${defect.id.padEnd(52)}  PCC ${row.pcc?.toFixed(4)}  ` +
+      `first blamed: ${first === undefined ? 'none' : `${place(first.layer, first.op)}, ${first.ratio.toPrecision(2)} of its limit`}; ${blamed.length} taps`,
+  );
+  return isRight;
+}
+
+function place(layer: number | null, op: string): string {
+  return layer === null ? op : `layer ${layer} ${op}`;
+}
+
+/** The device computes in the exact tier, the healthy one that it is held against in the fast one: two draws of one noise. */
+async function healthyTokens(): Promise<BenchResult> {
+  let blamedTokens = 0;
+  let tokens = 0;
+  let nearest = 0;
+  const cases = tinyCheckpoints().flatMap((folder) => ['demo-2024', 'ttnn-0.81'].map((recipe) => ({ folder, recipe })));
+  for (const { folder, recipe } of cases) {
+    const checkpoint = openCheckpoint(folder);
+    await withReference(checkpoint, (reference) =>
+      withLab(checkpoint, checkpoint, `recipe=${recipe},tier=exact`, async (lab) => {
+        const other: Lab = { ...lab, healthyConfig: { ...lab.healthyConfig, tier: 'fast' }, isHealthy: false };
+        for (
+          ;
+          tokens <
+          ((cases.findIndex((one) => one.folder === folder && one.recipe === recipe) + 1) * HEALTHY_TOKENS) /
+            cases.length;
+          tokens++
+        ) {
+          const name = `healthy ${tokens}`;
+          const length = 17 + Math.floor(randomOf(SEED, name)() * 60);
+          const tokenIds = randomTokens(checkpoint.config.vocabSize, length, name);
+          const { ops } = await attribute({
+            ...{ reference, lab: other, tokenIds, promptLength: length, prompt: name, user: 0, opsOnly: true },
+          });
+          const worst = ops.reduce((most, one) => (one.ratio > most.ratio ? one : most));
+          nearest = Math.max(nearest, worst.ratio);
+          if (worst.isBlamed) {
+            blamedTokens++;
+            console.log(`  BLAMED  ${recipe}, ${name}: ${worst.tap}, ${worst.ratio.toPrecision(3)} of its limit`);
+          }
+        }
+      }),
+    );
+  }
+  console.log(`  ${tokens} healthy tokens: the nearest to blame is at ${nearest.toPrecision(3)} of its limit`);
+  return {
+    name: 'healthy tokens with an operation blamed',
+    unit: `of ${tokens}`,
+    samples: [blamedTokens],
+    target: { relation: 'at most', value: 0 },
+  };
+}
+
+async function seconds(): Promise<BenchResult> {
+  const checkpoint = openCheckpoint(tinyCheckpoints()[0]!);
+  const tokenIds = randomTokens(checkpoint.config.vocabSize, POSITIONS, 'whole');
+  const start = performance.now();
+  await withReference(checkpoint, (reference) =>
+    withLab(
+      checkpoint,
+      checkpoint,
+      '',
+      (lab): Promise<Attribution> =>
+        attribute({ reference, lab, tokenIds, promptLength: POSITIONS, prompt: 'whole', user: 0 }),
+    ),
+  );
+  const samples = [(performance.now() - start) / 1000];
+  return {
+    name: `a whole attribution, ${POSITIONS} positions`,
+    unit: 's',
+    samples,
+    target: { relation: 'at most', value: 30 },
+  };
+}
