@@ -1,6 +1,15 @@
 // The package as others get it: packed, installed in a project of theirs on a closed network, run, compiled against, gated with.
 import { execFile } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +49,21 @@ function json(file: string): Record<string, unknown> {
 interface PackedFile {
   readonly path: string;
 }
+interface VitestResult {
+  readonly testResults: readonly { readonly name: string }[];
+  readonly numFailedTests: number;
+}
+/** A file of a project whose device is broken. */
+const RED_GATE = `import { defineGate } from 'qwen-pcc/vitest';
+defineGate('a broken device', () => ({
+  weights: 'node_modules/qwen-pcc/fixtures/tiny-qwen2',
+  device: 'n150:skipLayer=2',
+  only: ['senate-and-house'],
+  maxNewTokens: 4,
+  out: 'reports',
+}));
+`;
+
 let packed: readonly PackedFile[] = [];
 let installed: Ran;
 
@@ -124,17 +148,26 @@ describe('a project on a network that reaches the npm registry alone', () => {
     expect(JSON.parse(stdout)).toMatchObject({ numPassedTests: 2, numTotalTests: 2 });
   });
 
-  it('shares its gates out with vitest --shard and reports them as one with --merge-reports', async () => {
-    const files: string[] = [];
+  it('shares its gates out with vitest --shard and reports them as one with --merge-reports, a red one red', async () => {
+    writeFileSync(path.join(project, 'red.gate.test.ts'), RED_GATE);
+    const shards: { code: number | null; files: string[]; failed: number }[] = [];
     for (const shard of ['1/2', '2/2']) {
       const blob = ['--reporter=blob', '--reporter=json', '--outputFile.json=shard.json', `--shard=${shard}`];
-      expect(await run('npx', ['vitest', 'run', ...blob])).toMatchObject({ code: 0 });
-      const { testResults } = json(path.join(project, 'shard.json')) as { testResults: { name: string }[] };
-      files.push(testResults.map(({ name }) => path.basename(name)).join());
+      const { code } = await run('npx', ['vitest', 'run', ...blob]);
+      const { testResults, numFailedTests } = json(path.join(project, 'shard.json')) as unknown as VitestResult;
+      shards.push({ code, failed: numFailedTests, files: testResults.map(({ name }) => path.basename(name)) });
     }
-    expect(files.sort()).toEqual(['accuracy.gate.test.ts', 'broken-device.gate.test.ts']);
-    const { code, stdout } = await run('npx', ['vitest', 'run', '--merge-reports', '--reporter=json']);
-    expect({ code, ...(JSON.parse(stdout) as object) }).toMatchObject({ code: 0, numPassedTests: 2, numTotalTests: 2 });
+    const files = ['accuracy.gate.test.ts', 'broken-device.gate.test.ts', 'red.gate.test.ts'];
+    expect(shards.flatMap((one) => one.files).sort()).toEqual(files);
+    expect(shards.map(({ code, failed }) => `${code} ${failed}`).sort()).toEqual(['0 0', '1 1']);
+    const reports = ['--outputFile.json=merged.json', '--outputFile.junit=gates.xml'];
+    const merge = ['--merge-reports', '--reporter=json', '--reporter=junit', ...reports];
+    const { code } = await run('npx', ['vitest', 'run', ...merge]);
+    const counts = { numPassedTests: 2, numFailedTests: 1, numTotalTests: 3 };
+    expect({ code, ...json(path.join(project, 'merged.json')) }).toMatchObject({ code: 1, ...counts });
+    const xml = readFileSync(path.join(project, 'gates.xml'), 'utf8');
+    expect(xml).toMatch(/<property name="notice" value="pass: 158 of 158 tokens judged[^"]* \(reports\/[^"]*\)"/);
+    expect(xml).toMatch(/<property name="error" value="fail: /);
   });
 
   it('uses the versions of vitest and TypeScript that are tested here', () => {

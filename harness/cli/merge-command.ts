@@ -8,6 +8,7 @@ import { formatRunRecord } from '../record/run-record.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { terminalSummary } from '../report/terminal.ts';
 import { mergeRuns } from '../run/merge-runs.ts';
+import { annotateJob } from './annotate.ts';
 
 interface MergeOptions {
   readonly out: string;
@@ -33,6 +34,7 @@ async function merge(given: readonly string[], options: MergeOptions): Promise<v
   const { run, replay, folder } = mergeRuns(given.flatMap(runFolders), options.out, RUN_REPORTS);
   const shown = { chalk: createChalk(process.env), folder };
   process.stdout.write(options.json === true ? formatRunRecord(run) : terminalSummary(run, replay.highlights, shown));
+  annotateJob(run, replay.highlights);
   if (run.failure !== null) process.stderr.write(`${run.failure.code}: ${run.failure.message}\n`);
   process.exitCode = run.exitCode;
 }

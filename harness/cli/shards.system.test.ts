@@ -94,10 +94,13 @@ describe('all shards and their merge', () => {
 describe('a job of an engine', () => {
   it('knows its share by the variables, and goes on with it when it is started again', async () => {
     const out = path.join(scratch, 'gitlab');
-    const environment = { CI_NODE_INDEX: '2', CI_NODE_TOTAL: '4' };
+    const environment = { CI_NODE_INDEX: '2', CI_NODE_TOTAL: '4', GITHUB_ACTIONS: 'true' };
     const call = (...more: string[]) =>
       callCommand(['validate', ...PLAN, '--out', out, '--shard', 'auto', ...more], { environment });
-    expect((await call()).stdout).toMatch(/^(PASS|FAIL) {2}shard 2 of 4: /m);
+    const first = await call();
+    expect(first.stdout).toMatch(/^(PASS|FAIL) {2}shard 2 of 4: /m);
+    // What a part has to say, the merge says.
+    expect(first.stderr).not.toMatch(/^::/m);
     expect((await call('--resume')).stdout).toMatch(/^(PASS|FAIL) {2}shard 2 of 4: /m);
     environment.CI_NODE_INDEX = '3';
     const { code, stderr } = await call('--resume');
@@ -142,9 +145,13 @@ describe('report merge', () => {
     const folder = path.join(scratch, 'artifacts');
     cpSync(path.dirname(whole), path.join(folder, 'job', 'reports'), { recursive: true });
     symlinkSync(folder, path.join(folder, 'job', 'round'));
-    expect(
-      (await callCommand(['report', 'merge', folder, '--out', path.join(scratch, 'again')])).code,
-    ).toBeLessThanOrEqual(1);
+    const again = ['report', 'merge', folder, '--out', path.join(scratch, 'again')];
+    const merged = await callCommand(again, { environment: { GITHUB_ACTIONS: 'true' } });
+    expect(merged.code).toBeLessThanOrEqual(1);
+    // In a GitHub job the verdict is an annotation too; ten are shown of a step.
+    const annotations = merged.stderr.split('\n').filter((line) => /^::(notice|error) title=/.test(line));
+    expect(annotations[0]).toMatch(/^::(notice|error) title=qwen-pcc%3A (pass|fail)::/);
+    expect(annotations.length).toBeLessThanOrEqual(10);
     const { code, stderr } = await callCommand(['report', 'merge', path.join(scratch, 'nowhere')]);
     expect(code).toBe(2);
     expect(stderr).toContain('RUN_NOT_FOUND');

@@ -21,6 +21,7 @@ import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { packageVersion } from '../sources/package-root.ts';
 import { planRun } from '../sources/plan-run.ts';
+import { annotateJob } from './annotate.ts';
 import {
   addCaseOptions,
   addGoldenCacheOption,
@@ -86,6 +87,7 @@ async function validate(options: ValidateOptions, command: Command): Promise<voi
     const shown = { chalk: createChalk(process.env), folder };
     process.stdout.write(options.json === true ? formatRunRecord(run) : terminalSummary(run, replay.highlights, shown));
     process.exitCode = run.exitCode;
+    annotateJob(run, replay.highlights);
     if (failure !== undefined) process.stderr.write(failureText(failure));
     // Prompts that could not be compared did not end the run, but their cause is said where errors are.
     else if (run.failure !== null) process.stderr.write(`${run.failure.code}: ${run.failure.message}\n`);

@@ -51,6 +51,15 @@ describe('guardWrite', () => {
       }),
     ).toThrow(ours);
   });
+
+  it('says of a file that another writer could not write what a run folder has to say of it', () => {
+    const cause = systemError('ENOSPC');
+    expect(() =>
+      guardWrite('x/evidence/a', () => {
+        throw new InputError('the file could not be written.', { code: 'FILE_WRITE', cause });
+      }),
+    ).toThrow(expect.objectContaining({ code: 'DISK_FULL', hint: expect.stringContaining('--resume'), cause }));
+  });
 });
 
 describe('readError', () => {

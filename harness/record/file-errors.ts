@@ -1,4 +1,5 @@
 // What becomes of errors of the file system in a run folder: ours, with the file's name and a next step.
+import { rmSync } from 'node:fs';
 import { InputError } from '../../src/errors.ts';
 
 /** @throws InputError DISK_FULL or WRITE_FAILED. */
@@ -6,7 +7,9 @@ export function guardWrite<T>(file: string, write: () => T): T {
   try {
     return write();
   } catch (error) {
-    throw error instanceof InputError ? error : writeError(error, file);
+    if (!(error instanceof InputError)) throw writeError(error, file);
+    // What a writer of src could not write: in a run folder there is more to say of it.
+    throw error.code === 'FILE_WRITE' ? writeError(error.cause ?? error, file) : error;
   }
 }
 
@@ -29,6 +32,15 @@ export function readError(error: unknown, file: string): InputError {
     hint: 'name the folder of a run that `qwen-pcc validate` made.',
     cause: error,
   });
+}
+
+/** Takes a file away whose staying does no harm: on a disk that takes no changes any more, the error before this one says more. */
+export function removeIfPossible(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // It stays.
+  }
 }
 
 /** The code of a system error, e.g. EEXIST; undefined for others. */

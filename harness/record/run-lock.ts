@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../src/errors.ts';
-import { guardWrite, systemCode } from './file-errors.ts';
+import { guardWrite, removeIfPossible, systemCode } from './file-errors.ts';
 
 export const LOCK_FILE = 'run.lock';
 
@@ -29,7 +29,8 @@ export function lockRun(folder: string): RunLock {
   let isHeld = true;
   return {
     release() {
-      if (isHeld) rmSync(file, { force: true });
+      // A lock that stays is that of a dead process as soon as this one ends.
+      if (isHeld) removeIfPossible(file);
       isHeld = false;
     },
   };
@@ -42,10 +43,10 @@ function takeOver(file: string): boolean {
   try {
     const holder = readHolder(file);
     if (holder !== undefined && isAlive(holder)) return false;
-    rmSync(file, { force: true });
+    guardWrite(file, () => rmSync(file, { force: true }));
     return tryCreate(file);
   } finally {
-    rmSync(guard, { force: true });
+    removeIfPossible(guard);
   }
 }
 
@@ -59,8 +60,11 @@ function tryCreate(file: string): boolean {
       if (systemCode(error) === 'EEXIST') return false;
       throw error;
     }
-    writeSync(fd, `${JSON.stringify(holder)}\n`);
-    closeSync(fd);
+    try {
+      writeSync(fd, `${JSON.stringify(holder)}\n`);
+    } finally {
+      closeSync(fd);
+    }
     return true;
   });
 }

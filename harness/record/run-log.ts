@@ -8,7 +8,6 @@ import {
   mkdirSync,
   openSync,
   renameSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -17,7 +16,7 @@ import { ComparisonInvalidError } from '../../src/errors.ts';
 import { makeFolder } from '../../src/files/make-folder.ts';
 import { replaceFile } from '../../src/files/replace-file.ts';
 import { formatEvent, type LogEvent, type RunEvent } from './events.ts';
-import { guardWrite, systemCode, writeError } from './file-errors.ts';
+import { guardWrite, removeIfPossible, systemCode, writeError } from './file-errors.ts';
 import { LOCAL_FILE, type LocalPaths } from './local-paths.ts';
 import { LOG_FILE } from './read-log.ts';
 import { lockRun, type RunLock } from './run-lock.ts';
@@ -169,13 +168,17 @@ function requireRepeated(before: string, line: string, folder: string): void {
   });
 }
 
-/** If the disk is full, the file keeps its complete lines only. */
+/** If the disk is full, the file keeps its complete lines only; where not even that can be had, a resumed run cuts off what is not complete. */
 function appendLine(fd: number, line: string, file: string): void {
   const sizeBefore = fstatSync(fd).size;
   try {
     appendFileSync(fd, line);
   } catch (error) {
-    if (fstatSync(fd).size > sizeBefore) ftruncateSync(fd, sizeBefore);
+    try {
+      if (fstatSync(fd).size > sizeBefore) ftruncateSync(fd, sizeBefore);
+    } catch {
+      // The first error says more.
+    }
     throw writeError(error, file);
   }
 }
@@ -205,6 +208,6 @@ function pointLastTo(parent: string, runId: string): void {
     symlinkSync(runId, fresh, 'dir');
     renameSync(fresh, link);
   } catch {
-    rmSync(fresh, { force: true });
+    removeIfPossible(fresh);
   }
 }

@@ -91,6 +91,7 @@ export interface RunRecord {
   readonly startedAt: string;
   /** null: the run was killed. */
   readonly finishedAt: string | null;
+  /** By the clock of the machine; null: the run was killed, or the clock was set back. */
   readonly durationMs: number | null;
   readonly usage: RunUsage | null;
   /** For people: repeats the run from the folder it was typed in. */

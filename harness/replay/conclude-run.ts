@@ -37,7 +37,7 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     runId: run.runId,
     startedAt: run.startedAt,
     finishedAt,
-    durationMs: finishedAt === null ? null : Date.parse(finishedAt) - Date.parse(run.startedAt),
+    durationMs: durationBetween(run.startedAt, finishedAt),
     usage: end?.usage ?? null,
     command: run.command,
     exitCode: ending?.exitCode ?? EXIT_CODE_OF_VERDICT[verdict.status],
@@ -69,6 +69,13 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     environment: run.machine,
     artifacts,
   };
+}
+
+/** In milliseconds; null of a run that did not end, or whose clock was set back meanwhile. */
+function durationBetween(startedAt: string, finishedAt: string | null): number | null {
+  if (finishedAt === null) return null;
+  const duration = Date.parse(finishedAt) - Date.parse(startedAt);
+  return duration >= 0 ? duration : null;
 }
 
 function plannedSequences(replay: RunReplay): PlannedSequence[] {

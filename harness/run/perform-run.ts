@@ -55,17 +55,17 @@ export interface PerformOptions {
  */
 export async function performRun(options: PerformOptions): Promise<unknown> {
   const run = new Run(options);
+  let failure: unknown;
   try {
     await run.runCases();
   } catch (error) {
     if (error instanceof LogError) throw error.thrown;
     // What does not repeat the log is another run; the log stays as it is.
     if (error instanceof QwenPccError && error.code === 'RESUME_DIFFERS') throw error;
-    run.finish(error);
-    return error;
+    failure = error;
   }
-  run.finish(undefined);
-  return undefined;
+  run.finish(failure);
+  return failure;
 }
 
 interface OpenVariant {
@@ -108,8 +108,8 @@ class Run {
       failure: failure === undefined ? null : describeFailure(failure),
     } as const;
     // A run that was stopped while it repeated rows leaves them in the log; only its reports end here.
-    if (this.#options.log.isRepeating) this.#options.replay.add(event, formatEvent(event));
-    else this.#emit(event);
+    const { log, replay } = this.#options;
+    replay.add(event, log.isRepeating ? formatEvent(event) : log.append(event));
   }
 
   async #runCase(one: OpenableCase, units: readonly RunUnit[]): Promise<void> {
@@ -195,7 +195,7 @@ class Run {
       device: device.info,
       textOf: one.texts.textOf,
       settings: this.#options.replay.run.spec.judge,
-      keepEvidence: (file, write) => this.#options.log.keepFile(file, write),
+      keepEvidence: (file, write) => asLogError(() => this.#options.log.keepFile(file, write)),
     });
   }
 
@@ -263,17 +263,23 @@ class Run {
 
   /** @returns the event's line. */
   #emit(event: LogEvent): string {
-    try {
+    return asLogError(() => {
       const line = this.#options.log.append(event);
       this.#options.replay.add(event, line);
       return line;
-    } catch (error) {
-      throw new LogError(error);
-    }
+    });
   }
 }
 
-/** The log cannot be written or repeated: no prompt's own failure. */
+function asLogError<T>(write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    throw new LogError(error);
+  }
+}
+
+/** The log or a file beside it cannot be written or repeated: no prompt's own failure. */
 class LogError extends Error {
   readonly thrown: unknown;
 

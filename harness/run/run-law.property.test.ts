@@ -4,17 +4,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatEvent, type LogEvent, parseEvent } from '../record/events.ts';
+import { formatEvent, type LogEvent } from '../record/events.ts';
 import { LOG_FILE } from '../record/read-log.ts';
 import { concludeRun } from '../replay/conclude-run.ts';
 import { mergeLogs } from '../replay/merge-logs.ts';
 import { readRun } from '../replay/read-run.ts';
 import { partOfLines } from '../replay/run-part.ts';
-import { RunReplay } from '../replay/run-replay.ts';
-import { junitXml } from '../report/junit.ts';
-import { summaryMarkdown } from '../report/markdown.ts';
 import { ToySource } from '../sequence/toy-source.fixture.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
+import { eventsOf, reading, replayOf, rowsOf } from './run-reading.fixture.ts';
 import {
   logLines,
   noisyToy,
@@ -44,32 +42,6 @@ const triangle = (): OpenableCase => {
 const CASES = [triangle(), toyCase('b')];
 const UNITS = 6;
 
-/** What a reading of a run says, without what differs between two runs of one spec: times, memory, the folder's name. */
-function reading(events: readonly LogEvent[]): string[] {
-  const replay = replayOf(events);
-  const run = concludeRun(replay);
-  const { startedAt: _start, finishedAt: _end, durationMs: _ms, usage: _usage, runId: _id, ...rest } = run;
-  const cases = run.cases.map((one) => ({
-    ...one,
-    variants: one.variants.map((variant) => ({ ...variant, prompts: variant.prompts.map((p) => ({ ...p, ms: 0 })) })),
-  }));
-  const still = { ...run, runId: 'run', startedAt: '', durationMs: 0, usage: null, cases };
-  return [
-    JSON.stringify({ ...rest, cases }),
-    junitXml(still, replay.highlights).replaceAll(/time="[^"]*"/g, ''),
-    summaryMarkdown(still, replay.highlights),
-  ];
-}
-
-function replayOf([run, ...events]: readonly LogEvent[]): RunReplay {
-  if (run?.event !== 'run') throw new Error('a log begins with a run');
-  const replay = new RunReplay(run);
-  for (const event of events) replay.add(event, formatEvent(event));
-  return replay;
-}
-
-const eventsOf = (folder: string): LogEvent[] => logLines(folder).map(parseEvent);
-
 /** The merge of logs, each a part. */
 function merged(logs: readonly (readonly LogEvent[])[]): LogEvent[] {
   const parts = logs.map((events, i) =>
@@ -79,20 +51,6 @@ function merged(logs: readonly (readonly LogEvent[])[]): LogEvent[] {
     ),
   );
   return Array.from(mergeLogs(parts), ({ event }) => event);
-}
-
-/** Lines without timing, start and usage. */
-function rows(folder: string): string[] {
-  return logLines(folder).map((line) => {
-    const {
-      timing: _timing,
-      runId: _id,
-      finishedAt: _end,
-      usage: _usage,
-      ...rest
-    } = JSON.parse(line) as Record<string, unknown>;
-    return JSON.stringify(rest);
-  });
 }
 
 /** What was fed of a prompt of case a. */
@@ -139,7 +97,7 @@ describe('a run', () => {
           await resumeToy(folder, CASES, { signal: controller.signal, onToken });
         }
         await resumeToy(folder, CASES);
-        expect(rows(folder)).toEqual(rows(whole));
+        expect(rowsOf(folder)).toEqual(rowsOf(whole));
         expect(reading(eventsOf(folder))).toEqual(reading(eventsOf(whole)));
         rmSync(folder, { recursive: true });
       }),

@@ -10,8 +10,7 @@ import { LOG_FILE } from '../record/read-log.ts';
 import type { CaseSpec, RunSpec } from '../record/run-spec.ts';
 import { ToySource } from '../sequence/toy-source.fixture.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
-import type { PerformOptions } from './perform-run.ts';
-import { resumeRun, startRun, type WrittenRun, writeRun } from './write-run.ts';
+import { resumeRun, startRun, type WriteOptions, type WrittenRun, writeRun } from './write-run.ts';
 
 export const TOY_VOCABULARY = 64;
 
@@ -95,7 +94,7 @@ export function toyHeader(spec: RunSpec, part: readonly number[] | null = null):
   };
 }
 
-export type ToyOptions = Partial<Omit<PerformOptions, 'log' | 'replay' | 'cases'>> & {
+export type ToyOptions = Partial<Omit<WriteOptions, 'cases'>> & {
   readonly mode?: RunSpec['mode'];
   readonly part?: readonly number[];
   readonly spec?: RunSpec;
