@@ -68,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'harness/run': [...JUDGING, 'harness/sequence', 'harness/sources', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/why': ['harness/record', 'harness/metrics', 'harness/sequence', 'harness/sources', ...SRC_ROOMS, ...DEVICES],
+  'harness/rules-file': ['harness/record', 'harness/gate'],
   'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
   'harness/lens': [
     'harness/record',
@@ -106,6 +107,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/cli': [
     ...JUDGING,
     ...RUNNING,
+    'harness/rules-file',
     'harness/selftest',
     'harness/compare',
     'harness/hub',
@@ -114,7 +116,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...SRC_ROOMS,
     ...DEVICES,
   ],
-  harness: ['harness/vitest', ...JUDGING, ...RUNNING, 'harness/compare', 'harness/hub', 'reference', 'src'],
+  harness: [
+    'harness/vitest',
+    ...JUDGING,
+    ...RUNNING,
+    'harness/rules-file',
+    'harness/compare',
+    'harness/hub',
+    'reference',
+    'src',
+  ],
 };
 
 /** Imports against the table, by name: the list may shrink only. */

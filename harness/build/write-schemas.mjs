@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 const {
   compareRecordJsonSchema,
   logLineJsonSchema,
+  rulesFileJsonSchema,
   runDiffJsonSchema,
   runRecordJsonSchema,
   selfTestJsonSchema,
@@ -20,6 +21,7 @@ for (const [name, schema] of [
   ['weights.schema.json', weightComparisonJsonSchema()],
   ['compare.schema.json', compareRecordJsonSchema()],
   ['why.schema.json', whyJsonSchema()],
+  ['config.schema.json', rulesFileJsonSchema()],
 ]) {
   writeFileSync(new URL(name, folder), `${JSON.stringify(schema, null, 2)}\n`);
 }

@@ -7,6 +7,7 @@ import { defaultThreads } from '../../src/machine.ts';
 import { LOGITS_FORMATS, type LogitsFormat, parseLogitsFormat } from '../../src/numerics/logits-format.ts';
 import type { LocalPaths } from '../record/local-paths.ts';
 import type { DecodingMode, JudgeSettings } from '../record/run-spec.ts';
+import type { VariantEntry } from '../rules-file/rules-file.ts';
 import { parseDeviceSpec, parseReferenceSpec } from '../sources/device-spec.ts';
 import { packagedOr, packageFile, recordedCheckpoint, tinyCheckpoints } from '../sources/package-root.ts';
 import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
@@ -25,6 +26,8 @@ export interface CaseCommandOptions {
   readonly maxNewTokens?: number;
   readonly maxSeqLen?: number;
   readonly device?: string[];
+  /** Of a rules file, in the place of `device`. */
+  readonly variants?: readonly VariantEntry[];
   readonly templateDate?: string;
   readonly reference: string;
   readonly precision: Precision;
@@ -155,7 +158,7 @@ export function planRequest(
   options: CaseCommandOptions,
   settings: PlanSettings,
 ): { request: PlanRequest; notes: readonly string[] } {
-  const devices = (options.device ?? ['n150']).map((text) => parseDeviceSpec(text, process.env));
+  const devices = devicesOf(options);
   const reference = parseReferenceSpec(options.reference);
   requireMode(settings, devices, reference);
   const capture = devices.find((device) => device.kind === 'capture');
@@ -179,6 +182,22 @@ export function planRequest(
       ...settings,
     },
   };
+}
+
+/** @throws UsageError DEVICE_WEIGHTS for a recording with a checkpoint of its own. */
+function devicesOf({ device = ['n150'], variants }: CaseCommandOptions): PlanRequest['devices'] {
+  if (variants === undefined) return device.map((text) => parseDeviceSpec(text, process.env));
+  return variants.map(({ name, device: text, weights }) => {
+    const choice = parseDeviceSpec(text, process.env);
+    const named = name === undefined ? {} : { name };
+    if (choice.kind === 'n150') return { ...choice, ...named, ...(weights === undefined ? {} : { weights }) };
+    if (weights === undefined) return { ...choice, ...named };
+    throw new UsageError(`the recording ${text} has no checkpoint of its own.`, {
+      code: 'DEVICE_WEIGHTS',
+      facts: { found: weights },
+      hint: 'take "weights" out of that variant.',
+    });
+  });
 }
 
 /** What can follow its own choice. */

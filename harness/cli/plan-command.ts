@@ -15,12 +15,12 @@ import { promptLabel } from '../record/token-record.ts';
 import { countOf } from '../report/format.ts';
 import { createChalk, plainTable } from '../report/plain-table.ts';
 import { packageVersion } from '../sources/package-root.ts';
-import { planRun } from '../sources/plan-run.ts';
-import { addCaseOptions, addGoldenCacheOption, type CaseCommandOptions, planRequest } from './case-options.ts';
+import { addCaseOptions, addGoldenCacheOption, type CaseCommandOptions } from './case-options.ts';
+import { addConfigOption, type ConfigOptions, planJudged, takeRulesFile } from './config-option.ts';
 import { addJudgeOptions, type JudgeOptions, settingsOf } from './judge-options.ts';
 import { shardCount } from './shard-choice.ts';
 
-interface PlanOptions extends CaseCommandOptions, JudgeOptions {
+interface PlanOptions extends CaseCommandOptions, JudgeOptions, Pick<ConfigOptions, 'config'> {
   readonly shards?: number;
   readonly json?: boolean;
 }
@@ -29,16 +29,16 @@ export function planCommand(): Command {
   const cases = addCaseOptions(
     new Command('plan').description('what validate would do with the same options: prompts of each case, with costs'),
   );
-  return addGoldenCacheOption(addJudgeOptions(cases))
+  return addGoldenCacheOption(addJudgeOptions(addConfigOption(cases)))
     .option('--shards <n>', 'say which of n shards does what', shardCount('--shards'))
     .option('--json', 'print the plan as data')
     .action(plan);
 }
 
-async function plan(options: PlanOptions): Promise<void> {
-  const { request, notes } = planRequest(options, settingsOf(options));
-  const { spec, notes: unplanned } = await planRun(request);
-  const record = planRecord(spec, [...notes, ...unplanned], options.shards);
+async function plan(options: PlanOptions, command: Command): Promise<void> {
+  const file = await takeRulesFile(command);
+  const { spec, notes } = await planJudged(command, file, { options, settings: settingsOf(options) });
+  const record = planRecord(spec, notes, options.shards);
   process.stdout.write(
     options.json === true ? `${JSON.stringify(z.encode(PlanRecordSchema, record), null, 2)}\n` : planText(record),
   );

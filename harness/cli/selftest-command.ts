@@ -11,20 +11,19 @@ import { createChalk } from '../report/plain-table.ts';
 import { selfTestText } from '../report/selftest-text.ts';
 import { runSelfTest } from '../selftest/run-selftest.ts';
 import { Models } from '../sources/models.ts';
-import { planRun } from '../sources/plan-run.ts';
 import {
   addCaseOptions,
   addGoldenCacheOption,
   addStepTimeoutOption,
   type CaseCommandOptions,
   localPaths,
-  planRequest,
 } from './case-options.ts';
+import { addConfigOption, type ConfigOptions, planJudged, takeRulesFile } from './config-option.ts';
 import { onInterrupt } from './interrupt.ts';
 import { runHeader } from './judged-run.ts';
 import { correlation, oneOf, wholeNumber } from './option-values.ts';
 
-interface SelfTestCommandOptions extends CaseCommandOptions {
+interface SelfTestCommandOptions extends CaseCommandOptions, Pick<ConfigOptions, 'config'> {
   readonly semantics: PccSemantics;
   readonly threshold: number;
   readonly fault?: string[];
@@ -42,7 +41,7 @@ export function selftestCommand(): Command {
       'put faults into rows of a case of yours and see which the rules catch, and which a threshold alone would let pass',
     ),
   );
-  return addStepTimeoutOption(addGoldenCacheOption(cases))
+  return addStepTimeoutOption(addGoldenCacheOption(addConfigOption(cases)))
     .option(
       '--semantics <name>',
       `meaning of PCC: ${PCC_SEMANTICS.join(', ')}`,
@@ -61,18 +60,19 @@ export function selftestCommand(): Command {
     .action(selftest);
 }
 
-async function selftest(options: SelfTestCommandOptions): Promise<void> {
+async function selftest(options: SelfTestCommandOptions, command: Command): Promise<void> {
   const faults = chooseFaults(options.fault);
   const interrupt = onInterrupt('stopping after this token');
   const tell = createTeller(process.stderr);
   try {
     const models = new Models();
     const args = process.argv.slice(2);
+    const file = await takeRulesFile(command);
     const { semantics, threshold, seed } = options;
     const judge = { semantics, pccMinimum: threshold, rules: defaultRules({ pccMinimum: threshold }) };
     const short = { ...options, maxNewTokens: options.maxNewTokens ?? DEFAULT_NEW_TOKENS };
-    const { request, notes } = planRequest(short, { mode: 'teacherForced', judge });
-    const { spec, paths } = await planRun(request, models);
+    const settings = { mode: 'teacherForced' as const, judge };
+    const { spec, paths, notes } = await planJudged(command, file, { options: short, settings }, models);
     const isChosen = options.prompt !== undefined || options.prompts !== undefined;
     const record = await runSelfTest({
       header: { ...runHeader(args), notes },

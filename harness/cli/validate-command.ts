@@ -20,7 +20,7 @@ import { isAbort } from '../sequence/sides.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { packageVersion } from '../sources/package-root.ts';
-import { planRun } from '../sources/plan-run.ts';
+import type { PlannedRun } from '../sources/plan-run.ts';
 import { annotateJob } from './annotate.ts';
 import {
   addCaseOptions,
@@ -29,8 +29,8 @@ import {
   type CaseCommandOptions,
   givenResources,
   localPaths,
-  planRequest,
 } from './case-options.ts';
+import { addConfigOption, type ConfigOptions, planJudged, takeRulesFile } from './config-option.ts';
 import { errorText } from './error-text.ts';
 import { onInterrupt } from './interrupt.ts';
 import { addJudgeOptions, type JudgeOptions, settingsOf } from './judge-options.ts';
@@ -38,7 +38,7 @@ import { judgeRun, runHeader } from './judged-run.ts';
 import { chooseShard, parseShard, SHARD_HELP, type ShardRequest } from './shard-choice.ts';
 import { needsNoReport } from './unstarted-run.ts';
 
-interface ValidateOptions extends CaseCommandOptions, JudgeOptions {
+interface ValidateOptions extends CaseCommandOptions, JudgeOptions, Pick<ConfigOptions, 'config'> {
   readonly shard?: ShardRequest;
   readonly out: string;
   readonly resume?: string | true;
@@ -51,7 +51,7 @@ export function validateCommand(): Command {
       'run reference and device on the same tokens, compare every token, judge, report',
     ),
   );
-  return addStepTimeoutOption(addGoldenCacheOption(addJudgeOptions(cases)))
+  return addStepTimeoutOption(addGoldenCacheOption(addJudgeOptions(addConfigOption(cases))))
     .option('--shard <i/n>', SHARD_HELP, parseShard)
     .option('--out <dir>', 'where run folders go', 'reports')
     .option(
@@ -74,7 +74,7 @@ async function validate(options: ValidateOptions, command: Command): Promise<voi
   try {
     const models = new Models();
     const { local, ...started } =
-      options.resume === undefined ? await begin(options, models) : await goOn(options, command, models);
+      options.resume === undefined ? await begin(options, command, models) : await goOn(options, command, models);
     hasRun = true;
     const { run, replay, folder, failure } = await judgeRun(started, {
       local,
@@ -109,17 +109,22 @@ interface LocatedRun extends StartedRun {
   readonly local: LocalPaths;
 }
 
-async function begin(options: ValidateOptions, models: Models): Promise<LocatedRun> {
+async function begin(options: ValidateOptions, command: Command, models: Models): Promise<LocatedRun> {
   const args = process.argv.slice(2);
   const header = runHeader(args);
-  const { request, notes } = planRequest(options, settingsOf(options));
-  const { spec, paths, notes: unplanned } = await planRun(request, models);
+  const { spec, paths, notes } = await planOf(options, command, models);
   const local = localPaths(options, paths, args);
   // What cannot be opened is refused before a folder is made.
   openCases(spec, local, { models });
   const share = options.shard === undefined ? {} : shareOf(spec, chooseShard(options.shard, process.env));
-  const run: Omit<RunEvent, 'runId'> = { ...header, notes: [...notes, ...unplanned], ...share, spec };
+  const run: Omit<RunEvent, 'runId'> = { ...header, notes, ...share, spec };
   return { ...startRun(options.out, run, local), local };
+}
+
+/** @param options - of the command; a rules file adds to them. */
+async function planOf(options: ValidateOptions, command: Command, models: Models): Promise<PlannedRun> {
+  const file = await takeRulesFile(command);
+  return planJudged(command, file, { options, settings: settingsOf(options) }, models);
 }
 
 function shareOf(spec: RunSpec, shard: RunShard): Pick<RunEvent, 'part' | 'shard'> {
@@ -131,9 +136,7 @@ async function goOn(options: ValidateOptions, command: Command, models: Models):
   const folder = findRunFolder(options.resume === true ? undefined : options.resume, options.out);
   // The grid is that of the run; a device that is none of this model's is refused all the same.
   readDeviceEnvironment(process.env);
-  const wanted = isPlanGiven(command)
-    ? await planRun(planRequest(options, settingsOf(options)).request, models)
-    : undefined;
+  const wanted = isPlanGiven(command) ? await planOf(options, command, models) : undefined;
   const given = wanted === undefined ? undefined : localPaths(options, wanted.paths, process.argv.slice(2));
   const local = readPaths(folder, given);
   const shard = options.shard === undefined ? undefined : chooseShard(options.shard, process.env);
@@ -166,6 +169,7 @@ const NOT_OF_THE_PLAN: ReadonlySet<string> = new Set([
 function isPlanGiven(command: Command): boolean {
   return command.options.some((option) => {
     const name = option.attributeName();
+    if (name === 'config' && command.getOptionValue(name) === false) return false;
     return !NOT_OF_THE_PLAN.has(name) && command.getOptionValueSource(name) === 'cli';
   });
 }

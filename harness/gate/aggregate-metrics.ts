@@ -30,6 +30,8 @@ export const AGGREGATES: Readonly<Record<Exclude<AggregateMetric, 'coverage'>, A
       return gain === null ? null : Math.abs(gain - 1);
     },
   },
+  regretMean: { of: 'regretNats', value: meanOrNull },
+  regretP99: { of: 'regretNats', value: (sample) => quantileOrNull(sample, 0.99) },
 };
 
 function meanOrNull(sample: SortedSample): number | null {

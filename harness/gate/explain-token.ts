@@ -69,6 +69,10 @@ const EXPLANATIONS: Readonly<Record<TokenMetric, Explanation>> = {
     `gain ${formatNumber(moments?.gain ?? Number.NaN)} is further than ${formatNumber(rule.threshold)} from 1: the device's logits are ${
       (moments?.gain ?? 1) < 1 ? 'flatter' : 'steeper'
     } than the reference's`,
+  regretNats: (facts, rule, context) =>
+    `regret ${formatNumber(tokenMetricValue(facts, 'regretNats') ?? Number.NaN)} nat > ${formatNumber(rule.threshold)}${
+      facts.choice === null ? '' : `; ${explainFlip(facts.choice, context)}`
+    }`,
 };
 
 function explainNonFinite({ hygiene }: TokenFacts): string {

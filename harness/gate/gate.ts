@@ -1,10 +1,12 @@
 // The gate: takes judged tokens one by one and concludes a verdict at any time. Nothing passes for lack of evidence.
 
 import { summarizeSample } from '../metrics/aggregate.ts';
+import type { ExpectedFailure, ExpectedResult } from '../record/allowances.ts';
 import type { GateRule } from '../record/rules.ts';
 import type { ControlSummary, TokenSummary, VariantSummary } from '../record/summary.ts';
 import { PHASES, type Phase, type SequenceKey, type TokenKey, type TokenRecord } from '../record/token-record.ts';
 import type { Coverage, RuleResult, Verdict, VerdictStatus } from '../record/verdict.ts';
+import { describeAllowances } from './allowance-words.ts';
 import { describeConstantTails, findConstantTails } from './constant-tails.ts';
 import { summarizeControls } from './controls.ts';
 import {
@@ -12,12 +14,15 @@ import {
   evaluateCoverage,
   evaluateTokenRule,
   leaveUnjudged,
+  observeGroups,
   type TokenGroup,
 } from './evaluate-rule.ts';
+import { createExpectedTally } from './expected-failures.ts';
 import { headlineOf } from './headline.ts';
 import { isTokenRule, judgeByTokenRules } from './judge-token.ts';
 import { arrangeSequences, auditCoverage, createJudgedSequences, type PlannedSequence } from './judged-sequences.ts';
 import { describePenalisedFlips, findPenalisedFlips } from './penalised-flips.ts';
+import { appliesTo, isExpected } from './rule-places.ts';
 import { describeSymptoms } from './symptoms.ts';
 import { createTokenColumns } from './token-columns.ts';
 
@@ -47,7 +52,8 @@ export interface Gate {
   controls(pccMinimum: number): ControlSummary;
 }
 
-export function createGate(rules: readonly GateRule[]): Gate {
+/** @param expected - failures that fail nothing until their day; of rules that are not hard. */
+export function createGate(rules: readonly GateRule[], expected: readonly ExpectedFailure[] = []): Gate {
   const tokenRules = rules.filter(isTokenRule);
   const columns = createTokenColumns(tokenRules.length);
   const sequences = createJudgedSequences();
@@ -55,7 +61,10 @@ export function createGate(rules: readonly GateRule[]): Gate {
   return {
     add(record) {
       const { outcomes, isSound } = judgeByTokenRules(tokenRules, record);
-      columns.add(record, sequences.count(record), isSound, outcomes);
+      const told = outcomes.map((outcome, i) =>
+        outcome === 2 && isExpected(expected, tokenRules[i]!.id, record) ? 3 : outcome,
+      );
+      columns.add(record, sequences.count(record), isSound, expected.length === 0 ? outcomes : told);
     },
     conclude,
     summarizeAll: () => summarize(tokensOf()),
@@ -93,10 +102,15 @@ export function createGate(rules: readonly GateRule[]): Gate {
       if (rule.metric === 'coverage') return evaluateCoverage(rule, audit.shares);
       return isPart && rule.scope === 'run'
         ? leaveUnjudged(rule)
-        : evaluateAggregateRule(rule, columns, groups[rule.scope]);
+        : evaluateAggregateRule(rule, columns, { groups: groups[rule.scope], expected });
     });
     const counts = countPhases(tokens);
-    const isApplicable = ({ phase }: GateRule): boolean => phase === 'all' || counts[phase] > 0;
+    const isApplicable = (rule: GateRule): boolean =>
+      rule.places === undefined
+        ? rule.phase === 'all' || counts[rule.phase] > 0
+        : plan.some((key) => appliesTo(rule, key)) &&
+          (rule.phase === 'all' ||
+            prompts.some((group) => appliesTo(rule, group.key) && countPhases(group.tokens)[rule.phase as Phase] > 0));
     const neverTriggered = results.filter(
       (rule) => rule.status === 'notTriggered' && isApplicable(rule) && !(isPart && plan.length === 0),
     );
@@ -118,6 +132,7 @@ export function createGate(rules: readonly GateRule[]): Gate {
     const isVacuous =
       rules.length === 0 || (!isEmptyPart && (coverage.tokensPlanned === 0 || coverage.tokensJudged === 0));
     const broken = tokens.filter(isBroken);
+    const found = expected.length === 0 ? undefined : countExpected(tokens, groups, isPart);
     const draft = {
       status: statusOf(results, isVacuous || !audit.isComplete || neverTriggered.length > 0),
       failingRules: results.filter(({ status }) => status === 'fail' || status === 'invalid').map(({ id }) => id),
@@ -125,8 +140,33 @@ export function createGate(rules: readonly GateRule[]): Gate {
       worst: findWorstToken(broken.length > 0 ? broken : tokens),
       coverage,
       rules: results,
+      ...(found === undefined ? {} : { expected: found }),
     };
-    return { ...draft, headline: headlineOf(draft, noticesOf(broken, prompts)) };
+    const isWhole = !isPart && audit.isComplete;
+    const notices = [...noticesOf(broken, prompts), ...describeAllowances(results, found ?? [], isWhole)];
+    return { ...draft, headline: headlineOf(draft, notices) };
+  }
+
+  function countExpected(
+    tokens: Int32Array,
+    groups: Readonly<Record<'prompt' | 'run', readonly TokenGroup[]>>,
+    isPart: boolean,
+  ): readonly ExpectedResult[] {
+    const tally = createExpectedTally(expected);
+    for (const rule of rules) {
+      if (!expected.some(({ rule: id }) => id === rule.id)) continue;
+      if (isTokenRule(rule)) {
+        const index = tokenRules.indexOf(rule);
+        for (const token of tokens) {
+          if (columns.outcomeOf(index, token) >= 2) tally.add(rule, keyOf(token), columns.valueOf(rule.metric, token));
+        }
+      } else if (rule.metric !== 'coverage' && !(isPart && rule.scope === 'run')) {
+        for (const { isBroken, place, value } of observeGroups(rule, columns, groups[rule.scope]).observations) {
+          if (isBroken) tally.add(rule, place, value);
+        }
+      }
+    }
+    return tally.results;
   }
 
   function keyOf(token: number): TokenKey {

@@ -66,6 +66,10 @@ function describeMissing({ coverage, rules }: Omit<Verdict, 'headline'>, isUntru
 }
 
 function describeBroken(rule: RuleResult): string {
+  if (rule.loosening?.isExpired === true && rule.failures === 0) {
+    const { expires, owner, reason } = rule.loosening;
+    return `${rule.id}: loosened until ${expires}, which is over, by ${owner}: ${reason}`;
+  }
   const where = rule.worstAt === null ? '' : ` at ${describePlace(rule.worstAt)}`;
   const unit = { token: 'token', prompt: 'prompt', run: 'variant' }[rule.scope];
   return `${rule.id}: ${describeObserved(rule)}${where}, ${shareOf(rule.failures, rule.judged, unit)}`;

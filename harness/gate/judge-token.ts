@@ -1,8 +1,10 @@
 // Judges one token by the token rules, while the run goes on.
 
+import type { ExpectedFailure, VariantPlace } from '../record/allowances.ts';
 import type { GateRule, TokenMetric } from '../record/rules.ts';
-import type { TokenStatus } from '../record/token-record.ts';
+import type { TokenKey, TokenStatus } from '../record/token-record.ts';
 import { explainToken, type WhyContext } from './explain-token.ts';
+import { appliesTo, isExpected } from './rule-places.ts';
 import { type TokenFacts, tokenMetricValue } from './token-metrics.ts';
 
 export interface TokenJudgement {
@@ -19,6 +21,7 @@ const STATUS_OF_METRIC: Readonly<Record<TokenMetric, TokenStatus>> = {
   goldenRankOnActual: 'failRank',
   klNats: 'failKl',
   gainDeviation: 'failGain',
+  regretNats: 'failFlip',
 };
 
 export type TokenRule = Extract<GateRule, { scope: 'token' }>;
@@ -47,8 +50,8 @@ export function holds({ op, threshold }: Pick<GateRule, 'op' | 'threshold'>, val
   return op === '>=' ? value >= threshold : value <= threshold;
 }
 
-/** What a token rule said of a token: 0 not judged, 1 kept, 2 broken. */
-export type RuleOutcome = 0 | 1 | 2;
+/** What a token rule said of a token: 0 not judged, 1 kept, 2 broken, 3 broken where the rules file expects it. */
+export type RuleOutcome = 0 | 1 | 2 | 3;
 
 export interface TokenOutcomes {
   /** Of each rule, in order. */
@@ -58,7 +61,7 @@ export interface TokenOutcomes {
 }
 
 /** A comparison found invalid is judged only by the rules that can say so: its other numbers mean nothing. */
-export function judgeByTokenRules(rules: readonly TokenRule[], facts: TokenFacts): TokenOutcomes {
+export function judgeByTokenRules(rules: readonly TokenRule[], facts: TokenFacts & VariantPlace): TokenOutcomes {
   const all = rules.map((rule) => outcomeOf(rule, facts));
   const isSound = !rules.some((rule, i) => rule.onBreak === 'invalid' && all[i] === 2);
   return {
@@ -67,28 +70,44 @@ export function judgeByTokenRules(rules: readonly TokenRule[], facts: TokenFacts
   };
 }
 
-function outcomeOf(rule: TokenRule, facts: TokenFacts): RuleOutcome {
-  if (!isRuleForPhase(rule, facts.phase)) return 0;
+function outcomeOf(rule: TokenRule, facts: TokenFacts & VariantPlace): RuleOutcome {
+  if (!isRuleForPhase(rule, facts.phase) || !appliesTo(rule, facts)) return 0;
   const isBroken = isTokenRuleBroken(rule, tokenMetricValue(facts, rule.metric));
   return isBroken === null ? 0 : isBroken ? 2 : 1;
 }
 
-/** Judges a token for its record: the first broken rule names its status. */
-export function judgeToken(rules: readonly GateRule[], facts: TokenFacts, context: WhyContext): TokenJudgement {
+/**
+ * Judges a token for its record: the first broken rule that nobody expects to break names its status.
+ *
+ * @param expected - of the rules file.
+ */
+export function judgeToken(
+  rules: readonly GateRule[],
+  facts: TokenFacts & TokenKey,
+  context: WhyContext,
+  expected: readonly ExpectedFailure[] = [],
+): TokenJudgement {
   const tokenRules = rules.filter(isTokenRule);
   const { outcomes } = judgeByTokenRules(tokenRules, facts);
   const broken = tokenRules.filter((_, i) => outcomes[i] === 2);
-  const [first] = broken;
-  const hasFlipped = facts.choice !== null && (facts.choice.flip === 'tie' || facts.choice.flip === 'nearTie');
+  const first = broken.find(({ id }) => !isExpected(expected, id, facts)) ?? broken[0];
   return {
-    status: first === undefined ? (hasFlipped ? 'passNearTie' : 'pass') : STATUS_OF_METRIC[first.metric],
+    status: first === undefined ? statusOfSound(facts) : statusOfBroken(first, isExpected(expected, first.id, facts)),
     failedRules: broken.map(({ id }) => id),
     reason: explainToken(facts, first ?? null, context),
   };
 }
 
-/** Ids of the token rules that a token breaks, in the table's order; a token record is facts enough. */
-export function brokenTokenRules(rules: readonly GateRule[], facts: TokenFacts): string[] {
+function statusOfSound({ choice }: TokenFacts): TokenStatus {
+  return choice !== null && (choice.flip === 'tie' || choice.flip === 'nearTie') ? 'passNearTie' : 'pass';
+}
+
+function statusOfBroken({ metric }: TokenRule, isKnown: boolean): TokenStatus {
+  return isKnown ? 'expectedFailure' : STATUS_OF_METRIC[metric];
+}
+
+/** Ids of the token rules that a token breaks, expected or not, in the table's order; a token record is facts enough. */
+export function brokenTokenRules(rules: readonly GateRule[], facts: TokenFacts & VariantPlace): string[] {
   const tokenRules = rules.filter(isTokenRule);
   const { outcomes } = judgeByTokenRules(tokenRules, facts);
   return tokenRules.filter((_, i) => outcomes[i] === 2).map(({ id }) => id);

@@ -1,9 +1,9 @@
 // The tokens that reports show, kept while a run goes on: the worst of all, the first failing ones of each prompt, and counts.
 import { type SequenceKey, sequenceId, type TokenRecord } from '../record/token-record.ts';
 
-/** Whether a token counts as good in a report: a plain pass, or a flip that rounding explains. */
+/** Whether a token counts as good in a report: a plain pass, a flip that rounding explains, or a failure that the rules file expects. */
 export function isPassing({ status }: Pick<TokenRecord, 'status'>): boolean {
-  return status === 'pass' || status === 'passNearTie';
+  return status === 'pass' || status === 'passNearTie' || status === 'expectedFailure';
 }
 
 /** Whether a token makes its comparison invalid rather than failed. */
@@ -21,6 +21,8 @@ export interface SequenceHighlights {
   readonly judged: number;
   readonly failed: number;
   readonly invalid: number;
+  /** Failures that the rules file expects; not among the failed. */
+  readonly expected: number;
   /** Both sides and the comparison. */
   readonly ms: number;
   /** In order of position. */
@@ -31,11 +33,12 @@ interface Counts {
   judged: number;
   failed: number;
   invalid: number;
+  expected: number;
   ms: number;
   readonly firstFailing: TokenRecord[];
 }
 
-const NOTHING: SequenceHighlights = { judged: 0, failed: 0, invalid: 0, ms: 0, firstFailing: [] };
+const NOTHING: SequenceHighlights = { judged: 0, failed: 0, invalid: 0, expected: 0, ms: 0, firstFailing: [] };
 
 export class TokenHighlights {
   readonly #sequences: Map<string, Counts> = new Map();
@@ -48,6 +51,7 @@ export class TokenHighlights {
     const { goldenMs, actualMs, compareMs } = record.timing;
     counts.judged++;
     counts.ms += goldenMs + actualMs + compareMs;
+    if (record.status === 'expectedFailure') counts.expected++;
     if (!isPassing(record)) {
       counts.failed++;
       if (isInvalid(record)) counts.invalid++;
@@ -81,7 +85,7 @@ export class TokenHighlights {
     const id = sequenceId(key);
     const known = this.#sequences.get(id);
     if (known !== undefined) return known;
-    const fresh = { judged: 0, failed: 0, invalid: 0, ms: 0, firstFailing: [] };
+    const fresh = { judged: 0, failed: 0, invalid: 0, expected: 0, ms: 0, firstFailing: [] };
     this.#sequences.set(id, fresh);
     return fresh;
   }

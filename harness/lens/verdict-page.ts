@@ -1,12 +1,15 @@
 // The first screen of a report as plain HTML: it reads, prints and links without a script.
+
+import { describeLoosening } from '../gate/allowance-words.ts';
 import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
 import { promptLabel, type SequenceKey, sequenceId, type TokenKey } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
+import { allowanceLines, rulesFileLines } from '../report/allowance-lines.ts';
 import { coverageLine } from '../report/coverage-line.ts';
 import { countOf, formatPcc, formatShare, formatSmall, formatValue, quoteText } from '../report/format.ts';
 import { lensFragment, lensFragmentOf } from '../report/lens-link.ts';
-import { ruleStatus } from '../report/terminal.ts';
+import { brokenCount, ruleStatus } from '../report/terminal.ts';
 import type { CollectedRun } from './collect-run.ts';
 import { type Html, html } from './html.ts';
 import { provenance } from './provenance.ts';
@@ -51,8 +54,8 @@ ${run.failure === null ? null : html`<pre class="cause">${run.failure.code}: ${r
   }</p>
 ${run.summary.all.n === 0 ? null : numbers(run)}
 <div id="overview-place"></div>
-<p class="coverage">${coverageLine(run)}</p>
-${run.coverage.skipped.map(({ reason, count }) => html`<p class="coverage">${countOf(count, 'token')} skipped: ${reason}.</p>\n`)}
+${allowanceLines(run).map((line) => html`<p class="allowed">${line}</p>\n`)}<p class="coverage">${coverageLine(run)}</p>
+${rulesFileLines(run).map((line) => html`<p class="coverage">${line}</p>\n`)}${run.coverage.skipped.map(({ reason, count }) => html`<p class="coverage">${countOf(count, 'token')} skipped: ${reason}.</p>\n`)}
 ${control === null ? null : html`<p class="control">${control}</p>`}
 ${ruleTable(run)}
 ${run.cases.map((one) => one.variants.map((variant) => variantTable(one, variant, collected)))}
@@ -65,6 +68,9 @@ ${provenance(run)}
 function leadLine(run: RunRecord): Html | null {
   const rule = leadingRule(run.gate.rules);
   if (rule === undefined || run.verdict.status === 'error') return null;
+  if (rule.loosening?.isExpired === true && rule.failures === 0) {
+    return html`<p class="lead">${describeLoosening(rule)}</p>\n`;
+  }
   const words = rule.op === '>=' ? 'at least' : 'at most';
   return html`<p class="lead"><code>${rule.id}</code>: ${metricWords(rule.metric)} ${formatValue(rule.observed)}, ${words} ${formatValue(rule.threshold)} is asked: <b>${distanceWords(rule)}</b>.</p>
 `;
@@ -108,7 +114,7 @@ function ruleTable(run: RunRecord): Html {
   const rows = rules.map((rule) => {
     const link = lensFragmentOf(rule.worstAt);
     const place = rule.worstAt === null ? '' : placeOf(run, rule);
-    return html`<tr class="${isBroken(rule) ? 'broken' : 'kept'} ${rule.status}"><th scope="row"><code>${rule.id}</code><small>${metricWords(rule.metric)}</small></th><td class="fate"><span class="mark" aria-hidden="true">${RULE_MARKS[rule.status] ?? '–'}</span> ${ruleStatus(rule)}</td><td class="n">${formatValue(rule.observed)}</td><td class="n">${rule.op === '>=' ? '≥' : '≤'} ${formatValue(rule.threshold)}</td><td>${distanceWords(rule)}</td><td class="n">${rule.failures} of ${rule.judged}</td><td>${link === null ? place : html`<a href="${link}">${place}</a>`}</td><td class="why">${rule.reason}</td></tr>\n`;
+    return html`<tr class="${isBroken(rule) || rule.loosening !== undefined ? 'broken' : 'kept'} ${rule.status}"><th scope="row"><code>${rule.id}</code><small>${metricWords(rule.metric)}</small></th><td class="fate"><span class="mark" aria-hidden="true">${RULE_MARKS[rule.status] ?? '–'}</span> ${ruleStatus(rule)}</td><td class="n">${formatValue(rule.observed)}</td><td class="n">${rule.op === '>=' ? '≥' : '≤'} ${formatValue(rule.threshold)}</td><td>${distanceWords(rule)}</td><td class="n">${brokenCount(rule)} of ${rule.judged}</td><td>${link === null ? place : html`<a href="${link}">${place}</a>`}</td><td class="why">${rule.reason}</td></tr>\n`;
   });
   return html`<h2 id="rules">Rules <small>${broken} broken, ${rules.length - broken} not</small></h2>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="rules"><table class="rules"><thead><tr><th scope="col">rule</th><th scope="col">verdict</th><th scope="col" class="n">observed</th><th scope="col" class="n">limit</th><th scope="col">by how much</th><th scope="col" class="n">broken by</th><th scope="col">worst at</th><th scope="col">why there is this rule</th></tr></thead><tbody>${rows}</tbody></table></div>`;

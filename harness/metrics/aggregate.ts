@@ -14,6 +14,7 @@ export const SAMPLED_METRICS = [
   'isTie',
   'maxAbs',
   'gain',
+  'regretNats',
   'offset',
   'nmseDb',
   'logRatio',

@@ -9,7 +9,7 @@ import { type TokenLine, TokenLineSchema } from './token-line-schema.ts';
 import type { SequenceKey, TokenRecord } from './token-record.ts';
 
 /** Version of the log and of run.json together; the major part grows when a reader must change. */
-export const SCHEMA_VERSION = '2.2.0';
+export const SCHEMA_VERSION = '2.3.0';
 
 export interface ToolInfo {
   readonly name: string;

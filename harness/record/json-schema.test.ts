@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { runDiffJsonSchema } from '../compare/runs/run-diff-schema.ts';
+import { rulesFileJsonSchema } from '../rules-file/config-schema.ts';
 import { logLines, runToy, toyCase } from '../run/toy-run.fixture.ts';
 import {
   logLineJsonSchema,
@@ -28,6 +29,7 @@ describe('docs/schema', () => {
     { name: 'selftest.schema.json', schema: selfTestJsonSchema() },
     { name: 'why.schema.json', schema: whyJsonSchema() },
     { name: 'run-diff.schema.json', schema: runDiffJsonSchema() },
+    { name: 'config.schema.json', schema: rulesFileJsonSchema() },
   ])('$name is what the code says (`npm run schemas` writes it anew)', ({ name, schema }) => {
     expect(committed(name)).toEqual(JSON.parse(JSON.stringify(schema)));
   });

@@ -1,4 +1,5 @@
 // What a gate rule is, and the metrics that rules may judge.
+import type { Loosening, VariantPlace } from './allowances.ts';
 
 export const RULE_ORIGINS = ['hard', 'compat', 'calibrated', 'manual'] as const;
 /** hard: a matter of principle; compat: copied from the original test; calibrated: from measured runs; manual: the user's. */
@@ -13,6 +14,7 @@ export const TOKEN_METRICS = [
   'goldenRankOnActual',
   'klNats',
   'gainDeviation',
+  'regretNats',
 ] as const;
 export type TokenMetric = (typeof TOKEN_METRICS)[number];
 
@@ -30,6 +32,8 @@ export const AGGREGATE_METRICS = [
   'realFlipShare',
   'rankP99',
   'gainDeviation',
+  'regretMean',
+  'regretP99',
 ] as const;
 export type AggregateMetric = (typeof AGGREGATE_METRICS)[number];
 
@@ -44,6 +48,30 @@ export interface Calibration {
   readonly measured: readonly number[];
   /** YYYY-MM-DD. */
   readonly date: string;
+  /** Of the metric's single values in those runs. */
+  readonly distribution?: Distribution;
+  /** How much of the way from the limit to a perfect device those runs left, 0 … 1. */
+  readonly headroom?: number;
+}
+
+/** Quantiles interpolate linearly between order statistics. */
+export interface Distribution {
+  readonly n: number;
+  readonly p1: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** What the self-test found to pass a rule at its threshold, when the rule stood alone. */
+export interface Damage {
+  /** Checkpoint, prompts and tokens that the faults were put into. */
+  readonly on: string;
+  /** YYYY-MM-DD. */
+  readonly date: string;
+  /** Faults that must be caught and could be judged there. */
+  readonly faults: number;
+  /** Ids of those that do not break the rule. */
+  readonly passes: readonly string[];
 }
 
 interface RuleBase {
@@ -58,6 +86,11 @@ interface RuleBase {
   /** A broken hard rule makes the comparison invalid, not failed, when the numbers cannot be trusted at all. */
   readonly onBreak: 'fail' | 'invalid';
   readonly calibration?: Calibration;
+  readonly damage?: Damage;
+  /** Variants that it is for; absent: all. */
+  readonly places?: readonly VariantPlace[];
+  /** It is looser than the default. */
+  readonly loosening?: Loosening;
 }
 
 export type GateRule = RuleBase &

@@ -1,6 +1,7 @@
 // What a run did and found, as run.json has it: a reading of the log, as a type and a zod schema.
 import { z } from 'zod';
 import type { SourceInfo } from '../../src/device/logits-source.ts';
+import { type ExpectedResult, ExpectedResultSchema, type RulesFileInfo, RulesFileInfoSchema } from './allowances.ts';
 import {
   type Failure,
   FailureSchema,
@@ -45,6 +46,8 @@ export interface PromptRecord {
   readonly tokensNotRecorded: number;
   /** Tokens that break a token rule. */
   readonly tokensFailed: number;
+  /** Tokens that break token rules only as the rules file expects; absent: none. */
+  readonly tokensExpected?: number;
   readonly outcome: PromptOutcome;
   /** Why it is incomplete; null if it is not. */
   readonly cause: string | null;
@@ -113,8 +116,10 @@ export interface RunRecord {
     readonly part: readonly number[] | null;
     /** Where `part` comes from; absent: nobody shared the plan out. */
     readonly shard?: RunShard;
+    /** Where rules and plan come from, beside the command; absent: no file. */
+    readonly rulesFile?: RulesFileInfo;
   };
-  readonly gate: { readonly rules: readonly RuleResult[] };
+  readonly gate: { readonly rules: readonly RuleResult[]; readonly expected?: readonly ExpectedResult[] };
   readonly summary: VariantSummary;
   readonly controls: ControlSummary;
   readonly cases: readonly CaseRecord[];
@@ -167,6 +172,7 @@ const RuleResultSchema: z.ZodType<RuleResult, unknown> = ruleSchemaWith<RuleResu
   status: z.enum(['pass', 'fail', 'invalid', 'notTriggered', 'tooFewTokens', 'notJudgedHere']),
   judged: count,
   failures: count,
+  expected: z.int().min(1).exactOptional(),
   tooFew: count,
   largestTooFew: count.nullable(),
   worstAt: z
@@ -203,6 +209,7 @@ const PromptRecordSchema: z.ZodType<PromptRecord, unknown> = z.strictObject({
   tokensJudged: count,
   tokensNotRecorded: count,
   tokensFailed: count,
+  tokensExpected: z.int().min(1).exactOptional(),
   outcome: z.enum(PROMPT_OUTCOMES),
   cause: z.string().nullable(),
   ms: real,
@@ -252,8 +259,9 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
     maxSeqLen: count,
     part: z.array(count).nullable(),
     shard: RunShardSchema.exactOptional(),
+    rulesFile: RulesFileInfoSchema.exactOptional(),
   }),
-  gate: z.strictObject({ rules: z.array(RuleResultSchema) }),
+  gate: z.strictObject({ rules: z.array(RuleResultSchema), expected: z.array(ExpectedResultSchema).exactOptional() }),
   summary: RunSummarySchema,
   controls: z.strictObject({
     previous: ControlSpreadSchema.nullable(),

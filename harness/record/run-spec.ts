@@ -1,9 +1,25 @@
 // What a run is asked to do, as data: cases, variants, prompts as token ids, limits and rules; no path of any machine.
 import { z } from 'zod';
 import { LOGITS_FORMATS, type LogitsFormat } from '../../src/numerics/logits-format.ts';
+import {
+  type ExpectedFailure,
+  ExpectedFailureSchema,
+  LooseningSchema,
+  PlacesSchema,
+  type RulesFileInfo,
+  RulesFileInfoSchema,
+} from './allowances.ts';
 import { RealNumberSchema } from './real-number.ts';
 import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
-import { AGGREGATE_METRICS, type GateRule, RULE_ORIGINS, RULE_PHASES, TOKEN_METRICS } from './rules.ts';
+import {
+  AGGREGATE_METRICS,
+  type Calibration,
+  type Damage,
+  type GateRule,
+  RULE_ORIGINS,
+  RULE_PHASES,
+  TOKEN_METRICS,
+} from './rules.ts';
 import type { SequenceKey } from './token-record.ts';
 
 export const DECODING_MODES = ['teacherForced', 'freeRunning'] as const;
@@ -76,6 +92,9 @@ export interface JudgeSettings {
   readonly semantics: PccSemantics;
   readonly pccMinimum: number;
   readonly rules: readonly GateRule[];
+  /** Where rules and plan come from; absent: the command line alone. */
+  readonly rulesFile?: RulesFileInfo;
+  readonly expected?: readonly ExpectedFailure[];
 }
 
 export interface RunSpec {
@@ -88,6 +107,20 @@ export interface RunSpec {
 const count = z.int().min(0);
 const real = RealNumberSchema;
 
+export const CalibrationSchema: z.ZodType<Calibration, unknown> = z.strictObject({
+  runs: z.string(),
+  measured: z.array(real),
+  date: z.iso.date(),
+  distribution: z.strictObject({ n: count, p1: real, p50: real, p99: real }).exactOptional(),
+  headroom: real.exactOptional(),
+});
+export const DamageSchema: z.ZodType<Damage, unknown> = z.strictObject({
+  on: z.string().min(1),
+  date: z.iso.date(),
+  faults: count,
+  passes: z.array(z.string().min(1)),
+});
+
 const ruleShape = {
   id: z.string().min(1),
   phase: z.enum(RULE_PHASES),
@@ -97,7 +130,10 @@ const ruleShape = {
   origin: z.enum(RULE_ORIGINS),
   reason: z.string().min(1),
   onBreak: z.enum(['fail', 'invalid']),
-  calibration: z.strictObject({ runs: z.string(), measured: z.array(real), date: z.iso.date() }).optional(),
+  calibration: CalibrationSchema.optional(),
+  damage: DamageSchema.exactOptional(),
+  places: PlacesSchema.exactOptional(),
+  loosening: LooseningSchema.exactOptional(),
 };
 const tokenRuleShape = { ...ruleShape, scope: z.literal('token'), metric: z.enum(TOKEN_METRICS) };
 const aggregateRuleShape = {
@@ -147,7 +183,13 @@ const PromptSpecSchema = z.strictObject({
 export const RunSpecSchema: z.ZodType<RunSpec, unknown> = z.strictObject({
   mode: z.enum(DECODING_MODES),
   limits: z.strictObject({ maxNewTokens: count, maxSeqLen: z.int().min(1) }),
-  judge: z.strictObject({ semantics: z.enum(PCC_SEMANTICS), pccMinimum: real, rules: z.array(GateRuleSchema) }),
+  judge: z.strictObject({
+    semantics: z.enum(PCC_SEMANTICS),
+    pccMinimum: real,
+    rules: z.array(GateRuleSchema),
+    rulesFile: RulesFileInfoSchema.exactOptional(),
+    expected: z.array(ExpectedFailureSchema).min(1).exactOptional(),
+  }),
   cases: z
     .array(
       z.strictObject({

@@ -22,6 +22,7 @@ export function phaseOfPosition(position: number, promptLength: number): Phase {
 export const TOKEN_STATUSES = [
   'pass',
   'passNearTie',
+  'expectedFailure',
   'failPcc',
   'failRank',
   'failFlip',
@@ -32,7 +33,7 @@ export const TOKEN_STATUSES = [
   'invalidShape',
   'contextDiverged',
 ] as const;
-/** Verdict on one token; the first broken rule names it. */
+/** Verdict on one token; the first broken rule names it, `expectedFailure` that the rules file expects all that it breaks. */
 export type TokenStatus = (typeof TOKEN_STATUSES)[number];
 
 /** A text that both sides are fed, on one variant of a case. */

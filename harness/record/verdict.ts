@@ -1,5 +1,6 @@
 // What a gate answers: verdict, the fate of each rule, and coverage; types only.
 
+import type { ExpectedResult } from './allowances.ts';
 import type { GateRule } from './rules.ts';
 import type { TokenKey } from './token-record.ts';
 
@@ -29,6 +30,8 @@ export type RuleResult = GateRule & {
   /** How many were judged and how many broke the rule: tokens, prompts or variants. */
   readonly judged: number;
   readonly failures: number;
+  /** How many more broke it where the rules file expects that; absent: none. */
+  readonly expected?: number;
   /** Prompts or variants with fewer tokens than `sampleMinimum`, which the rule could not judge; 0 for token rules. */
   readonly tooFew: number;
   /** Most tokens that one of those had; null if there was none. */
@@ -65,4 +68,6 @@ export interface Verdict {
   readonly worst: (TokenKey & { readonly metric: string; readonly value: number | null }) | null;
   readonly coverage: Coverage;
   readonly rules: readonly RuleResult[];
+  /** What the rules file expects to fail; absent: nothing. */
+  readonly expected?: readonly ExpectedResult[];
 }

@@ -24,7 +24,7 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
   const { judge, limits, mode } = run.spec;
   const { isPart } = replay;
   const verdict = gate.conclude(plannedSequences(replay), isPart);
-  const { coverage, rules, ...answer } = verdict;
+  const { coverage, rules, expected, ...answer } = verdict;
   const ending = endingOf(replay, verdict);
   const finishedAt = end?.finishedAt ?? null;
   const cases = run.spec.cases
@@ -61,8 +61,9 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
       maxSeqLen: limits.maxSeqLen,
       part: run.part,
       ...(run.shard === undefined ? {} : { shard: run.shard }),
+      ...(judge.rulesFile === undefined ? {} : { rulesFile: judge.rulesFile }),
     },
-    gate: { rules },
+    gate: { rules, ...(expected === undefined ? {} : { expected }) },
     summary: { all: gate.summarizeAll(), byPhase: gate.summarizePhases() },
     controls,
     cases,
@@ -206,7 +207,7 @@ function variantRecord(one: CaseSpec, variant: VariantSpec, replay: RunReplay): 
 
 function promptRecord(prompt: PromptSpec, key: SequenceKey, replay: RunReplay): PromptRecord {
   const done = replay.prompts.get(sequenceId(key));
-  const { judged, failed, invalid, ms } = replay.highlights.ofSequence(key);
+  const { judged, failed, invalid, expected, ms } = replay.highlights.ofSequence(key);
   const isWhole = done !== undefined && done.stop !== 'failed';
   const tokensPlanned = isWhole ? done.planned : tokensPlannedMax(prompt, replay.run.spec.limits);
   const length = done?.length ?? judged;
@@ -223,6 +224,7 @@ function promptRecord(prompt: PromptSpec, key: SequenceKey, replay: RunReplay): 
     tokensJudged: judged,
     tokensNotRecorded: isWhole && done.divergence === null ? done.length - done.planned : 0,
     tokensFailed: failed,
+    ...(expected === 0 ? {} : { tokensExpected: expected }),
     outcome: !isWhole
       ? done === undefined && judged === 0
         ? 'notRun'

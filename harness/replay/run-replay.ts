@@ -45,7 +45,7 @@ export class RunReplay {
   constructor(run: RunEvent) {
     this.run = run;
     this.units = unitsOfRun(run);
-    this.gate = createGate(run.spec.judge.rules);
+    this.gate = createGate(run.spec.judge.rules, run.spec.judge.expected);
   }
 
   /** Whether the log is to hold less than the plan. */

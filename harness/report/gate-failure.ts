@@ -1,4 +1,5 @@
 // Why a gate is red, as a test's failure text: broken rules, the worst token with its numbers, and the next command.
+import { describeLoosening } from '../gate/allowance-words.ts';
 import { isPassing, type TokenHighlights } from '../gate/token-highlights.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import { promptLabel, type TokenRecord } from '../record/token-record.ts';
@@ -28,7 +29,9 @@ export function gateFailureText(run: RunRecord, highlights: TokenHighlights, fol
   ].join('\n');
 }
 
-function describeRule({ id, metric, observed, op, threshold, failures, judged, worstAt }: RuleResult): string {
+function describeRule(rule: RuleResult): string {
+  if (rule.loosening?.isExpired === true && rule.failures === 0) return describeLoosening(rule) ?? rule.id;
+  const { id, metric, observed, op, threshold, failures, judged, worstAt } = rule;
   return `${id}: ${metric} ${formatValue(observed)}, wanted ${op} ${formatValue(threshold)}${describePlace(worstAt)}; ${failures} of ${judged}`;
 }
 

@@ -1,8 +1,11 @@
 // JUnit XML of a run: one suite for each variant of a case with every planned prompt, and one suite with the gate's rules.
+
+import { describeLoosening } from '../gate/allowance-words.ts';
 import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
 import { promptLabel, type TokenRecord } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
+import { allowanceLines, rulesFileLines } from './allowance-lines.ts';
 import { controlLines } from './control-lines.ts';
 import { coverageLine } from './coverage-line.ts';
 import { countOf, formatPcc, formatPosition, formatValue, quoteText } from './format.ts';
@@ -92,6 +95,9 @@ function promptCase(
     '      <properties>',
     `        <property name="tokens" value="${prompt.tokensJudged}"/>`,
     `        <property name="tokensPlanned" value="${prompt.tokensPlanned}"/>`,
+    ...(prompt.tokensExpected === undefined
+      ? []
+      : [`        <property name="expectedFailures" value="${prompt.tokensExpected}"/>`]),
     `        <property name="pccMin" value="${formatPcc(summary?.pcc?.min ?? null)}"/>`,
     `        <property name="klMeanNats" value="${formatValue(summary?.klNats?.mean ?? null)}"/>`,
     `        <property name="top1" value="${formatValue(summary?.top1 ?? null)}"/>`,
@@ -136,6 +142,8 @@ function gateSuite(run: RunRecord): Suite {
     `      <property name="verdict" value="${escapeXml(`${run.verdict.status}: ${run.verdict.headline}`)}"/>`,
     `      <property name="coverage" value="${escapeXml(coverageLine(run))}"/>`,
     ...controlLines(run).map((line) => `      <property name="controls" value="${escapeXml(line)}"/>`),
+    ...rulesFileLines(run).map((line) => `      <property name="rulesFile" value="${escapeXml(line)}"/>`),
+    ...allowanceLines(run).map((line) => `      <property name="allowed" value="${escapeXml(line)}"/>`),
   ];
   return suiteOf('gate', run.gate.rules.map(ruleCase), ['    <properties>', ...properties, '    </properties>']);
 }
@@ -147,9 +155,10 @@ function ruleCase(rule: RuleResult): Case {
   if (rule.status === 'notTriggered' || rule.status === 'tooFewTokens' || rule.status === 'notJudgedHere')
     return { outcome: 'skipped', xml: `${open}><skipped message="${escapeXml(ruleStatus(rule))}"/></testcase>` };
   const element = rule.status === 'invalid' ? 'error' : 'failure';
+  const over = rule.loosening?.isExpired === true ? `; ${describeLoosening(rule)}` : '';
   return {
     outcome: element,
-    xml: `${open}><${element} message="${escapeXml(text)}" type="${rule.origin}">${escapeXml(rule.reason)}</${element}></testcase>`,
+    xml: `${open}><${element} message="${escapeXml(`${text}${over}`)}" type="${rule.origin}">${escapeXml(rule.reason)}</${element}></testcase>`,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { CaseRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
 import { promptLabel } from '../record/token-record.ts';
+import { allowanceLines, rulesFileLines } from './allowance-lines.ts';
 import { controlLines } from './control-lines.ts';
 import { coverageLine } from './coverage-line.ts';
 import {
@@ -26,6 +27,7 @@ export const SUMMARY_BYTES_MAX: number = 900 * 1024;
  */
 export function summaryMarkdown(run: RunRecord, highlights: TokenHighlights): string {
   const time = run.durationMs === null ? '' : `, ${formatDuration(run.durationMs)}`;
+  const allowed = allowanceLines(run);
   const blocks = [
     `# qwen-pcc: ${run.verdict.status}`,
     '',
@@ -33,10 +35,13 @@ export function summaryMarkdown(run: RunRecord, highlights: TokenHighlights): st
     '',
     sentence(escapeCell(coverageLine(run))),
     ...controlLines(run).map((line) => sentence(escapeCell(line))),
+    ...rulesFileLines(run).map((line) => sentence(escapeCell(line))),
     ...run.coverage.skipped.map(
       ({ reason, count }) => `${countOf(count, 'token')} skipped: ${sentence(escapeCell(reason))}`,
     ),
     '',
+    ...allowed.map((line) => `- 🔴 **${sentence(escapeCell(line))}**`),
+    ...(allowed.length === 0 ? [] : ['']),
     ...run.cases.flatMap((one) => one.variants.flatMap((variant) => variantBlock(one, variant))),
     ...ruleBlock(run),
     ...worstBlock(run, highlights),
@@ -62,7 +67,8 @@ function variantBlock(one: CaseRecord, variant: VariantRecord): string[] {
     const { summary } = prompt;
     const label = promptLabel({ prompt: prompt.name, user: prompt.user });
     const cause = prompt.cause === null ? '' : `: ${prompt.cause.split('\n')[0]}`;
-    return `| ${escapeCell(label)} | ${prompt.tokensJudged} of ${prompt.tokensPlanned} | ${formatPcc(summary?.pcc?.min ?? null)} | ${formatPcc(summary?.pcc?.p50 ?? null)} | ${formatSmall(summary?.klNats?.mean ?? null)} | ${formatShare(summary?.top1 ?? null)} | ${summary?.flips.real ?? 'none'} | ${escapeCell(`${prompt.outcome}${cause}`)} |`;
+    const expected = prompt.tokensExpected === undefined ? '' : ` (${prompt.tokensExpected} expected)`;
+    return `| ${escapeCell(label)} | ${prompt.tokensJudged} of ${prompt.tokensPlanned} | ${formatPcc(summary?.pcc?.min ?? null)} | ${formatPcc(summary?.pcc?.p50 ?? null)} | ${formatSmall(summary?.klNats?.mean ?? null)} | ${formatShare(summary?.top1 ?? null)} | ${summary?.flips.real ?? 'none'} | ${escapeCell(`${prompt.outcome}${expected}${cause}`)} |`;
   });
   return [
     `## ${escapeCell(one.variants.length > 1 ? `${one.name}, ${variant.name}` : one.name)}`,

@@ -103,8 +103,11 @@ function harmlessLines({ faults }: SelfTestCase): string[] {
   return [`Harmless, and rightly passing: ${harmless.map(({ id, why }) => `${id} (${why})`).join(', ')}.`];
 }
 
+/** Of as many rules as a file has, within reason. */
+const COLUMN_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
 function letter(column: number): string {
-  return String.fromCharCode('A'.charCodeAt(0) + column);
+  return COLUMN_LETTERS[column] ?? '+';
 }
 
 function wrap(words: readonly string[], width: number): string[] {

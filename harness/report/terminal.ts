@@ -5,6 +5,7 @@ import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../reco
 import type { RunUsage } from '../record/run-usage.ts';
 import { promptLabel } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
+import { allowanceLines, rulesFileLines } from './allowance-lines.ts';
 import { controlLines } from './control-lines.ts';
 import { coverageLine } from './coverage-line.ts';
 import {
@@ -69,6 +70,7 @@ function promptRow(prompt: PromptRecord, chalk: ChalkInstance): string[] {
   const words = { pass: 'pass', fail: 'fail', invalid: 'invalid', notRun: 'not run' } as const;
   const colour = prompt.outcome === 'pass' ? chalk.green : chalk.red;
   const isWhole = prompt.stop !== null && prompt.stop !== 'failed';
+  const expected = prompt.tokensExpected === undefined ? '' : ` (${prompt.tokensExpected} expected)`;
   return [
     `${promptLabel({ prompt: prompt.name, user: prompt.user })}${divergence}`,
     isWhole
@@ -79,7 +81,7 @@ function promptRow(prompt: PromptRecord, chalk: ChalkInstance): string[] {
     formatSmall(summary?.klNats?.mean ?? null),
     formatShare(summary?.top1 ?? null),
     String(summary?.flips.real ?? 'none'),
-    colour(isWhole || prompt.outcome === 'notRun' ? words[prompt.outcome] : 'stopped'),
+    colour(`${isWhole || prompt.outcome === 'notRun' ? words[prompt.outcome] : 'stopped'}${expected}`),
   ];
 }
 
@@ -118,8 +120,8 @@ function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[]
     formatValue(rule.observed),
     `${rule.op} ${formatValue(rule.threshold)}`,
     ruleHeadroom(rule),
-    String(rule.failures),
-    colours[rule.status](ruleStatus(rule)),
+    brokenCount(rule),
+    (rule.loosening === undefined ? colours[rule.status] : chalk.red)(ruleStatus(rule)),
   ]);
   return [
     plainTable(['rule', 'scope', 'origin', 'observed', 'limit', 'headroom', 'broken', 'verdict'], rows, 3, chalk),
@@ -127,13 +129,22 @@ function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[]
   ];
 }
 
-/** A rule's fate in words; too small a sample comes with its numbers. */
+/** A rule's fate in words; too small a sample comes with its numbers, a loosened rule with its last day. */
 export function ruleStatus(rule: RuleResult): string {
+  return rule.loosening === undefined ? fateOf(rule) : `${fateOf(rule)}, loosened until ${rule.loosening.expires}`;
+}
+
+function fateOf(rule: RuleResult): string {
   if (rule.status === 'notTriggered') return 'not triggered';
   if (rule.status === 'notJudgedHere') return 'not judged here';
   if (rule.status !== 'tooFewTokens') return rule.status;
   const needed = rule.scope === 'token' ? 1 : rule.sampleMinimum;
   return `too few tokens (${rule.largestTooFew ?? 0} of at least ${needed})`;
+}
+
+/** How many broke it, and how many more where that is expected. */
+export function brokenCount({ failures, expected }: Pick<RuleResult, 'failures' | 'expected'>): string {
+  return expected === undefined ? String(failures) : `${failures} (+${expected} expected)`;
 }
 
 function verdictLines(run: RunRecord, { chalk, folder }: TerminalOptions): string[] {
@@ -144,6 +155,8 @@ function verdictLines(run: RunRecord, { chalk, folder }: TerminalOptions): strin
     ...skipped,
     coverageLine(run),
     ...controlLines(run),
+    ...rulesFileLines(run),
+    ...allowanceLines(run).map((line) => chalk.red(line)),
     `${countOf(run.coverage.tokensJudged, 'token')} judged of ${run.coverage.tokensPlanned} planned${time} · PCC semantics ${run.config.pccSemantics} · ${folder}`,
     ...usageLines(run),
     `${colour.bold(run.verdict.status.toUpperCase())}  ${run.verdict.headline}`,

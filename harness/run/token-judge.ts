@@ -89,15 +89,17 @@ export class TokenJudge {
     const metrics = this.#comparer.compareRow(goldenRow, actualRow, {
       nextTokenId: pair.nextTokenId ?? null,
     });
+    const key = { case: caseName, variant, prompt, user, position };
     const facts = {
+      ...key,
       phase: phaseOfPosition(position, promptLength),
       inputToken,
       inputPosition,
       contextHash,
       ...metrics,
     };
-    const judgement = judgeToken(settings.rules, facts, { logitsFormat: this.#comparer.options.logitsFormat, textOf });
-    const key = { case: caseName, variant, prompt, user, position };
+    const words = { logitsFormat: this.#comparer.options.logitsFormat, textOf };
+    const judgement = judgeToken(settings.rules, facts, words, settings.expected);
     return {
       ...key,
       phase: facts.phase,

@@ -10,9 +10,13 @@ import { nearestName, UsageError } from '../../src/errors.ts';
 import type { KnobSettings } from '../record/run-spec.ts';
 
 /** What stands on the device side: the model with its knobs, a recording by its path, or another checkpoint's reference. */
-export type DeviceChoice =
+export type DeviceChoice = (
   | CommandDevice
-  | { readonly kind: 'onnx'; readonly precision: Precision; readonly weights: string; readonly golden?: undefined };
+  | { readonly kind: 'onnx'; readonly precision: Precision; readonly weights: string; readonly golden?: undefined }
+) & {
+  /** What people call it; `variantName` if absent. */
+  readonly name?: string;
+};
 
 /** Those that a command line chooses. */
 export type CommandDevice =

@@ -38,7 +38,7 @@ export function planVariants(
     if (device.kind === 'n150' && other !== undefined) requireEpsilonUsed(checkpoint, other, device.config.rmsEps);
     if (device.kind === 'n150') coreCounts((other ?? checkpoint).config, device.config.gridRows);
     const golden = device.golden === undefined ? undefined : names[device.golden]!;
-    const alone = variantName(device, other?.name);
+    const alone = device.name ?? variantName(device, other?.name);
     const base = golden === undefined ? alone : `${alone} against ${golden}`;
     const key = JSON.stringify([base, other?.folder]);
     if (device.kind !== 'capture' && keys.has(key)) {
