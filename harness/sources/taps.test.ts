@@ -43,6 +43,11 @@ function relativeDistance(a: readonly number[], b: readonly number[]): number {
   return Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0) / squares);
 }
 
+/** A cache without noise holds what it was given, so that its tap is that one's. */
+function givenTo(tap: TapName): string {
+  return tap.replace('k_cached', 'k_rotated').replace('v_cached', 'v_proj.out');
+}
+
 const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-taps-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
@@ -98,7 +103,7 @@ describe.each([
       largest = Math.max(largest, relativeDistance(own, device.get(tap)!));
       expect(relativeDistance(own, device.get(tap)!), tap).toBeLessThan(LIMIT);
       for (const other of taps) {
-        if (other === tap || device.get(other)!.length !== own.length) continue;
+        if (device.get(other)!.length !== own.length || givenTo(tap) === givenTo(other)) continue;
         expect(relativeDistance(own, device.get(other)!), `${tap} beside ${other}`).toBeGreaterThan(10 * LIMIT);
       }
     }

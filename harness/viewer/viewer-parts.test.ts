@@ -1,6 +1,7 @@
 // The viewer without a browser: how a text stands in a line, what a search means, what numbers mean in words.
 import { describe, expect, it } from 'vitest';
 import type { Spine } from '../lens/lens-format.ts';
+import { TOKEN_STATUSES } from '../record/token-record.ts';
 import { parseQuery } from './search.ts';
 import { shownTexts } from './token-text.ts';
 import { gainWords, klWords, regretWords } from './words.ts';
@@ -38,7 +39,7 @@ describe('parseQuery', () => {
   const spine = {
     position: Int32Array.of(0, 1, 2),
     token: Int32Array.of(5, 70, 5),
-    status: Uint8Array.of(0, 1, 3),
+    status: Uint8Array.from(['pass', 'passNearTie', 'failRank'] as const, (one) => TOKEN_STATUSES.indexOf(one)),
     flip: Uint8Array.of(0, 2, 3),
     pccGap: Float32Array.of(0.01, 0.2, Number.NaN),
     kl: Float32Array.of(0.001, 0.2, 3),
