@@ -3,12 +3,7 @@ import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 /** Waits for the end of its input; without a word on it, the run was ended from outside. Signals of the terminal are the run's affair. */
-const WATCH = `
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => {});
-let said = '';
-process.stdin.on('data', (chunk) => { said += chunk; });
-process.stdin.on('end', () => { if (said === '') process.stderr.write(process.argv[1]); });
-`;
+const WATCH = `trap '' INT TERM HUP; read -r said; [ -n "$said" ] || printf %s "$1" >&2`;
 
 /**
  * Starts a small process that writes `words` to stderr if this one ends before the returned function is called.
@@ -16,8 +11,8 @@ process.stdin.on('end', () => { if (said === '') process.stderr.write(process.ar
  * @returns to be called when the run can speak for itself again.
  */
 export function leaveLastWords(words: string): () => void {
-  const watcher = spawn(process.execPath, ['-e', WATCH, '--', words], { stdio: ['pipe', 'ignore', 'inherit'] });
-  // A machine without room for another process goes without it.
+  const watcher = spawn('/bin/sh', ['-c', WATCH, 'sh', words], { stdio: ['pipe', 'ignore', 'inherit'] });
+  // A machine without a shell or without room for another process goes without it.
   watcher.on('error', () => undefined);
   watcher.stdin.on('error', () => undefined);
   watcher.unref();
