@@ -22,7 +22,14 @@ const COMMON_GROUND = /^src\/(?!index\.ts)[^/]+\.ts$/;
 
 const SRC_ROOMS = ['src/files', 'src/checkpoint', 'src/text', 'src/tensor', 'src/numerics', 'src/device'] as const;
 const DEVICES = ['src/device/wormhole', 'src/device/n150', 'src/device/capture'] as const;
-const JUDGING = ['harness/record', 'harness/metrics', 'harness/paired', 'harness/gate', 'harness/replay'] as const;
+const JUDGING = [
+  'harness/record',
+  'harness/metrics',
+  'harness/paired',
+  'harness/gate',
+  'harness/ladder',
+  'harness/replay',
+] as const;
 const RUNNING = [
   'harness/sequence',
   'harness/sources',
@@ -54,7 +61,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/metrics': ['harness/record', 'src/numerics'],
   'harness/paired': ['harness/metrics', 'src/numerics'],
   'harness/gate': ['harness/record', 'harness/metrics'],
-  'harness/replay': ['harness/record', 'harness/metrics', 'harness/gate'],
+  'harness/ladder': ['harness/record', 'harness/metrics'],
+  'harness/replay': ['harness/record', 'harness/metrics', 'harness/gate', 'harness/ladder'],
   'harness/sequence': ['harness/record', 'src/device'],
   'harness/sources': ['harness/record', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/faults': ['harness/sources', 'src/checkpoint', 'src/device'],

@@ -151,6 +151,7 @@ export function chooseWeights(
 export interface PlanSettings {
   readonly mode: DecodingMode;
   readonly judge: JudgeSettings;
+  readonly ladder?: PlanRequest['ladder'];
 }
 
 /** @throws UsageError naming the option. */

@@ -42,7 +42,7 @@ export async function judgeRun(started: StartedRun, options: JudgedRunOptions): 
   const { local, models, progress, signal, command, mayBegin } = options;
   const { replay } = started;
   const { spec } = replay.run;
-  let judged = replay.highlights.judged;
+  let judged = replay.highlights.judged + replay.ladders.rungTokens;
   const planned = replay.units.reduce(
     (sum, { case: one, prompt }) => sum + one.variants.length * tokensPlannedMax(prompt, spec.limits),
     0,

@@ -15,6 +15,7 @@ import {
   type ToolInfo,
   ToolInfoSchema,
 } from './events.ts';
+import { type LadderRecord, LadderRecordSchema } from './ladder.ts';
 import { RealNumberSchema } from './real-number.ts';
 import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
 import { DECODING_MODES, type DecodingMode, type DeviceSpec, DeviceSpecSchema, ruleSchemaWith } from './run-spec.ts';
@@ -57,7 +58,7 @@ export interface PromptRecord {
   readonly summary: TokenSummary | null;
 }
 
-/** What stood on the device side, with all its prompts. */
+/** What stood on the device side, with all its prompts; rungs of a ladder are in `ladder` of their device. */
 export interface VariantRecord {
   readonly name: string;
   readonly device: DeviceSpec;
@@ -67,6 +68,8 @@ export interface VariantRecord {
   readonly notes: readonly string[];
   readonly prompts: readonly PromptRecord[];
   readonly summary: VariantSummary;
+  /** Where its distance comes from; absent if the run had no rungs beside it. */
+  readonly ladder?: LadderRecord;
 }
 
 /** A reference checkpoint with its prompts. */
@@ -284,6 +287,7 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
           notes: z.array(z.string()),
           prompts: z.array(PromptRecordSchema),
           summary: RunSummarySchema,
+          ladder: LadderRecordSchema.exactOptional(),
         }),
       ),
     }),

@@ -9,6 +9,7 @@ import {
   type RulesFileInfo,
   RulesFileInfoSchema,
 } from './allowances.ts';
+import { type RungSpec, RungSpecSchema } from './ladder.ts';
 import { RealNumberSchema } from './real-number.ts';
 import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
 import {
@@ -66,6 +67,8 @@ export interface VariantSpec {
   readonly device: DeviceSpec;
   /** The variant of the case whose rows are the golden ones, standing before this one; absent: the case's reference. */
   readonly golden?: string | undefined;
+  /** A rung of another variant's noise ladder: fed and compared like any, judged by no rule and no part of the verdict. */
+  readonly ladder?: RungSpec | undefined;
 }
 
 export interface CaseSpec {
@@ -206,6 +209,7 @@ export const RunSpecSchema: z.ZodType<RunSpec, unknown> = z.strictObject({
               model: z.string(),
               device: DeviceSpecSchema,
               golden: z.string().min(1).exactOptional(),
+              ladder: RungSpecSchema.exactOptional(),
             }),
           )
           .min(1),
@@ -228,6 +232,16 @@ export function unitsOf(spec: RunSpec): RunUnit[] {
 /** The sequences of a unit, one a variant, in order. */
 export function sequencesOf({ case: { name, variants }, prompt }: RunUnit): SequenceKey[] {
   return variants.map((variant) => ({ case: name, variant: variant.name, prompt: prompt.name, user: prompt.user }));
+}
+
+export function isRung({ ladder }: Pick<VariantSpec, 'ladder'>): boolean {
+  return ladder !== undefined;
+}
+
+/** The sequences of a unit that a verdict is on: all but those of rungs. */
+export function judgedSequencesOf(unit: RunUnit): SequenceKey[] {
+  const judged = unit.case.variants.filter((variant) => !isRung(variant));
+  return sequencesOf({ ...unit, case: { ...unit.case, variants: judged } });
 }
 
 /** Most positions that a prompt can bring to judgement; fewer when its text ends early. */

@@ -8,6 +8,8 @@ import { type Failure, SCHEMA_VERSION } from '../record/events.ts';
 import type { CaseRecord, PromptRecord, RunRecord, SkippedTokens, VariantRecord } from '../record/run-record.ts';
 import {
   type CaseSpec,
+  isRung,
+  judgedSequencesOf,
   type PromptSpec,
   sequencesOf,
   tokensPlannedMax,
@@ -82,7 +84,7 @@ function durationBetween(startedAt: string, finishedAt: string | null): number |
 function plannedSequences(replay: RunReplay): PlannedSequence[] {
   const { limits } = replay.run.spec;
   return replay.units.flatMap((unit) =>
-    sequencesOf(unit).map((key) => {
+    judgedSequencesOf(unit).map((key) => {
       const done = replay.prompts.get(sequenceId(key));
       const isWhole = done !== undefined && done.stop !== 'failed';
       return {
@@ -148,7 +150,9 @@ function endingOf(replay: RunReplay, { coverage }: Verdict): Ending | undefined 
       failure,
     };
   }
-  const failed = Array.from(replay.prompts.values()).filter(({ stop }) => stop === 'failed');
+  const failed = Array.from(replay.prompts.values()).filter(
+    (prompt) => prompt.stop === 'failed' && !replay.isRung(prompt),
+  );
   const first = failed[0]?.failure;
   if (first === undefined || first === null) return undefined;
   const more = failed.length > 1 ? `${failed.length} prompts could not be compared, first ` : '';
@@ -163,7 +167,9 @@ function endingOf(replay: RunReplay, { coverage }: Verdict): Ending | undefined 
 function skippedTokens(replay: RunReplay): SkippedTokens[] {
   let afterDivergence = 0;
   let notRecorded = 0;
-  for (const { divergence, stop, length, planned } of replay.prompts.values()) {
+  for (const prompt of replay.prompts.values()) {
+    if (replay.isRung(prompt)) continue;
+    const { divergence, stop, length, planned } = prompt;
     afterDivergence += divergence?.tokensAfter ?? 0;
     if (divergence === null && stop !== 'failed') notRecorded += length - planned;
   }
@@ -183,25 +189,30 @@ function caseRecord(one: CaseSpec, replay: RunReplay): CaseRecord {
     model: one.model,
     reference: opened?.golden ?? null,
     tokenizerSha256: one.tokenizerSha256,
-    variants: one.variants.map((variant) => variantRecord(one, variant, replay)),
+    variants: one.variants.filter((variant) => !isRung(variant)).map((variant) => variantRecord(one, variant, replay)),
   };
 }
 
 function variantRecord(one: CaseSpec, variant: VariantSpec, replay: RunReplay): VariantRecord {
   const opened = replay.cases.get(caseId({ case: one.name, variant: variant.name }));
   const own = new Set(replay.units.filter((unit) => unit.case === one).map(({ prompt }) => prompt));
+  const keyOf = (prompt: PromptSpec): SequenceKey => ({
+    case: one.name,
+    variant: variant.name,
+    prompt: prompt.name,
+    user: prompt.user,
+  });
+  const prompts = one.prompts.filter((prompt) => own.has(prompt));
+  const ladder = replay.ladders.conclude(one, variant, prompts.map(keyOf));
   return {
     name: variant.name,
     device: variant.device,
     source: opened?.device ?? null,
     vocabSize: opened?.vocabSize ?? null,
     notes: opened?.notes ?? [],
-    prompts: one.prompts
-      .filter((prompt) => own.has(prompt))
-      .map((prompt) =>
-        promptRecord(prompt, { case: one.name, variant: variant.name, prompt: prompt.name, user: prompt.user }, replay),
-      ),
+    prompts: prompts.map((prompt) => promptRecord(prompt, keyOf(prompt), replay)),
     summary: replay.gate.summarizeVariant(one.name, variant.name),
+    ...(ladder === undefined ? {} : { ladder }),
   };
 }
 

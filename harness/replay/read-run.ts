@@ -9,12 +9,12 @@ import { RunReplay } from './run-replay.ts';
 /**
  * The state after all lines of a log.
  *
- * @param onToken - called for every token, e.g. to pick one.
+ * @param onToken - called for every judged token, e.g. to pick one; those of a ladder's rungs are in `ladders`.
  * @throws InputError LOG_BROKEN, LOG_INCONSISTENT or FILE_UNREADABLE, naming the line.
  */
 export function readRun(folder: string, onToken?: (record: TokenRecord) => void): RunReplay {
-  return watchRun(folder, ({ event }) => {
-    if (event.event === 'token') onToken?.(event);
+  return watchRun(folder, ({ event }, replay) => {
+    if (event.event === 'token' && !replay.isRung(event)) onToken?.(event);
   });
 }
 
@@ -23,11 +23,11 @@ export function readRun(folder: string, onToken?: (record: TokenRecord) => void)
  *
  * @throws InputError as `readRun`.
  */
-export function watchRun(folder: string, onLine: (line: LogLine) => void): RunReplay {
+export function watchRun(folder: string, onLine: (line: LogLine, replay: RunReplay) => void): RunReplay {
   let replay: RunReplay | undefined;
   for (const line of readLog(folder)) {
     replay = addLine(replay, line, folder);
-    onLine(line);
+    onLine(line, replay);
   }
   return replay!;
 }

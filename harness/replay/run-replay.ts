@@ -4,9 +4,17 @@ import { InputError } from '../../src/errors.ts';
 import { createGate, type Gate } from '../gate/gate.ts';
 import { brokenTokenRules } from '../gate/judge-token.ts';
 import { TokenHighlights } from '../gate/token-highlights.ts';
+import { Ladders } from '../ladder/ladders.ts';
 import { ContextChain } from '../record/context-hash.ts';
 import type { CaseEvent, EndEvent, LogEvent, PromptEvent, RunEvent, TokenEvent } from '../record/events.ts';
-import { type RunUnit, type SequenceLimits, sequencesOf, tokensPlannedMax, unitsOf } from '../record/run-spec.ts';
+import {
+  isRung,
+  type RunUnit,
+  type SequenceLimits,
+  sequencesOf,
+  tokensPlannedMax,
+  unitsOf,
+} from '../record/run-spec.ts';
 import { withoutTiming } from '../record/token-line.ts';
 import { phaseOfPosition, type SequenceKey, sequenceId } from '../record/token-record.ts';
 
@@ -35,17 +43,26 @@ export class RunReplay {
   readonly units: readonly RunUnit[];
   readonly gate: Gate;
   readonly highlights: TokenHighlights = new TokenHighlights();
+  readonly ladders: Ladders;
   readonly cases: Map<string, CaseEvent> = new Map();
   readonly prompts: Map<string, PromptEvent> = new Map();
   end: EndEvent | null = null;
   unitsDone = 0;
   readonly #open: Map<string, OpenSequence> = new Map();
+  /** Ids of variants that nobody judges. */
+  readonly #rungs: ReadonlySet<string>;
   #underWay: { readonly unit: RunUnit | undefined; readonly ids: readonly string[] } = { unit: undefined, ids: [] };
 
   constructor(run: RunEvent) {
     this.run = run;
     this.units = unitsOfRun(run);
     this.gate = createGate(run.spec.judge.rules, run.spec.judge.expected);
+    this.ladders = new Ladders(run.spec);
+    this.#rungs = new Set(
+      run.spec.cases.flatMap(({ name, variants }) =>
+        variants.filter(isRung).map((variant) => caseId({ case: name, variant: variant.name })),
+      ),
+    );
   }
 
   /** Whether the log is to hold less than the plan. */
@@ -80,6 +97,11 @@ export class RunReplay {
       case 'end':
         this.end = event;
     }
+  }
+
+  /** Whether a token or prompt is of a ladder's rung, which nobody judges. */
+  isRung(key: Pick<SequenceKey, 'case' | 'variant'>): boolean {
+    return this.#rungs.size > 0 && this.#rungs.has(caseId(key));
   }
 
   /** Tokens judged of a sequence so far. */
@@ -123,13 +145,16 @@ export class RunReplay {
     // Golden rows that are another variant's choose nothing: the text is that of the case's reference.
     open.choice = isAgainstReference(unit, event) ? (event.choice?.top1.golden ?? null) : null;
     open.rows.update(withoutTiming(line)).update('\n');
-    const broken = brokenTokenRules(this.run.spec.judge.rules, event);
+    const isOfRung = this.isRung(event);
+    const broken = isOfRung ? [] : brokenTokenRules(this.run.spec.judge.rules, event);
     if (broken.join() !== event.failedRules.join()) {
       throw inconsistent(
         `${where}: broken rules ${event.failedRules.join(', ') || 'none'}`,
         broken.join(', ') || 'none',
       );
     }
+    this.ladders.add(event, isOfRung);
+    if (isOfRung) return;
     this.gate.add(event);
     this.highlights.add(event);
   }

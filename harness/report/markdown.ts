@@ -16,6 +16,7 @@ import {
   ruleHeadroom,
 } from './format.ts';
 import { inspectCommandOf } from './inspect-hint.ts';
+import { LADDER_HEADER, ladderRows, ladderWords } from './ladder-lines.ts';
 import { LENS_FILE, lensFragment } from './lens-link.ts';
 import { ruleStatus } from './terminal.ts';
 import { describeToken } from './worst-tokens.ts';
@@ -79,6 +80,19 @@ function variantBlock(one: CaseRecord, variant: VariantRecord): string[] {
     '| prompt | tokens judged | PCC lowest | PCC median | KL mean (nat) | top-1 | real flips | tokens say |',
     '|---|--:|--:|--:|--:|--:|--:|---|',
     ...rows,
+    '',
+    ...ladderBlock(variant),
+  ];
+}
+
+function ladderBlock({ ladder }: VariantRecord): string[] {
+  if (ladder === undefined) return [];
+  return [
+    `| ${LADDER_HEADER.join(' | ')} |`,
+    '|---|--:|--:|--:|--:|--:|',
+    ...ladderRows(ladder).map((cells) => `| ${cells.map(escapeCell).join(' | ')} |`),
+    '',
+    ...ladderWords(ladder).map((line) => sentence(escapeCell(line))),
     '',
   ];
 }

@@ -21,6 +21,7 @@ import {
   ruleHeadroom,
 } from './format.ts';
 import { inspectCommandOf } from './inspect-hint.ts';
+import { LADDER_HEADER, ladderRows, ladderWords } from './ladder-lines.ts';
 import { LENS_FILE, lensFragment } from './lens-link.ts';
 import { plainTable } from './plain-table.ts';
 import { describeToken } from './worst-tokens.ts';
@@ -59,8 +60,14 @@ function variantLines(one: CaseRecord, variant: VariantRecord, chalk: ChalkInsta
     ...variant.notes.map((note) => chalk.yellow(`note: ${note}`)),
     plainTable(header, rows, 1, chalk),
     ...(more > 0 ? [`and ${countOf(more, 'prompt')} more in summary.md`] : []),
+    ...ladderLines(variant, chalk),
     '',
   ];
+}
+
+function ladderLines({ ladder }: VariantRecord, chalk: ChalkInstance): string[] {
+  if (ladder === undefined) return [];
+  return ['', plainTable([...LADDER_HEADER], ladderRows(ladder), 1, chalk), ...ladderWords(ladder)];
 }
 
 function promptRow(prompt: PromptRecord, chalk: ChalkInstance): string[] {

@@ -5,10 +5,11 @@ import { formatEvent, type LogEvent } from '../record/events.ts';
 import type { RunLog } from '../record/run-log.ts';
 import {
   firstDifference,
+  isRung,
+  judgedSequencesOf,
   type PromptSpec,
   type RunSpec,
   type RunUnit,
-  sequencesOf,
   unitsOf,
 } from '../record/run-spec.ts';
 import { addGoldenCache } from '../record/run-usage.ts';
@@ -153,7 +154,12 @@ class Run {
       const [goldenSource, source] = [golden === undefined ? reference : devices[golden]!, devices[device]!];
       requireComparable(goldenSource, source);
       this.#beginCase(one, name, variant.notes(), goldenSource, source);
-      variants.push({ name, source, comparison: { device, golden }, judge: this.#judgeOf(one, goldenSource, source) });
+      variants.push({
+        name,
+        source,
+        comparison: { device, golden },
+        judge: this.#judgeOf(one, variant, goldenSource, source),
+      });
     }
     return { devices, variants };
   }
@@ -189,12 +195,18 @@ class Run {
     });
   }
 
-  #judgeOf(one: OpenableCase, reference: LogitsSource, device: LogitsSource): TokenJudge {
+  #judgeOf(
+    one: OpenableCase,
+    { spec }: OpenableCase['variants'][number],
+    reference: LogitsSource,
+    device: LogitsSource,
+  ): TokenJudge {
+    const { judge } = this.#options.replay.run.spec;
     return new TokenJudge({
       vocabSize: Math.min(reference.vocabSize, device.vocabSize),
       device: device.info,
       textOf: one.texts.textOf,
-      settings: this.#options.replay.run.spec.judge,
+      settings: isRung(spec) ? { ...judge, rules: [] } : judge,
       keepEvidence: (file, write) => asLogError(() => this.#options.log.keepFile(file, write)),
     });
   }
@@ -225,7 +237,9 @@ class Run {
       this.#options.onToken?.(record);
     };
     const onDeviceError = (index: number, error: unknown): void => {
-      if (!isOfPromptAlone(error)) throw error;
+      // A diagnostic that breaks down ends nothing but itself.
+      const isOfRung = isRung(one.variants[index]!.spec) && error instanceof QwenPccError;
+      if (!isOfPromptAlone(error) && !isOfRung) throw error;
       failures.set(index, error);
     };
     let outcome: Outcome | undefined;
@@ -296,6 +310,6 @@ function isOfPromptAlone(error: unknown): boolean {
 
 /** By the sequence's key as JSON. */
 function evidenceShares(spec: RunSpec): Map<string, number> {
-  const keys = unitsOf(spec).flatMap(sequencesOf);
+  const keys = unitsOf(spec).flatMap(judgedSequencesOf);
   return new Map(keys.map((key, i) => [sequenceId(key), evidenceShare(i, keys.length)]));
 }

@@ -39,7 +39,14 @@ const triangle = (): OpenableCase => {
   const against = { ...spec.variants[1]!, name: 'noisy against failing', golden: 'failing' };
   return toyCaseOf({ ...spec, variants: [...spec.variants, against] }, { failing, noisy: noisyToy });
 };
-const CASES = [triangle(), toyCase('b')];
+/** A device and a rung of its ladder, half of whose rows would fail if anybody judged them. */
+const ladder = (): OpenableCase => {
+  const { spec } = toyCase('b', { toy: noisyToy, failing });
+  const [device, rung] = spec.variants;
+  const variants = [device!, { ...rung!, name: 'toy/formats', ladder: { rung: 'formats' as const, of: 'toy' } }];
+  return toyCaseOf({ ...spec, variants }, { toy: noisyToy, failing });
+};
+const CASES = [triangle(), ladder()];
 const UNITS = 6;
 
 /** The merge of logs, each a part. */
@@ -76,6 +83,13 @@ describe('a run', () => {
       ['failing', 'noisy', 'noisy against failing'],
       ['toy'],
     ]);
+  });
+
+  it('judges no rung of a ladder, and has its distances beside the device', () => {
+    const [device] = concludeRun(readRun(whole)).cases[1]!.variants;
+    expect(device!.prompts.map(({ outcome }) => outcome)).toEqual(['pass', 'pass', 'pass']);
+    expect(device!.ladder).toMatchObject({ tokens: 36, missing: 0 });
+    expect(device!.ladder!.steps[0]!.mean.klNats).toBeGreaterThan(device!.ladder!.steps.at(-1)!.mean.klNats);
   });
 
   it('resumed after a kill at any byte writes the log of a run that was not killed', async () => {

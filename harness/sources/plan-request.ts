@@ -1,5 +1,6 @@
 // What a plan is made from: folders, files, devices and settings, as the command line or a gate gives them.
 import type { Precision } from '../../reference/reference-options.ts';
+import type { N150Config } from '../../src/device/n150/compute-config.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import type { DecodingMode, JudgeSettings } from '../record/run-spec.ts';
 import type { DeviceChoice, ReferenceChoice } from './device-spec.ts';
@@ -25,6 +26,8 @@ export interface PlanRequest {
   readonly precision: Precision;
   /** Of recorded device logits, in the place of what they say themselves. */
   readonly logitsFormat?: LogitsFormat | undefined;
+  /** A noise ladder beside each device: the model whose rungs explain a recording; those of an N150 device follow its own knobs. */
+  readonly ladder?: N150Config | undefined;
   readonly mode: DecodingMode;
   readonly judge: JudgeSettings;
   readonly maxNewTokens?: number | undefined;

@@ -8,6 +8,7 @@ import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { Models } from './models.ts';
 import { caseNames, MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, requireRunnable } from './plan.ts';
 import type { PlanRequest } from './plan-request.ts';
+import { planRungs, requireLadder } from './planned-ladder.ts';
 import { chooseCases } from './planned-prompts.ts';
 import { openRecordings, requireOneRecorded, unplannedNotes } from './planned-recordings.ts';
 import { deviceWeightsOf, planVariants } from './planned-variants.ts';
@@ -26,6 +27,7 @@ export interface PlannedRun {
  * @throws UsageError, InputError, UnsupportedError, ComparisonInvalidError, each naming the file.
  */
 export async function planRun(request: PlanRequest, models: Models = new Models()): Promise<PlannedRun> {
+  requireLadder(request);
   const recordings = await openRecordings(request);
   const opened = request.weights.map((folder) => models.open(folder));
   requireOneRecorded(recordings, opened);
@@ -54,7 +56,7 @@ export async function planRun(request: PlanRequest, models: Models = new Models(
       tokenizerSha256: tokenizer?.sha256 ?? NO_TOKENIZER,
       eosTokenIds: [...eosTokenIds],
       prompts,
-      variants: planVariants(request, model, models),
+      variants: withRungs(planVariants(request, model, models), request, checkpoint, models),
     };
   });
   const notes = unplannedNotes(recordings, cases, request, limits);
@@ -62,6 +64,22 @@ export async function planRun(request: PlanRequest, models: Models = new Models(
     cases.map(({ name, variants }, i) => [name, pathsOf(request, planned[i]!.index, variants)]),
   );
   return { spec: { mode: request.mode, limits, judge: request.judge, cases }, paths, notes };
+}
+
+/** The devices in their order, then the rungs of each one's ladder. */
+function withRungs(
+  variants: readonly VariantSpec[],
+  request: PlanRequest,
+  checkpoint: Checkpoint,
+  models: Models,
+): VariantSpec[] {
+  const rungs = variants.flatMap((variant, i) => {
+    const device = request.devices[i]!;
+    const place = deviceWeightsOf(device, request.deviceWeights);
+    const own = place === undefined ? checkpoint : models.checkpoint(place);
+    return planRungs(request, device, variant, own, own !== checkpoint);
+  });
+  return [...variants, ...rungs];
 }
 
 /** In the place of the sha256 of a tokenizer.json that the folder does not have. */
@@ -78,8 +96,10 @@ function pathsOf(request: PlanRequest, index: number, variants: readonly Variant
     weights: absolutePlace(weights[index]!),
     ...(reference.kind === 'golden' ? { golden: path.resolve(reference.file) } : {}),
     variants: Object.fromEntries(
-      variants.map(({ name }, i) => {
-        const device = devices[i]!;
+      variants.map(({ name, ladder }, i) => {
+        // A rung runs the checkpoint of its device.
+        const device = devices[ladder === undefined ? i : variants.findIndex((one) => one.name === ladder.of)]!;
+        if (device.kind === 'capture' && ladder !== undefined) return [name, {}];
         if (device.kind === 'capture') return [name, { recording: path.resolve(device.file) }];
         const own = deviceWeightsOf(device, deviceWeights);
         return [name, own === undefined ? {} : { weights: absolutePlace(own) }];

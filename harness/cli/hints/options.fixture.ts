@@ -192,4 +192,24 @@ export const OPTION_CASES: readonly HintCase[] = [
     follow: (_room, _said, args) => without(args, '--mode'),
     leadsTo: 'FILE_UNREADABLE',
   },
+  {
+    code: 'LADDER_MODE',
+    what: 'free',
+    wrong: (room) => room.validateIds('--ladder', '--mode', 'free'),
+    hint: /leave --mode free or --ladder out/,
+    follow: (_room, _said, args) => without(args, '--mode'),
+  },
+  {
+    code: 'LADDER_MODE',
+    what: 'bfloat16',
+    wrong: (room) => room.validateIds('--ladder', 'n150', '--precision', 'bf16'),
+    hint: /leave --precision bf16 out/,
+    follow: (_room, _said, args) => without(args, '--precision'),
+  },
+  {
+    code: 'LADDER_DEVICE',
+    wrong: (room) => room.validateIds('--ladder', 'capture:rows.safetensors'),
+    hint: /write --device \S+ --ladder (n150)\./,
+    follow: (_room, [ladder], args) => swapped(args, 'capture:rows.safetensors', ladder!),
+  },
 ];

@@ -1,5 +1,5 @@
 // The entrants of a comparison, read from a run's spec: which of its variants measure the checkpoint, the device, and both together.
-import type { CaseSpec, DeviceSpec, VariantSpec } from '../../record/run-spec.ts';
+import { type CaseSpec, type DeviceSpec, isRung, type VariantSpec } from '../../record/run-spec.ts';
 
 /**
  * What a user could use in the place of the base: a checkpoint, a device's knobs, a recording.
@@ -26,7 +26,8 @@ export interface Entrant {
  * @param spec - a case planned by `compare`: the base's device first, if there is one; of each checkpoint its reference, its device, and the
  *   device against that reference.
  */
-export function entrantsOf({ variants, model }: CaseSpec): Entrant[] {
+export function entrantsOf({ variants: all, model }: CaseSpec): Entrant[] {
+  const variants = all.filter((variant) => !isRung(variant));
   const own = variants.filter(({ golden }) => golden === undefined);
   const devices = own.filter(({ device }) => device.kind !== 'onnx');
   const labels = new Set<string>();

@@ -1,7 +1,7 @@
 // Which sequences of two runs belong together, by their plans; refused here if the plans are not about the same inputs.
 import { InputError } from '../../../src/errors.ts';
 import type { RunEvent } from '../../record/events.ts';
-import { type CaseSpec, type PromptSpec, type RunUnit, sequencesOf } from '../../record/run-spec.ts';
+import { type CaseSpec, isRung, judgedSequencesOf, type PromptSpec, type RunUnit } from '../../record/run-spec.ts';
 import { promptLabel, type SequenceKey, sequenceId } from '../../record/token-record.ts';
 import { unitsOfRun } from '../../replay/run-replay.ts';
 import type { AlonePrompt, Sides } from './run-diff.ts';
@@ -30,8 +30,8 @@ export function pairPlans(runs: Sides<RunEvent>): PlanPairing {
     if (b === undefined) continue;
     requireSameReference(runs, { a: a.case, b: b.case });
     requireSameTokens(runs, a.case.name, { a: a.prompt, b: b.prompt });
-    const keys = sequencesOf(b);
-    for (const key of sequencesOf(a)) {
+    const keys = judgedSequencesOf(b);
+    for (const key of judgedSequencesOf(a)) {
       const partner = keys.find(({ variant }) => variant === variants.partnerOf(key));
       if (partner !== undefined) pairs.push({ a: key, b: partner });
     }
@@ -96,7 +96,9 @@ function pairVariants(runs: Sides<RunEvent>, units: Sides<readonly RunUnit[]>): 
   for (const one of runs.a.spec.cases) {
     const other = runs.b.spec.cases.find(({ name }) => name === one.name);
     if (other === undefined || !planned.has(one.name)) continue;
-    const names = { a: one.variants.map(({ name }) => name), b: other.variants.map(({ name }) => name) };
+    const judged = ({ variants }: CaseSpec): string[] =>
+      variants.filter((variant) => !isRung(variant)).map(({ name }) => name);
+    const names = { a: judged(one), b: judged(other) };
     const isOneEach = names.a.length === 1 && names.b.length === 1;
     for (const a of names.a) {
       const b = isOneEach ? names.b[0] : names.b.find((name) => name === a);
@@ -110,7 +112,7 @@ function pairVariants(runs: Sides<RunEvent>, units: Sides<readonly RunUnit[]>): 
 
 function aloneOf(side: 'a' | 'b', units: readonly RunUnit[], pairs: PlanPairing['pairs']): AlonePrompt[] {
   const paired = new Set(pairs.map((pair) => sequenceId(pair[side])));
-  return units.flatMap(sequencesOf).flatMap((key) => (paired.has(sequenceId(key)) ? [] : [{ side, ...key }]));
+  return units.flatMap(judgedSequencesOf).flatMap((key) => (paired.has(sequenceId(key)) ? [] : [{ side, ...key }]));
 }
 
 function unitId({ case: one, prompt }: RunUnit): string {
@@ -121,7 +123,7 @@ const NAMES_SHOWN = 5;
 
 function namesOf(units: readonly RunUnit[]): string {
   const names = units.flatMap((unit) =>
-    sequencesOf(unit).map((key) => `${key.case} › ${key.variant} › ${promptLabel(key)}`),
+    judgedSequencesOf(unit).map((key) => `${key.case} › ${key.variant} › ${promptLabel(key)}`),
   );
   const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
   return names.length === 0 ? 'none' : `${names.slice(0, NAMES_SHOWN).join(', ')}${more}`;

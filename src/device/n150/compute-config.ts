@@ -23,7 +23,7 @@ const ELTWISE_MULS = ['matrixUnit', 'vectorUnit'] as const;
 const RMS_LAYOUTS = ['sharded', 'interleaved'] as const;
 
 /**
- * A complete setting of the device model. Activations between operations are BF16 unless `tier` is fp32.
+ * A complete setting of the device model. Activations between operations are BF16 unless `tier` is fp32 without `storedFormats`.
  *
  * Derived from the checkpoint's widths and `gridRows`, not set here: cores of each operation and the number of K blocks
  * (chip.ts). A run's `settings` state them beside the knobs.
@@ -31,6 +31,7 @@ const RMS_LAYOUTS = ['sharded', 'interleaved'] as const;
 export interface N150Config {
   readonly recipe: RecipeName;
   readonly tier: MatmulTier;
+  readonly storedFormats: boolean;
   readonly qkvFidelity: MathFidelity;
   readonly oFidelity: MathFidelity;
   readonly gateUpFidelity: MathFidelity;
@@ -73,6 +74,11 @@ export interface N150Config {
   readonly threads: number;
 }
 
+/** Whether rows, tables and vectors stay float32 between operations. */
+export function storesFloat32({ tier, storedFormats }: Pick<N150Config, 'tier' | 'storedFormats'>): boolean {
+  return tier === 'fp32' && !storedFormats;
+}
+
 export type KnobName = keyof N150Config;
 
 export type KnobKind =
@@ -100,6 +106,10 @@ export const KNOBS: Readonly<Record<KnobName, Knob>> = {
   tier: {
     value: oneOf(MATMUL_TIERS),
     doc: 'exact: integer-exact matrix unit; fast: same error statistics in floats; fp32: no device noise but the weight formats',
+  },
+  storedFormats: {
+    value: BOOLEAN,
+    doc: 'with tier=fp32: what is stored between operations is rounded to its format (BF16, kvFormat, logitsFormat); the other tiers always do',
   },
   qkvFidelity: fidelity('the q, k and v projections'),
   oFidelity: fidelity('the attention output projection'),

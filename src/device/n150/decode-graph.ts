@@ -10,6 +10,7 @@ import { type ConfigFor, createLayerOps, createNorm } from './layer-ops.ts';
 import { createLinear } from './linear.ts';
 import { createPositionTables } from './ops/position-tables.ts';
 import type { Rows } from './rows.ts';
+import { storeLogits, storeRows, withStoredFormats } from './stored-formats.ts';
 
 /** The next positions of a sequence; those before them must have been run. */
 export interface Pass {
@@ -56,7 +57,11 @@ export function createDecodeGraph({ model, config, configFor, weights, engine }:
   const { hiddenSize, vocabSize } = model;
   const positionTables = createPositionTables(model, config);
   const layers = Array.from({ length: weights.layerCount }, (_, layer) =>
-    createLayerOps(model, engine, (opClass) => configFor(layer, opClass)),
+    withStoredFormats(
+      createLayerOps(model, engine, (opClass) => configFor(layer, opClass)),
+      model,
+      (opClass) => configFor(layer, opClass),
+    ),
   );
   const norm = createNorm(model, config, 'finalNorm');
   const lmHead = createLinear(engine, config, config.lmHeadFidelity, config.logitsFormat);
@@ -81,7 +86,7 @@ export function createDecodeGraph({ model, config, configFor, weights, engine }:
       await between();
       onLayer(layer + 1);
     }
-    const normed = norm(hidden.subarray((tokenIds.length - wantedRows) * hiddenSize), weights.norm);
+    const normed = storeRows(norm(hidden.subarray((tokenIds.length - wantedRows) * hiddenSize), weights.norm), config);
     onTap('norm.out', normed);
     return normed;
   }
@@ -98,7 +103,7 @@ export function createDecodeGraph({ model, config, configFor, weights, engine }:
     const rows = normed.length / hiddenSize;
     const whole = new Float32Array(rows * vocabSize);
     await weights.forHeadSlices((slice, firstColumn) => {
-      const part = lmHead(normed, slice);
+      const part = storeLogits(lmHead(normed, slice), slice.n, config);
       for (let row = 0; row < rows; row++) {
         whole.set(part.subarray(row * slice.n, (row + 1) * slice.n), row * vocabSize + firstColumn);
       }

@@ -97,6 +97,13 @@ function checkedConfig(config: N150Config): N150Config {
       hint: 'the demo uses sdpaChunk=32',
     });
   }
+  if (config.storedFormats && config.tier !== 'fp32') {
+    throw new UsageError('Tiers fast and exact round what is stored as they are.', {
+      code: 'KNOB_COMBINATION',
+      facts: { found: `storedFormats=true, tier=${config.tier}`, wanted: 'tier=fp32' },
+      hint: 'leave storedFormats out, or set tier=fp32',
+    });
+  }
   if (config.intermediateFormat === 'FP32' && !config.fp32DestAcc) {
     throw new UsageError('Partial sums in FP32 need a 32-bit Dst.', {
       code: 'KNOB_COMBINATION',

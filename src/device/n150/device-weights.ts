@@ -6,7 +6,7 @@ import { UsageError } from '../../errors.ts';
 import { roundAllToBf16TiesEven } from '../../numerics/bf16.ts';
 import { packMatrix, unpackMatrix } from '../wormhole/host-packing.ts';
 import type { LoadedMatrix, MatmulEngine } from '../wormhole/matmul-engine.ts';
-import type { N150Config } from './compute-config.ts';
+import { type N150Config, storesFloat32 } from './compute-config.ts';
 import { requireFinite } from './finite-weights.ts';
 import { planWeights, type WeightPlan } from './weight-cache/memory-plan.ts';
 import { openWeightCache } from './weight-cache/weight-cache.ts';
@@ -95,7 +95,7 @@ export async function loadDeviceWeights(
       const row = checkpoint.readRows(EMBED_TOKENS, tokenId, 1);
       const place = { from: checkpoint.name, name: EMBED_TOKENS, columns: row.length, firstRow: tokenId };
       requireFinite(row, place);
-      if (config.tier !== 'fp32') roundAllToBf16TiesEven(row);
+      if (!storesFloat32(config)) roundAllToBf16TiesEven(row);
       out.set(row, start);
     },
     release: () => supply.release(),
@@ -160,7 +160,7 @@ function loadBias(checkpoint: Checkpoint, prefix: string, config: N150Config): F
 
 function readBf16(checkpoint: Checkpoint, name: string, config: N150Config): Float32Array {
   const values = readFinite(checkpoint, name);
-  if (config.tier !== 'fp32') roundAllToBf16TiesEven(values);
+  if (!storesFloat32(config)) roundAllToBf16TiesEven(values);
   return values;
 }
 

@@ -5,6 +5,7 @@ import type { N150Config, RecipeName } from './compute-config.ts';
 const DEMO_2024: N150Config = {
   recipe: 'demo-2024',
   tier: 'fast',
+  storedFormats: false,
   qkvFidelity: 'HiFi2',
   oFidelity: 'HiFi2',
   gateUpFidelity: 'HiFi2',

@@ -1,7 +1,7 @@
 // Rotary tables of a pass: for each position its cosines and sines, made by the host or stepped on by the device.
 // Source: n150-numerics C.2, F.1.
 import type { ModelConfig } from '../../../checkpoint/config.ts';
-import type { N150Config } from '../compute-config.ts';
+import { type N150Config, storesFloat32 } from '../compute-config.ts';
 import { createSteppedTables } from './rotary-step.ts';
 import { rotaryFrequencies, writeRotaryTables, type YarnScaling } from './rotary-tables.ts';
 import { naturalLogarithm } from './sin-cos.ts';
@@ -24,7 +24,7 @@ export type MakePositionTables = (
 
 export function createPositionTables(model: ModelConfig, config: N150Config): MakePositionTables {
   const { headDim, ropeTheta } = model;
-  const isFloat32 = config.tier === 'fp32';
+  const isFloat32 = storesFloat32(config);
   const frequencies = rotaryFrequencies(headDim, ropeTheta, yarnOf(model));
   const writeSteppedTables = createSteppedTables(headDim, frequencies, config);
   return (firstPosition, rows, promptLength) => {
