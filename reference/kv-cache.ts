@@ -1,20 +1,24 @@
-// Keys and values of the positions fed so far, as the tensors that one pass of the body hands to the next.
-
+// Keys and values of the positions that a sequence was fed so far, as the tensors that one attention hands to the next.
 import type { ModelConfig } from '../src/checkpoint/config.ts';
 import { Tensor } from './graph/onnx-runtime.ts';
-import { BODY_IO } from './graph/qwen2-graph.ts';
 
 type CacheConfig = Pick<ModelConfig, 'layers' | 'keyValueHeads' | 'headDim'>;
 
-/** Per layer keys and values [1, K, S, D] float32; keys after rotary embedding. */
+/** Keys after rotary embedding, and values, of one layer: [1, K, S, D] float32 each. */
+export interface KeysAndValues {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
 export class KvCache {
   readonly #config: CacheConfig;
   #length = 0;
-  #tensors: readonly Tensor[];
+  #layers: KeysAndValues[];
 
   constructor(config: CacheConfig) {
     this.#config = config;
-    this.#tensors = Array.from({ length: 2 * config.layers }, () => this.#tensorOf(new Float32Array(0), 0));
+    const none = (): Tensor => this.#tensorOf(new Float32Array(0), 0);
+    this.#layers = Array.from({ length: config.layers }, () => ({ keys: none(), values: none() }));
   }
 
   /** Positions held. */
@@ -22,39 +26,37 @@ export class KvCache {
     return this.#length;
   }
 
-  /** The cache as inputs of the body. */
-  feeds(): Record<string, Tensor> {
-    const feeds: Record<string, Tensor> = {};
-    for (let layer = 0; layer < this.#config.layers; layer++) {
-      feeds[BODY_IO.pastKeys(layer)] = this.#tensors[2 * layer]!;
-      feeds[BODY_IO.pastValues(layer)] = this.#tensors[2 * layer + 1]!;
-    }
-    return feeds;
+  of(layer: number): KeysAndValues {
+    return this.#layers[layer]!;
   }
 
-  /** Takes over the body's outputs, which hold `length` positions. */
-  replace(outputs: Readonly<Record<string, Tensor>>, length: number): void {
-    const tensors: Tensor[] = [];
-    for (let layer = 0; layer < this.#config.layers; layer++) {
-      tensors.push(outputs[BODY_IO.presentKeys(layer)]!, outputs[BODY_IO.presentValues(layer)]!);
-    }
-    this.#tensors = tensors;
-    this.#length = length;
+  /** Takes over what a layer's attention made; `grow` follows when all layers have. */
+  replace(layer: number, present: KeysAndValues): void {
+    this.#layers[layer] = present;
   }
 
-  /** Forgets positions >= `length`. */
+  /** All layers hold `positions` more. */
+  grow(positions: number): void {
+    this.#length += positions;
+  }
+
+  /** Forgets positions >= `length`; to forget all is right after a pass that failed, too. */
   truncate(length: number): void {
-    if (length >= this.#length) return;
-    this.#tensors = this.#tensors.map((tensor) => this.#firstPositions(tensor, length));
+    if (length >= this.#length && length > 0) return;
+    this.#layers = this.#layers.map(({ keys, values }) => ({
+      keys: this.#firstPositions(keys, length),
+      values: this.#firstPositions(values, length),
+    }));
     this.#length = length;
   }
 
   #firstPositions(tensor: Tensor, length: number): Tensor {
     const { keyValueHeads, headDim } = this.#config;
+    const held = tensor.dims[2]!;
     const whole = tensor.data as Float32Array;
     const kept = new Float32Array(keyValueHeads * length * headDim);
     for (let head = 0; head < keyValueHeads; head++) {
-      const start = head * this.#length * headDim;
+      const start = head * held * headDim;
       kept.set(whole.subarray(start, start + length * headDim), head * length * headDim);
     }
     return this.#tensorOf(kept, length);

@@ -1,5 +1,6 @@
-// Opens what computes the reference: two graphs that hold a checkpoint's weights, or steps that are fed with them.
-import { EMBED_TOKENS } from '../src/checkpoint/tensor-names.ts';
+// Opens what computes the reference: graphs that hold a checkpoint's weights, or steps that are fed with them; and how many rows they take.
+import { sidesOf } from '../src/checkpoint/checkpoint-tensor.ts';
+import { EMBED_TOKENS, FINAL_NORM, layerOf } from '../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { TapName } from '../src/device/logits-source.ts';
 import { BF16_OPERATORS } from './graph/bf16-operators.ts';
@@ -7,14 +8,17 @@ import {
   externalDataFolder,
   type GraphWeightMemory,
   inMemoryFiles,
+  rowSlices,
   type WeightMemory,
 } from './graph/checkpoint-weights.ts';
+import { FEWEST_ROWS, type ProductShape, rowsOfEqualBits, sliceRowsFor } from './graph/equal-rows.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
 import type { Operators } from './graph/operators.ts';
-import { buildBody, buildHead, type GraphSettings } from './graph/qwen2-graph.ts';
+import { buildBody, buildHead, buildStage, type GraphSettings, stageCount, stageOf } from './graph/qwen2-graph.ts';
 import { type GraphRunner, openRunner } from './graph/session.ts';
+import { buildSteps } from './graph/step-graphs.ts';
 import type { Precision } from './reference-options.ts';
-import { StreamedModel } from './streamed-model.ts';
+import { STREAMED_SLICE_BYTES, StreamedModel } from './streamed-model.ts';
 
 /**
  * Mapped: what is widened is still in the third-level cache when it is multiplied. On a quiet machine with 32 MiB of it, 5 MiB
@@ -22,8 +26,15 @@ import { StreamedModel } from './streamed-model.ts';
  * faster. The runtime keeps some 28 KB for each slice, which is what makes memory grow with layers.
  * Resident: what is alive twice while the session opens.
  */
-export const SLICE_BYTES: Readonly<Record<GraphWeightMemory, number>> = { mapped: 8 * 2 ** 20, resident: 64 * 2 ** 20 };
+export const SLICE_BYTES: Readonly<Record<WeightMemory, number>> = {
+  mapped: 8 * 2 ** 20,
+  resident: 64 * 2 ** 20,
+  streamed: STREAMED_SLICE_BYTES,
+};
 export const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS, bf16: BF16_OPERATORS };
+
+/** Most rows of all sequences in one product: from here on, widening weights takes less than a twentieth of the time. */
+export const ROWS_TOGETHER = 512;
 
 export interface RunnerSettings {
   readonly weights: WeightMemory;
@@ -31,38 +42,123 @@ export interface RunnerSettings {
   readonly taps: ReadonlySet<TapName>;
 }
 
-/** What computes hidden states and logits, inputs and outputs as of `buildBody` and `buildHead`. */
+/** What computes hidden states and logits: inputs and outputs as of `buildBody`, `buildHead` and the step `attention`. */
 export interface ReferenceRunners {
   readonly body: GraphRunner;
+  readonly attention: GraphRunner;
   readonly head: GraphRunner;
+  /** Rows of a run of body or head, between which no row's bits depend on how many there are. */
+  readonly fewestRows: number;
+  readonly mostRows: number;
 }
 
 /** @throws ReferenceFaultError if ONNX Runtime refuses a graph. */
 export async function openRunners(
   checkpoint: Checkpoint,
   operators: Operators,
-  { weights, threads, taps }: RunnerSettings,
+  settings: RunnerSettings,
 ): Promise<ReferenceRunners> {
-  const session = { dataFolder: externalDataFolder(checkpoint), threads };
-  if (weights === 'streamed') {
-    const model = await StreamedModel.open(checkpoint, operators, { ...session, weights: 'resident' }, taps);
-    return {
-      body: { run: (feeds) => model.runBody(feeds), release: () => model.release() },
-      head: { run: (feeds) => model.runHead(feeds), release: async () => {} },
-    };
-  }
-  const graph: GraphSettings = { operators, weights, sliceBytes: SLICE_BYTES[weights] };
-  const isOfHead = (name: string): boolean => name === checkpoint.lmHeadName;
-  const body = await openRunner(buildBody(checkpoint, graph, taps), {
-    ...session,
-    weights,
-    files: inMemoryFiles(checkpoint, (name) => !isOfHead(name) || name === EMBED_TOKENS),
-  });
+  const { weights, threads } = settings;
+  const opened: GraphRunner[] = [];
   try {
-    const files = inMemoryFiles(checkpoint, isOfHead);
-    return { body, head: await openRunner(buildHead(checkpoint, graph), { ...session, weights, files }) };
+    const steps = { dataFolder: externalDataFolder(checkpoint), threads, weights: 'resident' } as const;
+    const attention = await openRunner(buildSteps(checkpoint.config, operators).attention, steps);
+    opened.push(attention);
+    const bodyAndHead =
+      weights === 'streamed'
+        ? await openStreamed(checkpoint, operators, settings)
+        : await openGraphs(checkpoint, operators, weights, settings, opened);
+    return { attention, ...bodyAndHead, ...rowsOfRun(checkpoint, weights, threads) };
   } catch (error) {
-    await body.release();
+    for (const runner of opened) await runner.release();
     throw error;
   }
+}
+
+type BodyAndHead = Pick<ReferenceRunners, 'body' | 'head'>;
+
+async function openStreamed(
+  checkpoint: Checkpoint,
+  operators: Operators,
+  { threads, taps }: RunnerSettings,
+): Promise<BodyAndHead> {
+  const session = { dataFolder: externalDataFolder(checkpoint), threads, weights: 'resident' } as const;
+  const model = await StreamedModel.open(checkpoint, operators, session, taps, sliceRowsFor(threads));
+  return {
+    body: { run: (feeds) => model.runBody(feeds), release: () => model.release() },
+    head: { run: (feeds) => model.runHead(feeds), release: async () => {} },
+  };
+}
+
+/** @param opened - what is to be released if a later one fails. */
+async function openGraphs(
+  checkpoint: Checkpoint,
+  operators: Operators,
+  weights: GraphWeightMemory,
+  { threads, taps }: RunnerSettings,
+  opened: GraphRunner[],
+): Promise<BodyAndHead> {
+  const session = { dataFolder: externalDataFolder(checkpoint), threads, weights };
+  const graph = graphSettings(operators, weights, threads);
+  const open = async (model: Uint8Array, isPart: (name: string) => boolean): Promise<GraphRunner> => {
+    const runner = await openRunner(model, { ...session, files: inMemoryFiles(checkpoint, isPart) });
+    opened.push(runner);
+    return runner;
+  };
+  const head = await open(buildHead(checkpoint, graph), (name) => name === checkpoint.lmHeadName);
+  if (weights === 'mapped') return { body: await open(buildBody(checkpoint, graph, taps), () => false), head };
+  // The runtime keeps what it packed from a branch's weights beside these: so each stage is a session, opened when the one before is packed.
+  const stages: GraphRunner[] = [];
+  for (let stage = 0; stage < stageCount(checkpoint); stage++) {
+    stages.push(
+      await open(buildStage(stage, checkpoint, graph, taps), (name) =>
+        isOfStage(name, stage, checkpoint.config.layers),
+      ),
+    );
+  }
+  return {
+    body: {
+      run: (feeds) => stages[stageOf(feeds)]!.run(feeds),
+      async release() {
+        for (const stage of stages) await stage.release();
+      },
+    },
+    head,
+  };
+}
+
+/** Whether a stage reads a tensor. */
+function isOfStage(name: string, stage: number, layers: number): boolean {
+  const layer = layerOf(name);
+  if (layer === undefined) return name === (stage === 0 ? EMBED_TOKENS : stage === layers ? FINAL_NORM : undefined);
+  const isBefore = /input_layernorm|[qkv]_proj/.test(name);
+  return layer === (isBefore ? stage : stage - 1);
+}
+
+export function graphSettings(operators: Operators, weights: GraphWeightMemory, threads: number): GraphSettings {
+  return { operators, weights, sliceBytes: SLICE_BYTES[weights], sliceRows: sliceRowsFor(threads) };
+}
+
+function rowsOfRun(
+  checkpoint: Checkpoint,
+  weights: WeightMemory,
+  threads: number,
+): Pick<ReferenceRunners, 'fewestRows' | 'mostRows'> {
+  // The runtime packs resident weights: their products sum every row alike.
+  if (weights === 'resident') return { fewestRows: 1, mostRows: ROWS_TOGETHER };
+  const mostRows = rowsOfEqualBits(products(checkpoint, SLICE_BYTES[weights], threads), threads, ROWS_TOGETHER);
+  return { fewestRows: FEWEST_ROWS, mostRows };
+}
+
+/** The product of every slice of every matrix; equal ones once. */
+function products(checkpoint: Checkpoint, sliceBytes: number, threads: number): Iterable<ProductShape> {
+  const found = new Map<string, ProductShape>();
+  for (const [name, tensor] of checkpoint.tensors) {
+    if (tensor.shape.length !== 2 || (name === EMBED_TOKENS && name !== checkpoint.lmHeadName)) continue;
+    const [height, k] = sidesOf(tensor);
+    for (const [first, end] of rowSlices(height, k, sliceBytes, sliceRowsFor(threads))) {
+      found.set(`${end - first}, ${k}`, { n: end - first, k });
+    }
+  }
+  return found.values();
 }

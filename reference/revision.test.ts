@@ -3,26 +3,29 @@ import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { openCheckpoint } from '../src/checkpoint/weights.ts';
 import { fixturePath } from './golden-cases.fixture.ts';
-import { buildBody, buildHead } from './graph/qwen2-graph.ts';
+import { buildBody, buildHead, buildStage, stageCount } from './graph/qwen2-graph.ts';
 import { buildSteps } from './graph/step-graphs.ts';
-import { OPERATORS, SLICE_BYTES } from './open-runners.ts';
+import { graphSettings, OPERATORS } from './open-runners.ts';
 import { REFERENCE_REVISION } from './reference-options.ts';
 
 /** Raise REFERENCE_REVISION with a change of the digest: else a golden cache hands out rows of the graphs of before. */
 const GRAPHS_OF_REVISION = {
-  revision: 1,
-  sha256: 'e2b9d4c3f30c61b13a01e0269c19b5687d81dd217f1b0571dbf22f1f0c2b6563',
+  revision: 2,
+  sha256: '226222c1acd5ad8af8d9b7028af80c16503dde24929ae5a88887bb84244d55cf',
 };
 
 it('is raised when a graph changes', () => {
   const checkpoint = openCheckpoint(fixturePath('tiny-qwen2'));
   const digest = createHash('sha256');
   for (const operators of [OPERATORS.fp32, OPERATORS.bf16]) {
-    for (const weights of ['mapped', 'resident'] as const) {
-      const graph = { operators, weights, sliceBytes: SLICE_BYTES[weights] };
-      digest.update(buildBody(checkpoint, graph, new Set())).update(buildHead(checkpoint, graph));
+    const mapped = graphSettings(operators, 'mapped', 2);
+    digest.update(buildBody(checkpoint, mapped, new Set())).update(buildHead(checkpoint, mapped));
+    const resident = graphSettings(operators, 'resident', 2);
+    for (let stage = 0; stage < stageCount(checkpoint); stage++) {
+      digest.update(buildStage(stage, checkpoint, resident, new Set()));
     }
-    // Of weights that are decoded at each use.
+    digest.update(buildHead(checkpoint, resident));
+    // Attention, and all steps of weights that are decoded at each use.
     for (const step of Object.values(buildSteps(checkpoint.config, operators))) digest.update(step);
   }
   expect({ revision: REFERENCE_REVISION, sha256: digest.digest('hex') }).toEqual(GRAPHS_OF_REVISION);

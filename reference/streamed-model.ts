@@ -8,81 +8,69 @@ import {
 } from '../src/checkpoint/checkpoint-tensor.ts';
 import { EMBED_TOKENS, FINAL_NORM, layerPrefix } from '../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
-import { type LayerTap, layerTap, type TapName } from '../src/device/taps.ts';
+import type { LayerTap, TapName } from '../src/device/taps.ts';
+import { rowSlices } from './graph/checkpoint-weights.ts';
 import { Tensor } from './graph/onnx-runtime.ts';
 import type { Operators } from './graph/operators.ts';
-import { BODY_IO, HEAD_IO } from './graph/qwen2-graph.ts';
+import { BODY_IO, HEAD_IO, stageOf, stageTaps } from './graph/qwen2-graph.ts';
 import { type GraphRunner, openRunner, type SessionSettings, type Tensors } from './graph/session.ts';
 import { buildSteps, STEP_OUTPUTS, type StepName } from './graph/step-graphs.ts';
 
 /** A slice of a matrix as float32: large against the cost of a call, small against a model. */
-const SLICE_BYTES = 32 * 2 ** 20;
-/** The runtime's threads share a slice's rows in blocks. */
-const SLICE_ROW_BLOCK = 64;
-const FLOAT32_BYTES = 4;
+export const STREAMED_SLICE_BYTES: number = 32 * 2 ** 20;
 
-/** A layer's outputs and the taps on the way. */
-interface LayerResult {
-  readonly hidden: Tensor;
-  readonly keys: Tensor;
-  readonly values: Tensor;
-}
-
-/** [1, K, S-P, D] each, and the tables of this pass. */
-type Past = Readonly<Record<'past_keys' | 'past_values' | 'cos' | 'sin', Tensor>>;
+/** Attention is a session of its own, for weights of all kinds. */
+type Steps = Readonly<Record<Exclude<StepName, 'attention'>, GraphRunner>>;
 
 export class StreamedModel {
   readonly #checkpoint: Checkpoint;
-  readonly #steps: Readonly<Record<StepName, GraphRunner>>;
+  readonly #steps: Steps;
   readonly #taps: ReadonlySet<TapName>;
+  readonly #sliceRows: number;
   #room = new Float32Array(0);
 
-  private constructor(
-    checkpoint: Checkpoint,
-    steps: Readonly<Record<StepName, GraphRunner>>,
-    taps: ReadonlySet<TapName>,
-  ) {
+  private constructor(checkpoint: Checkpoint, steps: Steps, taps: ReadonlySet<TapName>, sliceRows: number) {
     this.#checkpoint = checkpoint;
     this.#steps = steps;
     this.#taps = taps;
+    this.#sliceRows = sliceRows;
   }
 
-  /** @throws ReferenceFaultError if ONNX Runtime refuses a step. */
+  /**
+   * @param sliceRows - the fewest rows of a slice of a matrix, where it has them.
+   * @throws ReferenceFaultError if ONNX Runtime refuses a step.
+   */
   static async open(
     checkpoint: Checkpoint,
     operators: Operators,
     settings: SessionSettings,
     taps: ReadonlySet<TapName>,
+    sliceRows: number,
   ): Promise<StreamedModel> {
-    const steps: Partial<Record<StepName, GraphRunner>> = {};
-    for (const [name, graph] of Object.entries(buildSteps(checkpoint.config, operators))) {
-      steps[name as StepName] = await openRunner(graph, settings);
-    }
-    return new StreamedModel(checkpoint, steps as Record<StepName, GraphRunner>, taps);
+    const { attention: _attention, ...graphs } = buildSteps(checkpoint.config, operators);
+    const steps: Record<string, GraphRunner> = {};
+    for (const [name, graph] of Object.entries(graphs)) steps[name] = await openRunner(graph, settings);
+    return new StreamedModel(checkpoint, steps as Steps, taps, sliceRows);
   }
 
   /** Inputs and outputs as of `buildBody`'s graph. */
   async runBody(feeds: Tensors): Promise<Tensors> {
+    const stage = stageOf(feeds);
+    const { layers } = this.#checkpoint.config;
     const outputs: Record<string, Tensor> = {};
-    const tap = (name: TapName, value: Tensor): Tensor => {
-      if (this.#taps.has(name)) outputs[name] = value;
+    const wanted = new Set(stageTaps(stage, layers, this.#taps).map(([output]) => output));
+    const tap = (name: string, value: Tensor): Tensor => {
+      if (wanted.has(name)) outputs[name] = value;
       return value;
     };
-    const tokenIds = Array.from(feeds[BODY_IO.tokenIds]!.data as BigInt64Array, Number);
-    let hidden = tap('embed_tokens.out', await this.#embed(tokenIds));
-    for (let layer = 0; layer < this.#checkpoint.config.layers; layer++) {
-      const past: Past = {
-        past_keys: feeds[BODY_IO.pastKeys(layer)]!,
-        past_values: feeds[BODY_IO.pastValues(layer)]!,
-        cos: feeds[BODY_IO.cos]!,
-        sin: feeds[BODY_IO.sin]!,
-      };
-      const made = await this.#layer(layer, hidden, past, (name, value) => tap(layerTap(layer, name), value));
-      hidden = made.hidden;
-      outputs[BODY_IO.presentKeys(layer)] = made.keys;
-      outputs[BODY_IO.presentValues(layer)] = made.values;
-    }
-    outputs[BODY_IO.hidden] = tap('norm.out', await this.#norm(hidden, FINAL_NORM));
+    let hidden: Tensor;
+    if (stage === 0) {
+      const tokenIds = Array.from(feeds[BODY_IO.tokenIds]!.data as BigInt64Array, Number);
+      hidden = tap('embed_tokens.out', await this.#embed(tokenIds));
+    } else hidden = await this.#afterAttention(stage - 1, feeds[BODY_IO.hiddenIn]!, feeds[BODY_IO.mixed]!, tap);
+    if (stage < layers) Object.assign(outputs, await this.#beforeAttention(stage, hidden, feeds, tap));
+    else hidden = tap('norm.out', await this.#norm(hidden, FINAL_NORM));
+    outputs[BODY_IO.hidden] = hidden;
     return outputs;
   }
 
@@ -95,47 +83,52 @@ export class StreamedModel {
     for (const step of Object.values(this.#steps)) await step.release();
   }
 
-  async #layer(
+  async #beforeAttention(
     layer: number,
-    input: Tensor,
-    past: Past,
+    hidden: Tensor,
+    angles: Tensors,
     tap: (name: LayerTap, value: Tensor) => Tensor,
-  ): Promise<LayerResult> {
+  ): Promise<Tensors> {
     const prefix = layerPrefix(layer);
-    const linear = (name: string, x: Tensor): Promise<Tensor> => this.#linear(x, `${prefix}.${name}.weight`);
     const biased = (name: string, x: Tensor): Promise<Tensor> =>
       this.#linear(x, `${prefix}.${name}.weight`, `${prefix}.${name}.bias`);
-
-    const normed = tap('input_layernorm.out', await this.#norm(input, `${prefix}.input_layernorm.weight`));
+    const normed = tap('input_layernorm.out', await this.#norm(hidden, `${prefix}.input_layernorm.weight`));
     const queries = tap('self_attn.q_proj.out', await biased('self_attn.q_proj', normed));
     const keys = tap('self_attn.k_proj.out', await biased('self_attn.k_proj', normed));
     const values = tap('self_attn.v_proj.out', await biased('self_attn.v_proj', normed));
-    const [rotatedQueries, rotatedKeys, mixed, presentKeys, presentValues] = await this.#step('attention', {
-      queries,
-      keys,
-      values,
-      ...past,
-    });
-    tap('self_attn.q_rotated', rotatedQueries!);
-    tap('self_attn.k_cached', tap('self_attn.k_rotated', rotatedKeys!));
-    tap('self_attn.v_cached', values);
-    const attended = tap('self_attn.out', await linear('self_attn.o_proj', tap('self_attn.o_proj.in', mixed!)));
-    const [sum] = await this.#step('add', { a: input, b: attended });
-    const afterAttention = tap('post_attention_layernorm.in', sum!);
+    const { cos, sin } = angles;
+    const [rotatedQueries, rotatedKeys] = await this.#step('rotate', { queries, keys, cos: cos!, sin: sin! });
+    return {
+      [BODY_IO.queries]: tap('self_attn.q_rotated', rotatedQueries!),
+      [BODY_IO.keys]: tap('self_attn.k_cached', tap('self_attn.k_rotated', rotatedKeys!)),
+      [BODY_IO.values]: tap('self_attn.v_cached', values),
+    };
+  }
 
+  async #afterAttention(
+    layer: number,
+    before: Tensor,
+    mixed: Tensor,
+    tap: (name: LayerTap, value: Tensor) => Tensor,
+  ): Promise<Tensor> {
+    const prefix = layerPrefix(layer);
+    const linear = (name: string, x: Tensor): Promise<Tensor> => this.#linear(x, `${prefix}.${name}.weight`);
+    const attended = tap('self_attn.out', await linear('self_attn.o_proj', tap('self_attn.o_proj.in', mixed)));
+    const [sum] = await this.#step('add', { a: before, b: attended });
+    const stream = tap('post_attention_layernorm.in', sum!);
     const read = tap(
       'post_attention_layernorm.out',
-      await this.#norm(afterAttention, `${prefix}.post_attention_layernorm.weight`),
+      await this.#norm(stream, `${prefix}.post_attention_layernorm.weight`),
     );
     const gate = tap('mlp.gate_proj.out', await linear('mlp.gate_proj', read));
     const up = tap('mlp.up_proj.out', await linear('mlp.up_proj', read));
     const [gated] = await this.#step('gatedSilu', { gate, up });
     const added = tap('mlp.out', await linear('mlp.down_proj', tap('mlp.down_proj.in', gated!)));
-    const [hidden] = await this.#step('add', { a: afterAttention, b: added });
-    return { hidden: tap('out', hidden!), keys: presentKeys!, values: presentValues! };
+    const [after] = await this.#step('add', { a: stream, b: added });
+    return tap('out', after!);
   }
 
-  async #step(name: StepName, feeds: Tensors): Promise<Tensor[]> {
+  async #step(name: keyof Steps, feeds: Tensors): Promise<Tensor[]> {
     const outputs = await this.#steps[name].run(feeds);
     return STEP_OUTPUTS[name].map((output) => outputs[output]!);
   }
@@ -161,13 +154,11 @@ export class StreamedModel {
     const biases = bias === undefined ? undefined : readWholeTensor(this.#tensor(bias));
     const rowsOfX = x.dims[0]!;
     const product = new Float32Array(rowsOfX * height);
-    const step = Math.min(
-      height,
-      SLICE_ROW_BLOCK * Math.max(1, Math.floor(SLICE_BYTES / (width * FLOAT32_BYTES * SLICE_ROW_BLOCK))),
-    );
-    for (let first = 0; first < height; first += step) {
-      const count = Math.min(step, height - first);
-      const slice = new Tensor('float32', this.#rows(tensor, first, count, step * width), [count, width]);
+    const slices = rowSlices(height, width, STREAMED_SLICE_BYTES, this.#sliceRows);
+    const room = width * Math.max(...slices.map(([first, end]) => end - first));
+    for (const [first, end] of slices) {
+      const count = end - first;
+      const slice = new Tensor('float32', this.#rows(tensor, first, count, room), [count, width]);
       const [part] =
         biases === undefined
           ? await this.#step('linear', { x, weight: slice })

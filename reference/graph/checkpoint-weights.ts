@@ -26,6 +26,8 @@ export interface WeightSettings {
   readonly memory: GraphWeightMemory;
   /** About the most bytes of a matrix's float32 slice. */
   readonly sliceBytes: number;
+  /** The fewest rows of a slice, where the matrix has them. */
+  readonly sliceRows: number;
   readonly widen: Widen;
 }
 
@@ -35,15 +37,17 @@ export class CheckpointWeights {
   readonly #dataFolder: string;
   readonly #memory: GraphWeightMemory;
   readonly #sliceBytes: number;
+  readonly #sliceRows: number;
   readonly #widen: Widen;
   readonly #isInMemory: boolean;
 
-  constructor(builder: GraphBuilder, checkpoint: Checkpoint, { memory, sliceBytes, widen }: WeightSettings) {
+  constructor(builder: GraphBuilder, checkpoint: Checkpoint, { memory, sliceBytes, sliceRows, widen }: WeightSettings) {
     this.#builder = builder;
     this.#checkpoint = checkpoint;
     this.#dataFolder = externalDataFolder(checkpoint);
     this.#memory = memory;
     this.#sliceBytes = sliceBytes;
+    this.#sliceRows = sliceRows;
     this.#widen = widen;
     this.#isInMemory = isDecoded(checkpoint);
   }
@@ -72,7 +76,7 @@ export class CheckpointWeights {
     const rowBytes = lengthBytes / height;
     const waitFor = this.#memory === 'resident' ? (stored: Value) => stored : this.#waiting(after, elementType);
     const slices: Value[] = [];
-    for (const [first, end] of rowSlices(height, width, this.#sliceBytes)) {
+    for (const [first, end] of rowSlices(height, width, this.#sliceBytes, this.#sliceRows)) {
       const sliceShape = [end - first, width];
       const stored = this.#builder.external({
         name: first === 0 && end === height ? name : `${name}[${first}:${end}]`,
@@ -166,11 +170,24 @@ export function externalDataFolder(checkpoint: Checkpoint): string {
 /** The runtime's threads share a slice's rows in blocks of 16 to 64. */
 const SLICE_ROW_BLOCK = 64;
 
-/** Whole blocks of rows, at least one, that take at most `sliceBytes` as float32: [first, end) each. */
-function rowSlices(height: number, width: number, sliceBytes: number): readonly (readonly [number, number])[] {
-  const blocks = Math.max(1, Math.floor(sliceBytes / (width * DTYPE_BYTES.F32 * SLICE_ROW_BLOCK)));
-  const step = blocks * SLICE_ROW_BLOCK;
-  return Array.from({ length: Math.ceil(height / step) }, (_, i) => [i * step, Math.min((i + 1) * step, height)]);
+/**
+ * Slices of a matrix's rows, [first, end) each: whole blocks, as equal as these allow, of at most about `sliceBytes` as float32 and, as far as the
+ * matrix has them, at least `sliceRows` rows.
+ */
+export function rowSlices(
+  height: number,
+  width: number,
+  sliceBytes: number,
+  sliceRows: number,
+): readonly (readonly [number, number])[] {
+  const blocks = Math.ceil(height / SLICE_ROW_BLOCK);
+  const affordable = Math.max(1, Math.floor(sliceBytes / (width * DTYPE_BYTES.F32 * SLICE_ROW_BLOCK)));
+  const fewest = Math.ceil(sliceRows / SLICE_ROW_BLOCK);
+  // The last block may have few rows: it does not count where rows are to be enough.
+  const most = Math.max(1, Math.floor((blocks - (height % SLICE_ROW_BLOCK === 0 ? 0 : 1)) / fewest));
+  const count = Math.min(most, Math.ceil(blocks / affordable));
+  const border = (i: number): number => Math.min(height, Math.floor((i * blocks) / count) * SLICE_ROW_BLOCK);
+  return Array.from({ length: count }, (_, i) => [border(i), border(i + 1)]);
 }
 
 /** Weights up to this size as float32 stay in memory, which saves widening them at each use. */

@@ -19,6 +19,8 @@ import {
   valueInfoProto,
 } from '../onnx/protos.ts';
 
+export type { Axis } from '../onnx/protos.ts';
+
 /** Name of a tensor that flows along an edge of the graph. */
 export type Value = string;
 
@@ -27,14 +29,21 @@ const OPSET = 23n;
 /** The IR version that came with it. */
 const IR_VERSION = 11n;
 
+/** What a graph and its branches share: initializers, and numbers that keep their values' names apart. */
+interface Scope {
+  readonly graph: GraphProto;
+  readonly constants: Set<Value>;
+  valueCount: number;
+}
+
 /** Collects nodes; the order in which they are added is a valid order of execution. */
 export class GraphBuilder {
   readonly #graph: GraphProto;
-  readonly #constants = new Set<Value>();
-  #valueCount = 0;
+  readonly #scope: Scope;
 
-  constructor(name: string) {
+  constructor(name: string, scope?: Scope) {
     this.#graph = create(GraphProtoSchema, { name });
+    this.#scope = scope ?? { graph: this.#graph, constants: new Set(), valueCount: 0 };
   }
 
   input(name: string, elementType: ElementType, shape: readonly Axis[]): Value {
@@ -77,6 +86,11 @@ export class GraphBuilder {
     return this.node('Cast', [value], { to: TensorProto_DataType[to] });
   }
 
+  /** [0, width] float32. */
+  noRows(width: number): Value {
+    return this.node('ConstantOfShape', [this.int64([0, width])]);
+  }
+
   external(tensor: ExternalTensor): Value {
     this.#graph.initializer.push(externalTensorProto(tensor));
     return tensor.name;
@@ -112,15 +126,53 @@ export class GraphBuilder {
     return toBinary(ModelProtoSchema, model);
   }
 
+  /**
+   * Values that one of `branches` makes: the one whose number the int64 scalar `index` is. Only that one is run.
+   *
+   * @param make - adds a branch's nodes and gives its results, as many float32 tensors as there are `shapes`.
+   */
+  choose(
+    index: Value,
+    branches: number,
+    shapes: readonly (readonly Axis[])[],
+    make: (branch: GraphBuilder, number: number) => readonly Value[],
+  ): readonly Value[] {
+    const branch = (first: number, end: number): GraphProto => {
+      const inner = new GraphBuilder(this.#newName('branch'), this.#scope);
+      const values = end - first === 1 ? make(inner, first) : inner.#half(first, end, index, shapes.length, branch);
+      shapes.forEach((shape, i) => {
+        inner.output(inner.#newName('result'), values[i]!, 'FLOAT', shape);
+      });
+      return inner.#graph;
+    };
+    return this.#half(0, branches, index, shapes.length, branch);
+  }
+
+  #half(
+    first: number,
+    end: number,
+    index: Value,
+    outputs: number,
+    branch: (first: number, end: number) => GraphProto,
+  ): readonly Value[] {
+    const middle = (first + end) >> 1;
+    const isBefore = this.node('Less', [index, this.int64Scalar(middle)]);
+    return this.nodes('If', [isBefore], outputs, {
+      then_branch: { graph: branch(first, middle) },
+      else_branch: { graph: branch(middle, end) },
+    });
+  }
+
   #newName(operator: string): Value {
-    return `${operator}.${this.#valueCount++}`;
+    return `${operator}.${this.#scope.valueCount++}`;
   }
 
   /** Equal constants are one initializer. */
   #constant(name: Value, { dataType, dims = [], int64Data = [], floatData = [] }: ConstantFields): Value {
-    if (!this.#constants.has(name)) {
-      this.#constants.add(name);
-      this.#graph.initializer.push(create(TensorProtoSchema, { name, dataType, dims, int64Data, floatData }));
+    const { constants, graph } = this.#scope;
+    if (!constants.has(name)) {
+      constants.add(name);
+      graph.initializer.push(create(TensorProtoSchema, { name, dataType, dims, int64Data, floatData }));
     }
     return name;
   }

@@ -1,86 +1,187 @@
-// The Qwen2 decoder as two ONNX graphs, in the checkpoint's names: body (tokens to hidden) and head (hidden to logits).
+// The Qwen2 decoder as two ONNX graphs, in the checkpoint's names: body (what stands between two attentions) and head (hidden to logits).
+// Attention is not in them: it is the one step whose rows belong to a sequence. Rows of any sequences pass through the rest together.
 // Source: Hugging Face Transformers `modeling_qwen2.py`.
 import { EMBED_TOKENS, FINAL_NORM, layerPrefix } from '../../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
-import { type LayerTap, layerTap, type TapName, tapWidth } from '../../src/device/taps.ts';
+import { LAYER_TAPS, type LayerTap, layerTap, type TapName, tapWidth } from '../../src/device/taps.ts';
 import { CheckpointWeights, type GraphWeightMemory } from './checkpoint-weights.ts';
-import { GraphBuilder, type Value } from './graph-builder.ts';
-import type { AttentionOutputs, Operators, RotaryInputs } from './operators.ts';
+import { type Axis, GraphBuilder, type Value } from './graph-builder.ts';
+import type { Operators, RotaryInputs } from './operators.ts';
+import type { Tensors } from './session.ts';
 
 export interface GraphSettings {
   readonly operators: Operators;
   readonly weights: GraphWeightMemory;
   /** Matrices are multiplied in slices of about so many float32 bytes. */
   readonly sliceBytes: number;
+  /** Rows of a matrix that a slice has at least, where the matrix has them. */
+  readonly sliceRows?: number;
 }
 
-/** The names of the body's inputs and outputs; keys and values are per layer. */
+/** The names of the body's inputs and outputs; an output for a tap is named by `stageTap`. */
 export const BODY_IO = {
+  stage: 'stage',
   tokenIds: 'token_ids',
   cos: 'cos',
   sin: 'sin',
+  hiddenIn: 'hidden_in',
+  mixed: 'mixed',
   hidden: 'hidden',
-  pastKeys: (layer: number): string => `past_keys.${layer}`,
-  pastValues: (layer: number): string => `past_values.${layer}`,
-  presentKeys: (layer: number): string => `present_keys.${layer}`,
-  presentValues: (layer: number): string => `present_values.${layer}`,
+  queries: 'queries',
+  keys: 'keys',
+  values: 'values',
 } as const;
 
 export const HEAD_IO = { hidden: 'hidden', logits: 'logits' } as const;
 
+/** What a stage computes: the embedding or the layer before from its attention on; then a layer up to its attention, or the final norm. */
+export function stageCount({ config }: Pick<Checkpoint, 'config'>): number {
+  return config.layers + 1;
+}
+
+/** Which stage a run of the body is asked for. */
+export function stageOf(feeds: Tensors): number {
+  return Number((feeds[BODY_IO.stage]!.data as BigInt64Array)[0]);
+}
+
+/** The taps of a stage by the name of their output: those of the layer whose attention ended before it, and of the next. */
+export function stageTaps(
+  stage: number,
+  layers: number,
+  taps: ReadonlySet<TapName>,
+): readonly (readonly [output: string, tap: TapName])[] {
+  const found: (readonly [string, TapName])[] = [];
+  const add = (output: string, name: TapName): void => {
+    if (taps.has(name)) found.push([output, name]);
+  };
+  if (stage === 0) add('embed_tokens.out', 'embed_tokens.out');
+  for (const name of Object.keys(LAYER_TAPS) as LayerTap[]) {
+    const layer = BEFORE_ATTENTION.has(name) ? stage : stage - 1;
+    if (layer >= 0 && layer < layers) add(name, layerTap(layer, name));
+  }
+  if (stage === layers) add('norm.out', 'norm.out');
+  return found;
+}
+
+const BEFORE_ATTENTION: ReadonlySet<LayerTap> = new Set([
+  'input_layernorm.out',
+  'self_attn.q_proj.out',
+  'self_attn.k_proj.out',
+  'self_attn.v_proj.out',
+  'self_attn.q_rotated',
+  'self_attn.k_rotated',
+  'self_attn.k_cached',
+  'self_attn.v_cached',
+]);
+
 /**
- * The body: `token_ids` [P], rotary `cos` and `sin` [1, P, D/2], past keys and values [1, K, S-P, D] per layer ->
- * `hidden` [P, H] after the final norm, present keys and values [1, K, S, D], and the taps asked for, each [P, its width].
+ * The body: `stage` [] int64 (0 ... layers), `token_ids` [P], rotary `cos` and `sin` [1, P, D/2], `hidden_in` [P, H], `mixed` [P, Q*D] (of the
+ * stage before and its attention; not read by stage 0) -> `hidden` [P, H] (of the last stage: after the final norm), rotated `queries` [P, Q*D],
+ * `keys`, `values` [P, K*D] (no rows of the last stage), and the taps of that stage, each [P, its width].
+ *
+ * All stages are one graph, of which a run takes one branch: so they share threads, and one room for what they compute.
  */
 export function buildBody(checkpoint: Checkpoint, settings: GraphSettings, taps: ReadonlySet<TapName>): Uint8Array {
-  const { config } = checkpoint;
+  const root = new GraphBuilder('qwen2-body');
+  const inputs = bodyInputs(root, checkpoint);
+  const widths = outputWidths(checkpoint, taps);
+  const shapes = widths.map(([name, width]): Axis[] => [`P_${name}`, width]);
+  const results = root.choose(inputs.stage, stageCount(checkpoint), shapes, (branch, number) =>
+    stageResults(branch, number, inputs, { checkpoint, settings, widths }),
+  );
+  return withOutputs(root, widths, results);
+}
+
+/** One stage of the body as a graph of its own, with the same inputs and outputs. */
+export function buildStage(
+  stage: number,
+  checkpoint: Checkpoint,
+  settings: GraphSettings,
+  taps: ReadonlySet<TapName>,
+): Uint8Array {
+  const root = new GraphBuilder(`qwen2-stage-${stage}`);
+  const inputs = bodyInputs(root, checkpoint);
+  const widths = outputWidths(checkpoint, taps);
+  return withOutputs(root, widths, stageResults(root, stage, inputs, { checkpoint, settings, widths }));
+}
+
+interface BodyInputs extends RotaryInputs {
+  readonly stage: Value;
+  readonly tokenIds: Value;
+  readonly hidden: Value;
+  readonly mixed: Value;
+}
+
+function bodyInputs(root: GraphBuilder, { config }: Checkpoint): BodyInputs {
+  const { queryHeads, headDim, hiddenSize } = config;
+  return {
+    stage: root.input(BODY_IO.stage, 'INT64', []),
+    tokenIds: root.input(BODY_IO.tokenIds, 'INT64', ['P']),
+    cos: root.input(BODY_IO.cos, 'FLOAT', [1, 'P', headDim / 2]),
+    sin: root.input(BODY_IO.sin, 'FLOAT', [1, 'P', headDim / 2]),
+    hidden: root.input(BODY_IO.hiddenIn, 'FLOAT', ['P', hiddenSize]),
+    mixed: root.input(BODY_IO.mixed, 'FLOAT', ['P', queryHeads * headDim]),
+  };
+}
+
+type OutputWidths = readonly (readonly [output: string, width: number])[];
+
+/** Of every output that any stage has. */
+function outputWidths({ config }: Checkpoint, taps: ReadonlySet<TapName>): OutputWidths {
+  const { keyValueHeads, queryHeads, headDim, hiddenSize, layers } = config;
+  const widths = new Map<string, number>([
+    [BODY_IO.hidden, hiddenSize],
+    [BODY_IO.queries, queryHeads * headDim],
+    [BODY_IO.keys, keyValueHeads * headDim],
+    [BODY_IO.values, keyValueHeads * headDim],
+  ]);
+  for (let stage = 0; stage <= layers; stage++) {
+    for (const [output, tap] of stageTaps(stage, layers, taps)) widths.set(output, tapWidth(tap, config));
+  }
+  return [...widths];
+}
+
+function withOutputs(root: GraphBuilder, widths: OutputWidths, results: readonly Value[]): Uint8Array {
+  widths.forEach(([name, width], i) => {
+    root.output(name, results[i]!, 'FLOAT', [`P_${name}`, width]);
+  });
+  return root.toBytes();
+}
+
+interface StageParts {
+  readonly checkpoint: Checkpoint;
+  readonly settings: GraphSettings;
+  readonly widths: OutputWidths;
+}
+
+/** A value for each output; without rows where this stage has none. */
+function stageResults(
+  builder: GraphBuilder,
+  stage: number,
+  inputs: BodyInputs,
+  { checkpoint, settings, widths }: StageParts,
+): readonly Value[] {
   const { operators } = settings;
-  const { keyValueHeads, headDim, hiddenSize } = config;
-  const builder = new GraphBuilder('qwen2-body');
+  const { layers, rmsNormEps } = checkpoint.config;
   const weights = checkpointWeights(builder, checkpoint, settings);
-  const tap = (name: TapName, value: Value): Value => {
-    if (taps.has(name)) builder.output(name, value, 'FLOAT', ['P', tapWidth(name, config)]);
+  const made = new Map<string, Value>();
+  const shown = (name: string, value: Value): Value => {
+    made.set(name, value);
     return value;
   };
-
-  const tokenIds = builder.input(BODY_IO.tokenIds, 'INT64', ['P']);
-  const rotary: RotaryInputs = {
-    cos: builder.input(BODY_IO.cos, 'FLOAT', [1, 'P', headDim / 2]),
-    sin: builder.input(BODY_IO.sin, 'FLOAT', [1, 'P', headDim / 2]),
+  const partsOf = (layer: number): LayerParts => {
+    return { builder, weights, operators, checkpoint, prefix: layerPrefix(layer), tap: shown };
   };
-  let hidden = tap('embed_tokens.out', weights.rowsAt(EMBED_TOKENS, tokenIds));
-
-  for (let layer = 0; layer < config.layers; layer++) {
-    const parts: LayerParts = {
-      builder,
-      weights,
-      operators,
-      checkpoint,
-      prefix: layerPrefix(layer),
-      tap: (name, value) => tap(layerTap(layer, name), value),
-    };
-    const past: Past = {
-      keys: builder.input(BODY_IO.pastKeys(layer), 'FLOAT', [1, keyValueHeads, 'past', headDim]),
-      values: builder.input(BODY_IO.pastValues(layer), 'FLOAT', [1, keyValueHeads, 'past', headDim]),
-    };
-
-    const { attended, presentKeys, presentValues } = selfAttention(
-      parts,
-      norm(parts, INPUT_NORM, hidden),
-      rotary,
-      past,
-    );
-    hidden = parts.tap('post_attention_layernorm.in', operators.add(builder, hidden, attended));
-    hidden = operators.add(builder, hidden, mlp(parts, norm(parts, POST_ATTENTION_NORM, hidden)));
-    parts.tap('out', hidden);
-
-    builder.output(BODY_IO.presentKeys(layer), presentKeys, 'FLOAT', [1, keyValueHeads, 'S', headDim]);
-    builder.output(BODY_IO.presentValues(layer), presentValues, 'FLOAT', [1, keyValueHeads, 'S', headDim]);
-  }
-  const normed = operators.rmsNorm(builder, hidden, weights.vector(FINAL_NORM), config.rmsNormEps);
-  tap('norm.out', normed);
-  builder.output(BODY_IO.hidden, normed, 'FLOAT', ['P', hiddenSize]);
-  return builder.toBytes();
+  let hidden =
+    stage === 0
+      ? shown('embed_tokens.out', weights.rowsAt(EMBED_TOKENS, inputs.tokenIds))
+      : afterAttention(partsOf(stage - 1), inputs.hidden, inputs.mixed);
+  if (stage < layers) {
+    const { queries, keys, values } = beforeAttention(partsOf(stage), hidden, inputs);
+    made.set(BODY_IO.queries, queries).set(BODY_IO.keys, keys).set(BODY_IO.values, values);
+  } else hidden = shown('norm.out', operators.rmsNorm(builder, hidden, weights.vector(FINAL_NORM), rmsNormEps));
+  made.set(BODY_IO.hidden, hidden);
+  return widths.map(([name, width]) => made.get(name) ?? builder.noRows(width));
 }
 
 /** The head: `hidden` [R, H] -> `logits` [R, V]. */
@@ -95,8 +196,8 @@ export function buildHead(checkpoint: Checkpoint, settings: GraphSettings): Uint
 }
 
 function checkpointWeights(builder: GraphBuilder, checkpoint: Checkpoint, settings: GraphSettings): CheckpointWeights {
-  const { weights: memory, sliceBytes, operators } = settings;
-  return new CheckpointWeights(builder, checkpoint, { memory, sliceBytes, widen: operators.widenWeight });
+  const { weights: memory, sliceBytes, sliceRows = 1, operators } = settings;
+  return new CheckpointWeights(builder, checkpoint, { memory, sliceBytes, sliceRows, widen: operators.widenWeight });
 }
 
 interface LayerParts {
@@ -106,19 +207,8 @@ interface LayerParts {
   readonly checkpoint: Checkpoint;
   /** e.g. `model.layers.3`. */
   readonly prefix: string;
-  /** Makes a value an output of the body if its tap is asked for; gives the value back. */
+  /** Shows a value under its tap's name; gives the value back. */
   readonly tap: (name: LayerTap, value: Value) => Value;
-}
-
-/** [1, K, S-P, D] each. */
-interface Past {
-  readonly keys: Value;
-  readonly values: Value;
-}
-
-interface AttentionParts extends Omit<AttentionOutputs, 'mixed'> {
-  /** [P, H]. */
-  readonly attended: Value;
 }
 
 const INPUT_NORM = 'input_layernorm';
@@ -133,28 +223,34 @@ function norm(
   return tap(`${name}.out`, operators.rmsNorm(builder, x, weight, checkpoint.config.rmsNormEps));
 }
 
-function selfAttention(parts: LayerParts, x: Value, rotary: RotaryInputs, past: Past): AttentionParts {
+/** [P, H] -> rotated queries, rotated keys and values. */
+function beforeAttention(
+  parts: LayerParts,
+  hidden: Value,
+  rotary: RotaryInputs,
+): Record<'queries' | 'keys' | 'values', Value> {
   const { builder, operators, checkpoint, tap } = parts;
   const { queryHeads, keyValueHeads, headDim } = checkpoint.config;
+  const x = norm(parts, INPUT_NORM, hidden);
   const queries = tap('self_attn.q_proj.out', linear(parts, 'self_attn.q_proj', x, 'bias'));
   const keys = tap('self_attn.k_proj.out', linear(parts, 'self_attn.k_proj', x, 'bias'));
   const values = tap('self_attn.v_proj.out', linear(parts, 'self_attn.v_proj', x, 'bias'));
   const rotatedQueries = tap('self_attn.q_rotated', operators.rotate(builder, queries, queryHeads, headDim, rotary));
   const rotatedKeys = tap('self_attn.k_rotated', operators.rotate(builder, keys, keyValueHeads, headDim, rotary));
-  const { mixed, ...present } = operators.attention(
-    builder,
-    {
-      queries: rotatedQueries,
-      // This side's cache keeps what it is given.
-      keys: tap('self_attn.k_cached', rotatedKeys),
-      values: tap('self_attn.v_cached', values),
-      pastKeys: past.keys,
-      pastValues: past.values,
-    },
-    { queryHeads, keyValueHeads, headDim },
-  );
-  const attended = linear(parts, 'self_attn.o_proj', tap('self_attn.o_proj.in', mixed));
-  return { attended: tap('self_attn.out', attended), ...present };
+  // This side's cache keeps what it is given.
+  return {
+    queries: rotatedQueries,
+    keys: tap('self_attn.k_cached', rotatedKeys),
+    values: tap('self_attn.v_cached', values),
+  };
+}
+
+/** The residual stream [P, H] before a layer, what its heads mixed [P, Q*D] -> the stream after the layer. */
+function afterAttention(parts: LayerParts, before: Value, mixed: Value): Value {
+  const { builder, operators, tap } = parts;
+  const attended = tap('self_attn.out', linear(parts, 'self_attn.o_proj', tap('self_attn.o_proj.in', mixed)));
+  const hidden = tap('post_attention_layernorm.in', operators.add(builder, before, attended));
+  return tap('out', operators.add(builder, hidden, mlp(parts, norm(parts, POST_ATTENTION_NORM, hidden))));
 }
 
 function mlp(parts: LayerParts, x: Value): Value {

@@ -39,6 +39,8 @@ export async function openSession(model: Uint8Array, settings: SessionSettings):
     logSeverityLevel: 4,
     intraOpNumThreads: settings.threads,
     interOpNumThreads: 1,
+    // Sessions of many stages would each keep the room of its largest pass.
+    enableCpuMemArena: mapped,
     // Lengths change from pass to pass: a plan made for one does not fit the next.
     enableMemPattern: false,
     extra: {

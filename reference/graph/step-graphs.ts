@@ -1,4 +1,4 @@
-// The steps of a layer as graphs of their own, whose weights are inputs: for checkpoints that are decoded while they are used.
+// The steps of a layer as graphs of their own: attention, and for checkpoints that are decoded while they are used all others, weights as inputs.
 // Exactness: the same operators on the same values as the body's graph; where a product is cut, its rows are cut as there.
 import type { ModelConfig } from '../../src/checkpoint/config.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
@@ -10,7 +10,8 @@ export const STEP_OUTPUTS = {
   norm: ['normed'],
   linear: ['product'],
   linearWithBias: ['product'],
-  attention: ['queries_rotated', 'keys_rotated', 'mixed', 'present_keys', 'present_values'],
+  rotate: ['queries_rotated', 'keys_rotated'],
+  attention: ['mixed', 'present_keys', 'present_values'],
   gatedSilu: ['gated'],
   add: ['sum'],
 } as const;
@@ -19,8 +20,8 @@ export type StepName = keyof typeof STEP_OUTPUTS;
 
 /**
  * One graph a step, inputs by name:
- * embed: x [P, H]. norm: x [P, H], weight [H]. linear: x [P, K], weight [R, K], with bias: bias [R]. attention: queries [P, Q*D], keys, values [P, K*D],
- * cos, sin [1, P, D/2], past_keys, past_values [1, K, S-P, D]. gatedSilu: gate, up [P, F]. add: a, b [P, H].
+ * embed: x [P, H]. norm: x [P, H], weight [H]. linear: x [P, K], weight [R, K], with bias: bias [R]. rotate: queries [P, Q*D], keys [P, K*D],
+ * cos, sin [1, P, D/2]. attention: queries, keys, rotated, values, past_keys, past_values [1, K, S-P, D]. gatedSilu: gate, up [P, F]. add: a, b [P, H].
  */
 export function buildSteps(config: ModelConfig, operators: Operators): Readonly<Record<StepName, Uint8Array>> {
   const { queryHeads, keyValueHeads, headDim, rmsNormEps } = config;
@@ -52,28 +53,30 @@ export function buildSteps(config: ModelConfig, operators: Operators): Readonly<
     ]),
     linear: step('linear', linear(false)),
     linearWithBias: step('linearWithBias', linear(true)),
-    attention: step('attention', (builder) => {
-      const [queries, keys, values] = (['queries', 'keys', 'values'] as const).map((name) =>
-        rows(builder, name, (name === 'queries' ? queryHeads : keyValueHeads) * headDim),
-      ) as [Value, Value, Value];
+    rotate: step('rotate', (builder) => {
       const angles = ['P', headDim / 2] as const;
       const rotary = {
         cos: builder.input('cos', 'FLOAT', [1, ...angles]),
         sin: builder.input('sin', 'FLOAT', [1, ...angles]),
       };
+      return [
+        operators.rotate(builder, rows(builder, 'queries', queryHeads * headDim), queryHeads, headDim, rotary),
+        operators.rotate(builder, rows(builder, 'keys', keyValueHeads * headDim), keyValueHeads, headDim, rotary),
+      ];
+    }),
+    attention: step('attention', (builder) => {
+      const [queries, keys, values] = (['queries', 'keys', 'values'] as const).map((name) =>
+        rows(builder, name, (name === 'queries' ? queryHeads : keyValueHeads) * headDim),
+      ) as [Value, Value, Value];
       const past = [1, keyValueHeads, 'past', headDim] as const;
       const pastKeys = builder.input('past_keys', 'FLOAT', past);
       const pastValues = builder.input('past_values', 'FLOAT', past);
-      const rotated = {
-        queries: operators.rotate(builder, queries, queryHeads, headDim, rotary),
-        keys: operators.rotate(builder, keys, keyValueHeads, headDim, rotary),
-      };
       const { mixed, presentKeys, presentValues } = operators.attention(
         builder,
-        { ...rotated, values, pastKeys, pastValues },
+        { queries, keys, values, pastKeys, pastValues },
         { queryHeads, keyValueHeads, headDim },
       );
-      return [rotated.queries, rotated.keys, mixed, presentKeys, presentValues];
+      return [mixed, presentKeys, presentValues];
     }),
     gatedSilu: step('gatedSilu', (builder) => [
       operators.gatedSilu(builder, rows(builder, 'gate', 'F'), rows(builder, 'up', 'F')),

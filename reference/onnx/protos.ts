@@ -5,6 +5,7 @@ import {
   type AttributeProto,
   AttributeProto_AttributeType,
   AttributeProtoSchema,
+  type GraphProto,
   type NodeProto,
   NodeProtoSchema,
   type TensorProto,
@@ -21,7 +22,7 @@ export type ElementType = 'FLOAT' | 'FLOAT16' | 'BFLOAT16' | 'INT64';
 export type Axis = number | string;
 
 /** A plain number is ONNX's `int`. */
-export type Attribute = number | readonly number[] | { readonly float: number };
+export type Attribute = number | readonly number[] | { readonly float: number } | { readonly graph: GraphProto };
 
 /** A tensor that lies in a file; `location` is relative to the folder in which the session looks for external data. */
 export interface ExternalTensor {
@@ -55,6 +56,9 @@ function attributeProto(name: string, value: Attribute): AttributeProto {
   }
   if ('float' in value) {
     return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value.float });
+  }
+  if ('graph' in value) {
+    return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.GRAPH, g: value.graph });
   }
   return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) });
 }

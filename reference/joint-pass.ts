@@ -1,0 +1,162 @@
+// One pass of the body over the next positions of several sequences: their rows go through every layer together, attention sequence by sequence.
+// Exactness: a sequence's rows have the bits that they have alone; products are made of at least two rows and of at most as many as
+// leave every sum as it is (graph/equal-rows.ts), and attention gets the same inputs as ever.
+import type { ModelConfig } from '../src/checkpoint/config.ts';
+import type { TapName } from '../src/device/logits-source.ts';
+import { Tensor } from './graph/onnx-runtime.ts';
+import { BODY_IO, stageTaps } from './graph/qwen2-graph.ts';
+import type { GraphRunner, Tensors } from './graph/session.ts';
+import type { KvCache } from './kv-cache.ts';
+import type { ReferenceRunners } from './open-runners.ts';
+import { type RotaryFrequencies, rotaryTables } from './rotary.ts';
+
+/** The next positions of one sequence. */
+export interface SequencePart {
+  /** [P], P >= 1. */
+  readonly tokenIds: Int32Array;
+  /** Of all positions before. */
+  readonly cache: KvCache;
+}
+
+export interface JointRows {
+  /** [R, H] after the final norm: the rows of all parts, one after the other; more may follow. */
+  readonly hidden: Float32Array;
+  /** [R, its width] each, for each tap that the body was built with. */
+  readonly taps: ReadonlyMap<TapName, Float32Array>;
+}
+
+export interface JointModel extends Pick<ReferenceRunners, 'body' | 'attention' | 'fewestRows' | 'mostRows'> {
+  readonly config: ModelConfig;
+  readonly frequencies: RotaryFrequencies;
+  readonly taps: ReadonlySet<TapName>;
+}
+
+/** Runs the layers and keeps their keys and values. After a failure the sequences are good for being emptied only. */
+export async function runJointPass(model: JointModel, parts: readonly SequencePart[]): Promise<JointRows> {
+  const { config, body, attention } = model;
+  const { layers, queryHeads, keyValueHeads, headDim, hiddenSize } = config;
+  const queryWidth = queryHeads * headDim;
+  const keyWidth = keyValueHeads * headDim;
+  const inputs = joinedInputs(model, parts);
+  const { rows } = inputs;
+  const taps = new Map<TapName, Float32Array>();
+  let hidden: Float32Array = new Float32Array(rows * hiddenSize);
+  let mixed = new Float32Array(rows * queryWidth);
+  for (let stage = 0; stage <= layers; stage++) {
+    const made = await runStage(model, body, stage, { ...inputs, hidden, mixed });
+    for (const [output, tap] of stageTaps(stage, layers, model.taps)) taps.set(tap, made(output));
+    hidden = made(BODY_IO.hidden);
+    if (stage === layers) break;
+    const [queries, keys, values] = [made(BODY_IO.queries), made(BODY_IO.keys), made(BODY_IO.values)];
+    mixed = new Float32Array(rows * queryWidth);
+    let first = 0;
+    for (const { tokenIds, cache } of parts) {
+      const end = first + tokenIds.length;
+      const rowsOf = (all: Float32Array, width: number): Tensor =>
+        new Tensor('float32', all.subarray(first * width, end * width), [tokenIds.length, width]);
+      const past = cache.of(stage);
+      const outputs = await attention.run({
+        queries: rowsOf(queries, queryWidth),
+        keys: rowsOf(keys, keyWidth),
+        values: rowsOf(values, keyWidth),
+        past_keys: past.keys,
+        past_values: past.values,
+      });
+      cache.replace(stage, { keys: outputs['present_keys']!, values: outputs['present_values']! });
+      mixed.set(outputs['mixed']!.data as Float32Array, first * queryWidth);
+      first = end;
+    }
+  }
+  for (const { tokenIds, cache } of parts) cache.grow(tokenIds.length);
+  return { hidden, taps };
+}
+
+/**
+ * Where rows 0 ... `rows` are cut into products, [first, end) each: as equal as can be, none shorter than `fewest` if `rows` is not.
+ *
+ * @param rows - as `paddedRows` gives them.
+ */
+export function rowCuts(rows: number, most: number): readonly (readonly [number, number])[] {
+  const count = Math.ceil(rows / most);
+  const border = (i: number): number => Math.floor((i * rows) / count);
+  return Array.from({ length: count }, (_, i) => [border(i), border(i + 1)]);
+}
+
+/** Rows to be computed for `rows` that are wanted, so that no product of them has fewer than `fewest`. */
+export function paddedRows(rows: number, fewest: number, most: number): number {
+  const padded = Math.max(rows, fewest);
+  return most < 2 * fewest - 1 ? Math.ceil(padded / most) * most : padded;
+}
+
+interface JoinedInputs {
+  readonly rows: number;
+  readonly tokenIds: BigInt64Array;
+  readonly cos: Float32Array;
+  readonly sin: Float32Array;
+}
+
+/** Rows beyond those of the parts repeat token 0 without an angle; nobody reads them. */
+function joinedInputs(
+  { config, frequencies, fewestRows, mostRows }: JointModel,
+  parts: readonly SequencePart[],
+): JoinedInputs {
+  const half = config.headDim / 2;
+  const wanted = parts.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
+  const rows = paddedRows(wanted, fewestRows, mostRows);
+  const tokenIds = new BigInt64Array(rows);
+  const cos = new Float32Array(rows * half);
+  const sin = new Float32Array(rows * half);
+  let first = 0;
+  for (const part of parts) {
+    tokenIds.set(BigInt64Array.from(part.tokenIds, BigInt), first);
+    const tables = rotaryTables(frequencies, part.cache.length, part.tokenIds.length);
+    cos.set(tables.cos, first * half);
+    sin.set(tables.sin, first * half);
+    first += part.tokenIds.length;
+  }
+  return { rows, tokenIds, cos, sin };
+}
+
+/** @returns the stage's outputs by name, rows joined. */
+async function runStage(
+  { config: { headDim, hiddenSize, queryHeads }, mostRows }: JointModel,
+  body: GraphRunner,
+  stage: number,
+  {
+    rows,
+    tokenIds,
+    cos,
+    sin,
+    hidden,
+    mixed,
+  }: JoinedInputs & { readonly hidden: Float32Array; readonly mixed: Float32Array },
+): Promise<(output: string) => Float32Array> {
+  const made: Tensors[] = [];
+  const number = new Tensor('int64', BigInt64Array.of(BigInt(stage)), []);
+  for (const [first, end] of rowCuts(rows, mostRows)) {
+    const float32 = (values: Float32Array, width: number, ...outer: number[]): Tensor =>
+      new Tensor('float32', values.subarray(first * width, end * width), [...outer, end - first, width]);
+    made.push(
+      await body.run({
+        [BODY_IO.stage]: number,
+        [BODY_IO.tokenIds]: new Tensor('int64', tokenIds.subarray(first, end), [end - first]),
+        [BODY_IO.cos]: float32(cos, headDim / 2, 1),
+        [BODY_IO.sin]: float32(sin, headDim / 2, 1),
+        [BODY_IO.hiddenIn]: float32(hidden, hiddenSize),
+        [BODY_IO.mixed]: float32(mixed, queryHeads * headDim),
+      }),
+    );
+  }
+  return (output) => joined(made.map((outputs) => outputs[output]!.data as Float32Array));
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let start = 0;
+  for (const part of parts) {
+    whole.set(part, start);
+    start += part.length;
+  }
+  return whole;
+}
