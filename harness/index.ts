@@ -83,6 +83,7 @@ export { RowComparer, type RowComparerOptions } from './metrics/row-comparer.ts'
 export { assignShards } from './record/assign-shards.ts';
 export type { LogEvent, RunEvent } from './record/events.ts';
 export {
+  baselineJsonSchema,
   logLineJsonSchema,
   readRunRecord,
   runRecordJsonSchema,

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 
 const {
+  baselineJsonSchema,
   compareRecordJsonSchema,
   logLineJsonSchema,
   rulesFileJsonSchema,
@@ -16,6 +17,7 @@ mkdirSync(folder, { recursive: true });
 for (const [name, schema] of [
   ['run.schema.json', runRecordJsonSchema()],
   ['log-line.schema.json', logLineJsonSchema()],
+  ['baseline.schema.json', baselineJsonSchema()],
   ['selftest.schema.json', selfTestJsonSchema()],
   ['run-diff.schema.json', runDiffJsonSchema()],
   ['weights.schema.json', weightComparisonJsonSchema()],

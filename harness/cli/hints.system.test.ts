@@ -1,6 +1,7 @@
 // A hint follows from its cause, and following it literally leads on: for each error code, through the real command line.
 import { describe, expect, it } from 'vitest';
 import { ADAPTER_CASES } from './hints/adapters.fixture.ts';
+import { BASELINE_CASES } from './hints/baseline.fixture.ts';
 import { CHECKPOINT_CASES } from './hints/checkpoint.fixture.ts';
 import { COMPARE_CASES } from './hints/compare.fixture.ts';
 import { errorCodes } from './hints/error-codes.fixture.ts';
@@ -32,6 +33,7 @@ const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCas
   { about: 'runs', cases: RUN_CASES },
   { about: 'comparisons', cases: COMPARE_CASES },
   { about: 'shards', cases: SHARD_CASES },
+  { about: 'baselines', cases: BASELINE_CASES },
   { about: 'tokens and outputs', cases: TOKEN_AND_OUTPUT_CASES },
 ];
 

@@ -1,6 +1,7 @@
 // The command line's shape: one command per file, shared settings here.
 import { Command } from 'commander';
 import { packageVersion } from '../sources/package-root.ts';
+import { baselineCommand } from './baseline-command.ts';
 import { compareCommand } from './compare-command.ts';
 import { demoCommand } from './demo-command.ts';
 import { doctorCommand } from './doctor-command.ts';
@@ -37,6 +38,7 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     validateCommand(),
     planCommand(),
     compareCommand(),
+    baselineCommand(),
     inspectCommand(),
     addMerge(reportCommand()),
     doctorCommand(),

@@ -22,6 +22,7 @@ import { openCases } from '../sources/open-cases.ts';
 import { packageVersion } from '../sources/package-root.ts';
 import type { PlannedRun } from '../sources/plan-run.ts';
 import { annotateJob } from './annotate.ts';
+import { baselineFile, withBaseline } from './baseline-file.ts';
 import {
   addCaseOptions,
   addGoldenCacheOption,
@@ -35,11 +36,16 @@ import { errorText } from './error-text.ts';
 import { onInterrupt } from './interrupt.ts';
 import { addJudgeOptions, type JudgeOptions, settingsOf } from './judge-options.ts';
 import { judgeRun, runHeader } from './judged-run.ts';
+import { wholeNumber } from './option-values.ts';
+import { withRepeat } from './repeat-choice.ts';
 import { chooseShard, parseShard, SHARD_HELP, type ShardRequest } from './shard-choice.ts';
 import { needsNoReport } from './unstarted-run.ts';
 
 interface ValidateOptions extends CaseCommandOptions, JudgeOptions, Pick<ConfigOptions, 'config'> {
   readonly shard?: ShardRequest;
+  readonly baseline?: string | true;
+  readonly repeat?: number;
+  readonly repeatSeed: number;
   readonly out: string;
   readonly resume?: string | true;
   readonly json?: boolean;
@@ -53,6 +59,16 @@ export function validateCommand(): Command {
   );
   return addStepTimeoutOption(addGoldenCacheOption(addJudgeOptions(addConfigOption(cases))))
     .option('--shard <i/n>', SHARD_HELP, parseShard)
+    .option(
+      '--baseline [file]',
+      'fail if the run is worse than this accepted state (default: baseline.json in --out; see `qwen-pcc baseline`)',
+    )
+    .option(
+      '--repeat <k>',
+      'feed the prompts that hold k drawn tokens to the device again, also in another batch row and other feeds; a limit within the spread fails nobody and passes nobody',
+      wholeNumber('--repeat', 1),
+    )
+    .option('--repeat-seed <n>', 'of the draw', wholeNumber('--repeat-seed', 0), 1)
     .option('--out <dir>', 'where run folders go', 'reports')
     .option(
       '--resume [run]',
@@ -124,7 +140,14 @@ async function begin(options: ValidateOptions, command: Command, models: Models)
 /** @param options - of the command; a rules file adds to them. */
 async function planOf(options: ValidateOptions, command: Command, models: Models): Promise<PlannedRun> {
   const file = await takeRulesFile(command);
-  return planJudged(command, file, { options, settings: settingsOf(options) }, models);
+  const planned = await planJudged(command, file, { options, settings: settingsOf(options) }, models);
+  return { ...planned, spec: withChecks(planned.spec, options) };
+}
+
+/** What a run is held against besides its rules: a baseline, itself. */
+function withChecks(spec: RunSpec, { baseline, repeat, repeatSeed, out }: ValidateOptions): RunSpec {
+  const held = baseline === undefined ? spec : withBaseline(spec, baselineFile(baseline, out));
+  return repeat === undefined ? held : withRepeat(held, { tokens: repeat, seed: repeatSeed });
 }
 
 function shareOf(spec: RunSpec, shard: RunShard): Pick<RunEvent, 'part' | 'shard'> {
@@ -141,7 +164,7 @@ async function goOn(options: ValidateOptions, command: Command, models: Models):
   const local = readPaths(folder, given);
   const shard = options.shard === undefined ? undefined : chooseShard(options.shard, process.env);
   const started = resumeRun(folder, (replay) => {
-    requireSamePlan(replay, wanted?.spec, folder);
+    requireSamePlan(replay, wanted === undefined ? undefined : withChecks(wanted.spec, options), folder);
     requireSameShard(replay, shard, folder);
   });
   const { stepTimeout, ...others } = options;

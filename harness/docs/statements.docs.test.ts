@@ -49,7 +49,8 @@ const FOREIGN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
 
 describe('options', () => {
   const program = createProgram();
-  const known = new Set(program.commands.flatMap((command) => ['--help', ...command.options.map(({ long }) => long)]));
+  const commands = program.commands.flatMap((command) => [command, ...command.commands]);
+  const known = new Set(commands.flatMap((command) => ['--help', ...command.options.map(({ long }) => long)]));
   const foreign = Object.values(FOREIGN_OPTIONS).flat();
   const named = (document: string): string[] => [
     ...new Set([...textOf(document).matchAll(/(?<![\w-])--[a-z][a-z\d_-]+/g)].map((match) => match[0])),

@@ -1,10 +1,10 @@
 // What a rules file allows for a time, in words: loosened rules, expected failures and those that did not happen.
 import type { ExpectedResult, Loosening } from '../record/allowances.ts';
-import type { GateRule } from '../record/rules.ts';
+import type { BaselineRule, GateRule } from '../record/rules.ts';
 
 /** Clauses for a headline: short, since a line for each stands in every report. @param isWhole - all that was planned was judged. */
 export function describeAllowances(
-  rules: readonly GateRule[],
+  rules: readonly (GateRule | BaselineRule)[],
   expected: readonly ExpectedResult[],
   isWhole: boolean,
 ): string[] {
@@ -24,7 +24,7 @@ export function describeAllowances(
 }
 
 /** `kl-mean: loosened until 2027-01-31 by Ada: … (0.1 instead of 0.05)`, or that it is over; null for a rule that is not. */
-export function describeLoosening(rule: GateRule): string | null {
+export function describeLoosening(rule: GateRule | BaselineRule): string | null {
   const { id, loosening } = rule;
   if (loosening === undefined) return null;
   const { expires, owner, reason, isExpired } = loosening;
@@ -32,7 +32,7 @@ export function describeLoosening(rule: GateRule): string | null {
   return `${id}: ${until} by ${owner}: ${reason} (${changeWords(rule, loosening)})`;
 }
 
-function changeWords(rule: GateRule, { of, threshold, sampleMinimum }: Loosening): string {
+function changeWords(rule: GateRule | BaselineRule, { of, threshold, sampleMinimum }: Loosening): string {
   const before = of === rule.id ? '' : ` of ${of}`;
   const parts = [
     ...(!Number.isFinite(rule.threshold)

@@ -9,6 +9,7 @@ import { holds, type TokenRule } from './judge-token.ts';
 import type { VariantShare } from './judged-sequences.ts';
 import { appliesTo, isExpected } from './rule-places.ts';
 import type { TokenColumns } from './token-columns.ts';
+import type { StableOutcome } from './unstable.ts';
 
 export type AggregateRule = Exclude<GateRule, TokenRule>;
 
@@ -38,6 +39,7 @@ const NONE_TOO_FEW: TooFewTokens = { count: 0, largest: null };
  *
  * @param index - of the rule among the token rules.
  * @param tokens - in the order in which a verdict speaks of them.
+ * @param outcomeOf - of `stableOutcomes`, where a spread was measured.
  */
 export function evaluateTokenRule(
   rule: TokenRule,
@@ -45,14 +47,17 @@ export function evaluateTokenRule(
   columns: TokenColumns,
   tokens: Int32Array,
   keyOf: (token: number) => TokenKey,
+  outcomeOf: (rule: number, token: number) => StableOutcome = columns.outcomeOf,
 ): RuleResult {
   let judged = 0;
+  let unstable = 0;
   let failures = 0;
   let expected = 0;
   let worst: { value: number | null; token: number } | null = null;
   for (const token of tokens) {
-    const outcome = columns.outcomeOf(index, token);
-    if (outcome === 0) continue;
+    const outcome = outcomeOf(index, token);
+    if (outcome === 4) unstable++;
+    if (outcome === 0 || outcome === 4) continue;
     judged++;
     if (outcome === 3) {
       expected++;
@@ -64,12 +69,15 @@ export function evaluateTokenRule(
   }
   const { case: caseName, variant, prompt, user, position } = worst === null ? NO_TOKEN : keyOf(worst.token);
   const place = { case: caseName, variant, prompt, user, position };
-  return concludeRule(rule, {
+  const result = concludeRule(rule, {
     judged,
     failures,
     expected,
     worst: worst === null ? null : { value: worst.value, place },
   });
+  if (outcomeOf === columns.outcomeOf) return result;
+  const isOpen = unstable > 0 && (result.status === 'pass' || result.status === 'notTriggered');
+  return { ...result, unstable, ...(isOpen ? { status: 'unstable' } : {}) };
 }
 
 const NO_TOKEN: TokenKey = { case: '', variant: '', prompt: '', user: 0, position: 0 };

@@ -25,6 +25,7 @@ import { describePenalisedFlips, findPenalisedFlips } from './penalised-flips.ts
 import { appliesTo, isExpected } from './rule-places.ts';
 import { describeSymptoms } from './symptoms.ts';
 import { createTokenColumns } from './token-columns.ts';
+import { type SpreadOf, type StableOutcome, stableOutcomes } from './unstable.ts';
 
 /** Judges a run as it goes on; keeps columns of numbers, no records. */
 export interface Gate {
@@ -41,15 +42,32 @@ export interface Gate {
    * @param isPart - the plan is a part of a larger one: rules over all prompts of a variant are left to the merge of the parts, and a
    * part without a prompt lacks nothing.
    */
-  conclude(plan: readonly PlannedSequence[], isPart?: boolean): Verdict;
+  conclude(plan: readonly PlannedSequence[], isPart?: boolean, beside?: JudgedBeside): Verdict;
   summarizeAll(): TokenSummary;
   /** @param filter - which sequences; all if left out. */
   summarizePhases(filter?: (key: SequenceKey) => boolean): Partial<Record<Phase, TokenSummary>>;
   summarizeVariant(caseName: string, variant: string): VariantSummary;
+  /** @param filter - which sequences. */
+  countUnstable(filter: (key: SequenceKey) => boolean, spreadOf: SpreadOf): UnstableCount;
   /** Null if no token of it was judged. */
   summarizeSequence(key: SequenceKey): TokenSummary | null;
   /** What PCC the rows of other positions reach, and whether a minimum tells them from the right ones. */
   controls(pccMinimum: number): ControlSummary;
+}
+
+/** What a verdict rests on besides the rules and the tokens. */
+export interface JudgedBeside {
+  /** A rule that something else has judged, with what the headline says of it. */
+  readonly result?: RuleResult | undefined;
+  readonly notices?: readonly string[] | undefined;
+  /** How far apart two rows of one token lie. */
+  readonly spreadOf?: SpreadOf | undefined;
+}
+
+/** Tokens that some rule finds within the spread and none beyond it broken; of them those that were logged as failing. */
+export interface UnstableCount {
+  readonly tokens: number;
+  readonly failed: number;
 }
 
 /** @param expected - failures that fail nothing until their day; of rules that are not hard. */
@@ -73,6 +91,11 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
       const tokens = tokensOf((key) => key.case === caseName && key.variant === variant);
       return { all: summarize(tokens), byPhase: summarizePhases(tokens) };
     },
+    countUnstable(filter, spreadOf) {
+      const outcomeOf = stableOutcomes(columns, tokenRules, keyOf, spreadOf);
+      const unstable = Array.from(tokensOf(filter)).filter((token) => isUnstable(token, outcomeOf));
+      return { tokens: unstable.length, failed: unstable.filter((token) => isBroken(token)).length };
+    },
     summarizeSequence(key) {
       const wanted = sequences.find(key);
       return wanted === null ? null : summarize(columns.ofSequence(wanted));
@@ -91,21 +114,25 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
     },
   };
 
-  function conclude(plan: readonly PlannedSequence[], isPart = false): Verdict {
+  function conclude(plan: readonly PlannedSequence[], isPart = false, beside: JudgedBeside = {}): Verdict {
+    const outcomeOf = stableOutcomes(columns, tokenRules, keyOf, beside.spreadOf);
     const arranged = arrangeSequences(sequences, plan);
     const audit = auditCoverage(sequences, plan, arranged);
     const prompts = arranged.map((index) => ({ key: sequences.all[index]!.key, tokens: columns.ofSequence(index) }));
     const groups = { prompt: prompts, run: joinByVariant(prompts) };
     const tokens = joinTokens(prompts);
-    const results = rules.map((rule) => {
-      if (isTokenRule(rule)) return evaluateTokenRule(rule, tokenRules.indexOf(rule), columns, tokens, keyOf);
+    const own = rules.map((rule) => {
+      if (isTokenRule(rule)) {
+        return evaluateTokenRule(rule, tokenRules.indexOf(rule), columns, tokens, keyOf, outcomeOf);
+      }
       if (rule.metric === 'coverage') return evaluateCoverage(rule, audit.shares);
       return isPart && rule.scope === 'run'
         ? leaveUnjudged(rule)
         : evaluateAggregateRule(rule, columns, { groups: groups[rule.scope], expected });
     });
+    const results = beside.result === undefined ? own : [...own, beside.result];
     const counts = countPhases(tokens);
-    const isApplicable = (rule: GateRule): boolean =>
+    const isApplicable = (rule: RuleResult): boolean =>
       rule.places === undefined
         ? rule.phase === 'all' || counts[rule.phase] > 0
         : plan.some((key) => appliesTo(rule, key)) &&
@@ -122,7 +149,7 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
       tokensJudged: audit.tokensJudged,
       prefill: counts.prefill,
       decode: counts.firstDecode + counts.decode,
-      rulesPlanned: rules.length,
+      rulesPlanned: results.length,
       rulesEvaluated: results.filter(({ status }) => !UNJUDGED.has(status)).length,
       rulesNeverTriggered: neverTriggered.map(({ id }) => id),
       rulesTooFewTokens: tooFewTokens.map(({ id }) => id),
@@ -131,11 +158,11 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
     const isEmptyPart = isPart && plan.length === 0;
     const isVacuous =
       rules.length === 0 || (!isEmptyPart && (coverage.tokensPlanned === 0 || coverage.tokensJudged === 0));
-    const broken = tokens.filter(isBroken);
+    const broken = tokens.filter((token) => isBroken(token, outcomeOf));
     const found = expected.length === 0 ? undefined : countExpected(tokens, groups, isPart);
     const draft = {
       status: statusOf(results, isVacuous || !audit.isComplete || neverTriggered.length > 0),
-      failingRules: results.filter(({ status }) => status === 'fail' || status === 'invalid').map(({ id }) => id),
+      failingRules: results.filter(({ status }) => FAILING.has(status)).map(({ id }) => id),
       firstFailure: broken.length === 0 ? null : keyOf(broken[0]!),
       worst: findWorstToken(broken.length > 0 ? broken : tokens),
       coverage,
@@ -143,7 +170,11 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
       ...(found === undefined ? {} : { expected: found }),
     };
     const isWhole = !isPart && audit.isComplete;
-    const notices = [...noticesOf(broken, prompts), ...describeAllowances(results, found ?? [], isWhole)];
+    const notices = [
+      ...noticesOf(broken, prompts),
+      ...(beside.notices ?? []),
+      ...describeAllowances(results, found ?? [], isWhole),
+    ];
     return { ...draft, headline: headlineOf(draft, notices) };
   }
 
@@ -173,8 +204,12 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
     return { ...sequences.all[columns.sequenceOf(token)]!.key, position: columns.positionOf(token) };
   }
 
-  function isBroken(token: number): boolean {
-    return tokenRules.some((_, index) => columns.outcomeOf(index, token) === 2);
+  function isBroken(token: number, outcomeOf: OutcomeOf = columns.outcomeOf): boolean {
+    return tokenRules.some((_, index) => outcomeOf(index, token) === 2);
+  }
+
+  function isUnstable(token: number, outcomeOf: OutcomeOf): boolean {
+    return tokenRules.some((_, index) => outcomeOf(index, token) === 4) && !isBroken(token, outcomeOf);
   }
 
   /** What may have nothing to do with arithmetic, in words. */
@@ -237,6 +272,10 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
   }
 }
 
+/** unstable: not broken, but a rule for which no pass can be given. */
+const FAILING: ReadonlySet<RuleResult['status']> = new Set(['fail', 'invalid', 'unstable']);
+type OutcomeOf = (rule: number, token: number) => StableOutcome;
+
 const UNJUDGED: ReadonlySet<RuleResult['status']> = new Set(['notTriggered', 'tooFewTokens', 'notJudgedHere']);
 
 function isLeft({ status }: RuleResult): boolean {
@@ -245,7 +284,9 @@ function isLeft({ status }: RuleResult): boolean {
 
 function statusOf(results: readonly RuleResult[], isEvidenceMissing: boolean): VerdictStatus {
   if (isEvidenceMissing || results.some(({ status }) => status === 'invalid')) return 'invalid';
-  return results.some(({ status }) => status === 'fail') ? 'fail' : 'pass';
+  if (results.some(({ status }) => status === 'fail')) return 'fail';
+  // Nothing is shown to be broken, and not all of it is shown to be kept.
+  return results.some(({ status }) => status === 'unstable') ? 'invalid' : 'pass';
 }
 
 /** The sequences of each variant of a case, in order of their first. */

@@ -36,7 +36,7 @@ function isBrokenByTokens({ status, metric }: RuleResult): boolean {
 function describeInvalid(verdict: Omit<Verdict, 'headline'>): string {
   const broken = verdict.rules.filter(isBrokenByTokens);
   const isUntrusted = broken.some(({ status }) => status === 'invalid');
-  const missing = describeMissing(verdict, isUntrusted);
+  const missing = describeMissing(verdict, isUntrusted) ?? describeUnstable(verdict.rules);
   if (broken.length === 0) return missing ?? '';
   if (missing === null) return describeFailures(verdict);
   const parts = [describeFailures(verdict), missing];
@@ -63,6 +63,14 @@ function describeMissing({ coverage, rules }: Omit<Verdict, 'headline'>, isUntru
   return isUntrusted || rulesNeverTriggered.length === 0
     ? null
     : `rules without any evidence: ${rulesNeverTriggered.join(', ')}`;
+}
+
+/** Rules with tokens so near to their limit that the device may say either; null if there are none. */
+function describeUnstable(rules: readonly RuleResult[]): string | null {
+  const unstable = rules.flatMap(({ id, unstable: tokens = 0 }) =>
+    tokens === 0 ? [] : [`${id} at ${tokens} ${tokens === 1 ? 'token' : 'tokens'}`],
+  );
+  return unstable.length === 0 ? null : `unstable within the measured spread of the device: ${unstable.join(', ')}`;
 }
 
 function describeBroken(rule: RuleResult): string {

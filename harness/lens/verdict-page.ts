@@ -6,7 +6,9 @@ import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../reco
 import { promptLabel, type SequenceKey, sequenceId, type TokenKey } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
 import { allowanceLines, rulesFileLines } from '../report/allowance-lines.ts';
+import { baselineLines } from '../report/baseline-lines.ts';
 import { coverageLine } from '../report/coverage-line.ts';
+import { determinismLines } from '../report/determinism-lines.ts';
 import { countOf, formatPcc, formatShare, formatSmall, formatValue, quoteText } from '../report/format.ts';
 import { lensFragment, lensFragmentOf } from '../report/lens-link.ts';
 import { brokenCount, ruleStatus } from '../report/terminal.ts';
@@ -57,6 +59,8 @@ ${run.summary.all.n === 0 ? null : numbers(run)}
 ${allowanceLines(run).map((line) => html`<p class="allowed">${line}</p>\n`)}<p class="coverage">${coverageLine(run)}</p>
 ${rulesFileLines(run).map((line) => html`<p class="coverage">${line}</p>\n`)}${run.coverage.skipped.map(({ reason, count }) => html`<p class="coverage">${countOf(count, 'token')} skipped: ${reason}.</p>\n`)}
 ${control === null ? null : html`<p class="control">${control}</p>`}
+${determinismLines(run.determinism).map((line) => html`<p class="coverage">${line}</p>\n`)}
+${run.baseline === undefined ? null : baselineLines(run.baseline).map((line) => html`<p class="coverage">${line}</p>\n`)}
 ${ruleTable(run)}
 ${run.cases.map((one) => one.variants.map((variant) => variantTable(one, variant, collected)))}
 ${worstTable(run, highlights)}
@@ -147,7 +151,13 @@ ${variant.notes.map((note) => html`<p class="note">Note: ${note}</p>\n`)}<div cl
 ${more > 0 ? html`<p class="note">and ${countOf(more, 'prompt')} more in run.json</p>` : null}`;
 }
 
-const OUTCOME_WORDS = { pass: '✓ pass', fail: '✕ fail', invalid: '⊘ invalid', notRun: '– not run' } as const;
+const OUTCOME_WORDS = {
+  pass: '✓ pass',
+  fail: '✕ fail',
+  invalid: '⊘ invalid',
+  notRun: '– not run',
+  unstable: '⊘ unstable',
+} as const;
 
 function promptRow(key: SequenceKey, prompt: PromptRecord, line: Html | null): Html {
   const { summary } = prompt;

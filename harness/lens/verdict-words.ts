@@ -26,6 +26,7 @@ const METRIC_WORDS: Readonly<Record<string, string>> = {
   top5: "reference's choice in top-5",
   realFlipShare: 'flips that rounding does not explain',
   rankP99: 'rank, 99th percentile',
+  variantsWorse: 'variants worse than the baseline',
 };
 
 export function metricWords(metric: string): string {

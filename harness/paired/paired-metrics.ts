@@ -1,5 +1,5 @@
 // The metrics whose paired differences are judged, each with its better side and the margin below which a difference does not matter.
-import { exponential } from '../metrics/exp-log.ts';
+import { exponential, naturalLog } from '../metrics/exp-log.ts';
 
 export interface PairedMetric {
   readonly name: string;
@@ -32,6 +32,10 @@ export const LOG_KL: PairedMetric = {
 };
 /** Floor of `LOG_KL` as a share of KL's margin: what lies below it counts as alike. */
 export const LOG_KL_FLOOR = 0.2;
+/** What `LOG_KL` has of a token; a KL below 0 is one of 0 that rounding moved. @param margin - of mean KL, nat. */
+export function logKl(klNats: number, margin: number): number {
+  return naturalLog(1 + Math.max(0, klNats) / (LOG_KL_FLOOR * margin));
+}
 /** Whether golden's best token is the device's best. */
 export const TOP1: PairedMetric = { name: 'top-1', betterIs: 'higher', margin: 0.01, isOfHits: true, format: points };
 /** log p of the token that the text has next. */

@@ -1,21 +1,19 @@
 // The events of a run's log, one a line, in the order in which they may come: run, case, tokens and end of each prompt, end.
 import { z } from 'zod';
 import type { SourceInfo } from '../../src/device/logits-source.ts';
+import { type RepeatEvent, RepeatEventSchema } from './repeat.ts';
 import { type RunSpec, RunSpecSchema } from './run-spec.ts';
 import { type RunUsage, RunUsageSchema } from './run-usage.ts';
 import { SourceInfoSchema } from './source-info.ts';
 import { formatTokenLine, fromTokenLine } from './token-line.ts';
 import { type TokenLine, TokenLineSchema } from './token-line-schema.ts';
 import type { SequenceKey, TokenRecord } from './token-record.ts';
+import { type ToolInfo, ToolInfoSchema } from './tool-info.ts';
+
+export { type ToolInfo, ToolInfoSchema } from './tool-info.ts';
 
 /** Version of the log and of run.json together; the major part grows when a reader must change. */
 export const SCHEMA_VERSION = '2.3.0';
-
-export interface ToolInfo {
-  readonly name: string;
-  readonly version: string;
-  readonly gitSha: string | null;
-}
 
 /** Enough to explain speed and versions, nothing that names the machine. */
 export interface MachineInfo {
@@ -107,16 +105,10 @@ export interface EndEvent {
 }
 
 export type TokenEvent = TokenRecord & { readonly event: 'token' };
-export type LogEvent = RunEvent | CaseEvent | TokenEvent | PromptEvent | EndEvent;
+export type LogEvent = RunEvent | CaseEvent | TokenEvent | RepeatEvent | PromptEvent | EndEvent;
 
 const count = z.int().min(0);
 const hex = z.string().regex(/^[0-9a-f]*$/);
-
-export const ToolInfoSchema: z.ZodType<ToolInfo, unknown> = z.strictObject({
-  name: z.string(),
-  version: z.string(),
-  gitSha: z.string().nullable(),
-});
 
 export const MachineInfoSchema: z.ZodType<MachineInfo, unknown> = z.strictObject({
   os: z.string(),
@@ -188,6 +180,7 @@ export const EndEventSchema: z.ZodType<EndEvent, unknown> = z.strictObject({
 /** One line of the log, without the line end. */
 export function formatEvent(event: LogEvent): string {
   if (event.event === 'token') return formatTokenLine(event);
+  if (event.event === 'repeat') return JSON.stringify(z.encode(RepeatEventSchema, event));
   return JSON.stringify(event.event === 'run' ? { ...event, spec: z.encode(RunSpecSchema, event.spec) } : event);
 }
 
@@ -211,6 +204,8 @@ function eventOf(json: unknown, tokenLineOf: (json: unknown) => TokenLine): LogE
       return { event: 'token', ...fromTokenLine(tokenLineOf(json)) };
     case 'case':
       return z.decode(CaseEventSchema, json);
+    case 'repeat':
+      return z.decode(RepeatEventSchema, json);
     case 'prompt':
       return z.decode(PromptEventSchema, json);
     case 'end':

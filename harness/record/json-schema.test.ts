@@ -8,6 +8,7 @@ import { runDiffJsonSchema } from '../compare/runs/run-diff-schema.ts';
 import { rulesFileJsonSchema } from '../rules-file/config-schema.ts';
 import { logLines, runToy, toyCase } from '../run/toy-run.fixture.ts';
 import {
+  baselineJsonSchema,
   logLineJsonSchema,
   readRunRecord,
   runRecordJsonSchema,
@@ -28,6 +29,7 @@ describe('docs/schema', () => {
     { name: 'log-line.schema.json', schema: logLineJsonSchema() },
     { name: 'selftest.schema.json', schema: selfTestJsonSchema() },
     { name: 'why.schema.json', schema: whyJsonSchema() },
+    { name: 'baseline.schema.json', schema: baselineJsonSchema() },
     { name: 'run-diff.schema.json', schema: runDiffJsonSchema() },
     { name: 'config.schema.json', schema: rulesFileJsonSchema() },
   ])('$name is what the code says (`npm run schemas` writes it anew)', ({ name, schema }) => {

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { BASELINE_VERSION, BaselineSchema } from './baseline.ts';
 import { CaseEventSchema, EndEventSchema, PromptEventSchema, RunEventSchema, SCHEMA_VERSION } from './events.ts';
 import { readError } from './file-errors.ts';
+import { RepeatEventSchema } from './repeat.ts';
 import { parseRunRecord, type RunRecord, RunRecordSchema } from './run-record.ts';
 import { SELFTEST_SCHEMA_VERSION, SelfTestRecordSchema } from './selftest-record.ts';
 import { TokenLineSchema } from './token-line-schema.ts';
@@ -16,7 +18,14 @@ export function runRecordJsonSchema(): Record<string, unknown> {
 
 /** JSON Schema (draft 2020-12) of one line of run.jsonl. */
 export function logLineJsonSchema(): Record<string, unknown> {
-  const events = z.union([RunEventSchema, CaseEventSchema, TokenLineSchema, PromptEventSchema, EndEventSchema]);
+  const events = z.union([
+    RunEventSchema,
+    CaseEventSchema,
+    TokenLineSchema,
+    RepeatEventSchema,
+    PromptEventSchema,
+    EndEventSchema,
+  ]);
   return describeSchema(events, 'qwen-pcc log (a line of run.jsonl)');
 }
 
@@ -28,6 +37,11 @@ export function selfTestJsonSchema(): Record<string, unknown> {
 /** JSON Schema (draft 2020-12) of what `inspect --why --json` prints. */
 export function whyJsonSchema(): Record<string, unknown> {
   return describeSchema(WhyRecordSchema, 'qwen-pcc attribution of a token (inspect --why --json)', WHY_SCHEMA_VERSION);
+}
+
+/** JSON Schema (draft 2020-12) of a baseline's file. */
+export function baselineJsonSchema(): Record<string, unknown> {
+  return describeSchema(BaselineSchema, 'qwen-pcc baseline (baseline.json)', BASELINE_VERSION);
 }
 
 /** A schema of ours as docs/schema has it, with the version of the files that it is of. */

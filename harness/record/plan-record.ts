@@ -1,8 +1,8 @@
 // A plan as `qwen-pcc plan --json` has it: units that a log runs as a whole, with ids and costs; a reading of a spec, no files.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { ToolInfo } from './events.ts';
 import { type RunSpec, RunSpecSchema, type RunUnit, tokensPlannedMax, unitsOf } from './run-spec.ts';
+import type { ToolInfo } from './tool-info.ts';
 
 /** Of the plan's own format; the major part grows when a reader must change. */
 export const PLAN_VERSION = '1.0.0';

@@ -103,3 +103,13 @@ export type GateRule = RuleBase &
         readonly sampleMinimum: number;
       }
   );
+
+/** Of the rule that a baseline brings; no rule of a table may ask for it, since it is a matter of two runs. */
+export const BASELINE_METRIC = 'variantsWorse';
+
+/** Not of the spec's rules: a run with a baseline has it besides. */
+export type BaselineRule = RuleBase & {
+  readonly scope: 'run';
+  readonly metric: typeof BASELINE_METRIC;
+  readonly sampleMinimum: number;
+};

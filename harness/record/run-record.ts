@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import type { SourceInfo } from '../../src/device/logits-source.ts';
 import { type ExpectedResult, ExpectedResultSchema, type RulesFileInfo, RulesFileInfoSchema } from './allowances.ts';
+import { type BaselineReading, BaselineReadingSchema } from './baseline-reading.ts';
+import { type DeterminismReading, DeterminismReadingSchema } from './determinism.ts';
 import {
   type Failure,
   FailureSchema,
@@ -12,20 +14,26 @@ import {
   SCHEMA_VERSION,
   STOP_REASONS,
   type StopReason,
-  type ToolInfo,
-  ToolInfoSchema,
 } from './events.ts';
 import { type LadderRecord, LadderRecordSchema } from './ladder.ts';
 import { RealNumberSchema } from './real-number.ts';
 import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
-import { DECODING_MODES, type DecodingMode, type DeviceSpec, DeviceSpecSchema, ruleSchemaWith } from './run-spec.ts';
+import {
+  baselineRuleSchemaWith,
+  DECODING_MODES,
+  type DecodingMode,
+  type DeviceSpec,
+  DeviceSpecSchema,
+  ruleSchemaWith,
+} from './run-spec.ts';
 import { type RunUsage, RunUsageSchema } from './run-usage.ts';
 import { SourceInfoSchema } from './source-info.ts';
 import type { ControlSummary, TokenSummary, VariantSummary } from './summary.ts';
+import { type ToolInfo, ToolInfoSchema } from './tool-info.ts';
 import { type Coverage, type RuleResult, VERDICT_STATUSES, type Verdict } from './verdict.ts';
 
-export const PROMPT_OUTCOMES = ['pass', 'fail', 'invalid', 'notRun'] as const;
-/** Of the token rules alone: rules over prompts and runs stand beside. notRun: the run ended before it. */
+export const PROMPT_OUTCOMES = ['pass', 'fail', 'invalid', 'notRun', 'unstable'] as const;
+/** Of the token rules alone: rules over prompts and runs stand beside. notRun: the run ended before it; unstable: the device may say either. */
 export type PromptOutcome = (typeof PROMPT_OUTCOMES)[number];
 
 /** One prompt on one variant. */
@@ -49,6 +57,8 @@ export interface PromptRecord {
   readonly tokensFailed: number;
   /** Tokens that break token rules only as the rules file expects; absent: none. */
   readonly tokensExpected?: number;
+  /** Tokens within the measured spread of a limit, none of them among the failed; absent where no spread was measured. */
+  readonly tokensUnstable?: number;
   readonly outcome: PromptOutcome;
   /** Why it is incomplete; null if it is not. */
   readonly cause: string | null;
@@ -125,6 +135,10 @@ export interface RunRecord {
   readonly gate: { readonly rules: readonly RuleResult[]; readonly expected?: readonly ExpectedResult[] };
   readonly summary: VariantSummary;
   readonly controls: ControlSummary;
+  /** Beside the baseline; absent: the run has none. */
+  readonly baseline?: BaselineReading;
+  /** What came of feeding prompts once more; absent: nothing was. */
+  readonly determinism?: DeterminismReading;
   readonly cases: readonly CaseRecord[];
   readonly environment: MachineInfo;
   /** Files of the run folder besides run.json. */
@@ -169,13 +183,14 @@ const RunSummarySchema: z.ZodType<VariantSummary, unknown> = z.strictObject({
 
 const TokenKeyShape = { case: z.string(), variant: z.string(), prompt: z.string(), user: count, position: count };
 
-const RuleResultSchema: z.ZodType<RuleResult, unknown> = ruleSchemaWith<RuleResult>({
+const ruleResultShape = {
   observed: real.nullable(),
   headroom: real.nullable(),
-  status: z.enum(['pass', 'fail', 'invalid', 'notTriggered', 'tooFewTokens', 'notJudgedHere']),
+  status: z.enum(['pass', 'fail', 'invalid', 'notTriggered', 'tooFewTokens', 'notJudgedHere', 'unstable']),
   judged: count,
   failures: count,
   expected: z.int().min(1).exactOptional(),
+  unstable: count.exactOptional(),
   tooFew: count,
   largestTooFew: count.nullable(),
   worstAt: z
@@ -187,7 +202,11 @@ const RuleResultSchema: z.ZodType<RuleResult, unknown> = ruleSchemaWith<RuleResu
       position: count.nullable(),
     })
     .nullable(),
-});
+};
+const RuleResultSchema: z.ZodType<RuleResult, unknown> = z.union([
+  ruleSchemaWith<RuleResult>(ruleResultShape),
+  baselineRuleSchemaWith<RuleResult>(ruleResultShape),
+]);
 
 const ControlSpreadSchema = z.strictObject({
   n: count,
@@ -213,6 +232,7 @@ const PromptRecordSchema: z.ZodType<PromptRecord, unknown> = z.strictObject({
   tokensNotRecorded: count,
   tokensFailed: count,
   tokensExpected: z.int().min(1).exactOptional(),
+  tokensUnstable: count.exactOptional(),
   outcome: z.enum(PROMPT_OUTCOMES),
   cause: z.string().nullable(),
   ms: real,
@@ -272,6 +292,8 @@ export const RunRecordSchema: z.ZodType<RunRecord, unknown> = z.strictObject({
     unrelated: ControlSpreadSchema.nullable(),
     telling: z.strictObject({ threshold: real.nullable(), ownBelow: share.nullable() }).nullable(),
   }),
+  baseline: BaselineReadingSchema.exactOptional(),
+  determinism: DeterminismReadingSchema.exactOptional(),
   cases: z.array(
     z.strictObject({
       name: z.string().min(1),

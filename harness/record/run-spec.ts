@@ -9,11 +9,14 @@ import {
   type RulesFileInfo,
   RulesFileInfoSchema,
 } from './allowances.ts';
+import { type BaselineSpec, BaselineSpecSchema } from './baseline.ts';
 import { type RungSpec, RungSpecSchema } from './ladder.ts';
 import { RealNumberSchema } from './real-number.ts';
+import { type RepeatSpec, RepeatSpecSchema, repeatedUnits } from './repeat.ts';
 import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
 import {
   AGGREGATE_METRICS,
+  BASELINE_METRIC,
   type Calibration,
   type Damage,
   type GateRule,
@@ -104,6 +107,10 @@ export interface RunSpec {
   readonly mode: DecodingMode;
   readonly limits: SequenceLimits;
   readonly judge: JudgeSettings;
+  /** What the run must not be worse than; absent: nothing. */
+  readonly baseline?: BaselineSpec;
+  /** What is fed to the devices once more; absent: nothing. */
+  readonly repeat?: RepeatSpec;
   readonly cases: readonly CaseSpec[];
 }
 
@@ -154,6 +161,12 @@ export function ruleSchemaWith<T>(more: z.ZodRawShape): z.ZodType<T, unknown> {
   ]) as unknown as z.ZodType<T, unknown>;
 }
 
+/** The same of the rule that a baseline brings, which no spec has among its rules. */
+export function baselineRuleSchemaWith<T>(more: z.ZodRawShape): z.ZodType<T, unknown> {
+  const shape = { ...aggregateRuleShape, scope: z.literal('run'), metric: z.literal(BASELINE_METRIC) };
+  return z.strictObject({ ...shape, ...more }) as unknown as z.ZodType<T, unknown>;
+}
+
 export const GateRuleSchema: z.ZodType<GateRule, unknown> = ruleSchemaWith<GateRule>({});
 
 export const DeviceSpecSchema: z.ZodType<DeviceSpec, unknown> = z.discriminatedUnion('kind', [
@@ -193,6 +206,8 @@ export const RunSpecSchema: z.ZodType<RunSpec, unknown> = z.strictObject({
     rulesFile: RulesFileInfoSchema.exactOptional(),
     expected: z.array(ExpectedFailureSchema).min(1).exactOptional(),
   }),
+  baseline: BaselineSpecSchema.exactOptional(),
+  repeat: RepeatSpecSchema.exactOptional(),
   cases: z
     .array(
       z.strictObject({
@@ -249,6 +264,16 @@ export function tokensPlannedMax(prompt: PromptSpec, limits: SequenceLimits): nu
   if (prompt.positions !== null) return prompt.positions.length;
   const newTokens = prompt.continuationIds?.length ?? limits.maxNewTokens;
   return Math.max(prompt.promptIds.length, Math.min(prompt.promptIds.length + newTokens, limits.maxSeqLen));
+}
+
+/** Indices of the plan's units that devices are fed once more. */
+export function repeatedUnitsOf({ repeat, limits, cases, ...rest }: RunSpec): ReadonlySet<number> {
+  if (repeat === undefined) return new Set();
+  const units = unitsOf({ ...rest, limits, cases });
+  return repeatedUnits(
+    repeat,
+    units.map(({ prompt }) => tokensPlannedMax(prompt, limits)),
+  );
 }
 
 /** Path and both values of the first place where two JSON values differ; undefined if they are equal. */

@@ -1,12 +1,12 @@
 // What a self-test found, as `selftest --json` prints it: each fault of each case, and what the rules in use made of it.
 import { z } from 'zod';
 import type { SourceInfo } from '../../src/device/logits-source.ts';
-import { type ToolInfo, ToolInfoSchema } from './events.ts';
 import { RealNumberSchema } from './real-number.ts';
 import { PCC_SEMANTICS, type PccSemantics } from './row-metrics.ts';
 import type { GateRule } from './rules.ts';
 import { GateRuleSchema } from './run-spec.ts';
 import { SourceInfoSchema } from './source-info.ts';
+import { type ToolInfo, ToolInfoSchema } from './tool-info.ts';
 
 export const SELFTEST_SCHEMA_VERSION = '1.0.0';
 

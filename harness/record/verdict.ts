@@ -1,7 +1,7 @@
 // What a gate answers: verdict, the fate of each rule, and coverage; types only.
 
 import type { ExpectedResult } from './allowances.ts';
-import type { GateRule } from './rules.ts';
+import type { BaselineRule, GateRule } from './rules.ts';
 import type { TokenKey } from './token-record.ts';
 
 export const VERDICT_STATUSES = ['pass', 'fail', 'invalid'] as const;
@@ -17,21 +17,24 @@ export interface RulePlace {
 }
 
 /** A rule and what became of it. */
-export type RuleResult = GateRule & {
+export type RuleResult = (GateRule | BaselineRule) & {
   /** Worst value seen: of a token, a prompt or a variant, as the scope says; null if none exists. */
   readonly observed: number | null;
   /** 1 - share of the allowed distance from ideal that `observed` uses; negative when broken, null if none. */
   readonly headroom: number | null;
   /**
    * notTriggered: nothing to judge; tooFewTokens: something, but less than the rule's sample in every place; notJudgedHere: the tokens
-   * that it looks at together lie in several logs, of which this is one.
+   * that it looks at together lie in several logs, of which this is one; unstable: none is broken beyond the measured spread, but tokens
+   * lie so near to the limit that the device may say either.
    */
-  readonly status: 'pass' | 'fail' | 'invalid' | 'notTriggered' | 'tooFewTokens' | 'notJudgedHere';
+  readonly status: 'pass' | 'fail' | 'invalid' | 'notTriggered' | 'tooFewTokens' | 'notJudgedHere' | 'unstable';
   /** How many were judged and how many broke the rule: tokens, prompts or variants. */
   readonly judged: number;
   readonly failures: number;
   /** How many more broke it where the rules file expects that; absent: none. */
   readonly expected?: number;
+  /** Tokens that lie within the measured spread of the limit, neither kept nor broken; absent where no spread was measured. */
+  readonly unstable?: number;
   /** Prompts or variants with fewer tokens than `sampleMinimum`, which the rule could not judge; 0 for token rules. */
   readonly tooFew: number;
   /** Most tokens that one of those had; null if there was none. */

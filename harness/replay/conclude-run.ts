@@ -1,7 +1,9 @@
 // From a run's state to run.json: gate, summaries, coverage against the plan, exit code; a pure function.
 import { EXIT_CODES } from '../../src/errors.ts';
+import { baselineVerdict } from '../baseline/baseline-rule.ts';
 import { describeTelling } from '../gate/controls.ts';
 import { EXIT_CODE_OF_VERDICT } from '../gate/exit-code.ts';
+import type { UnstableCount } from '../gate/gate.ts';
 import { shareOf } from '../gate/headline.ts';
 import type { PlannedSequence } from '../gate/judged-sequences.ts';
 import { type Failure, SCHEMA_VERSION } from '../record/events.ts';
@@ -18,6 +20,8 @@ import {
 } from '../record/run-spec.ts';
 import { promptLabel, type SequenceKey, sequenceId } from '../record/token-record.ts';
 import type { Verdict } from '../record/verdict.ts';
+import { readBaseline } from './read-baseline.ts';
+import { readDeterminism, spreadNotices, spreadsOf } from './read-determinism.ts';
 import { caseId, lengthMax, type RunReplay } from './run-replay.ts';
 
 /** The record of a run as far as it has come; its `exitCode` is the command's. */
@@ -25,7 +29,14 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
   const { run, gate, end } = replay;
   const { judge, limits, mode } = run.spec;
   const { isPart } = replay;
-  const verdict = gate.conclude(plannedSequences(replay), isPart);
+  const baseline = readBaseline(replay);
+  const ofBaseline = baseline === undefined ? undefined : baselineVerdict(baseline);
+  const determinism = readDeterminism(replay);
+  const verdict = gate.conclude(plannedSequences(replay), isPart, {
+    result: ofBaseline?.result,
+    notices: [...(ofBaseline?.notices ?? []), ...spreadNotices(determinism)],
+    spreadOf: spreadsOf(replay),
+  });
   const { coverage, rules, expected, ...answer } = verdict;
   const ending = endingOf(replay, verdict);
   const finishedAt = end?.finishedAt ?? null;
@@ -68,6 +79,8 @@ export function concludeRun(replay: RunReplay, artifacts: RunRecord['artifacts']
     gate: { rules, ...(expected === undefined ? {} : { expected }) },
     summary: { all: gate.summarizeAll(), byPhase: gate.summarizePhases() },
     controls,
+    ...(baseline === undefined ? {} : { baseline }),
+    ...(determinism === undefined ? {} : { determinism }),
     cases,
     environment: run.machine,
     artifacts,
@@ -218,7 +231,9 @@ function variantRecord(one: CaseSpec, variant: VariantSpec, replay: RunReplay): 
 
 function promptRecord(prompt: PromptSpec, key: SequenceKey, replay: RunReplay): PromptRecord {
   const done = replay.prompts.get(sequenceId(key));
-  const { judged, failed, invalid, expected, ms } = replay.highlights.ofSequence(key);
+  const { judged, failed: logged, invalid, expected, ms } = replay.highlights.ofSequence(key);
+  const unstable = unstableOf(key, replay);
+  const failed = logged - (unstable?.failed ?? 0);
   const isWhole = done !== undefined && done.stop !== 'failed';
   const tokensPlanned = isWhole ? done.planned : tokensPlannedMax(prompt, replay.run.spec.limits);
   const length = done?.length ?? judged;
@@ -236,6 +251,7 @@ function promptRecord(prompt: PromptSpec, key: SequenceKey, replay: RunReplay): 
     tokensNotRecorded: isWhole && done.divergence === null ? done.length - done.planned : 0,
     tokensFailed: failed,
     ...(expected === 0 ? {} : { tokensExpected: expected }),
+    ...(unstable === undefined ? {} : { tokensUnstable: unstable.tokens }),
     outcome: !isWhole
       ? done === undefined && judged === 0
         ? 'notRun'
@@ -244,11 +260,20 @@ function promptRecord(prompt: PromptSpec, key: SequenceKey, replay: RunReplay): 
         ? 'invalid'
         : failed > 0
           ? 'fail'
-          : 'pass',
+          : (unstable?.tokens ?? 0) > 0
+            ? 'unstable'
+            : 'pass',
     cause: isWhole ? null : causeOf(key, replay),
     ms,
     summary: judged === 0 ? null : replay.gate.summarizeSequence(key),
   };
+}
+
+function unstableOf(key: SequenceKey, replay: RunReplay): UnstableCount | undefined {
+  const spreadOf = spreadsOf(replay);
+  if (spreadOf === undefined) return undefined;
+  const id = sequenceId(key);
+  return replay.gate.countUnstable((one) => sequenceId(one) === id, spreadOf);
 }
 
 /** Why a prompt is not whole: its own failure, or what ended the run before it. */

@@ -1,6 +1,6 @@
 // Several logs of one spec, each with some of its prompts, as the one log that a single run would have written; no event is kept.
 import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
-import type { CaseEvent, EndEvent, LogEvent, RunEvent } from '../record/events.ts';
+import { type CaseEvent, type EndEvent, formatEvent, type LogEvent, type RunEvent } from '../record/events.ts';
 import { firstDifference, type RunUnit, sequencesOf, unitsOf } from '../record/run-spec.ts';
 import { addUsage, type RunUsage } from '../record/run-usage.ts';
 import { formatTokenLine, withoutTiming } from '../record/token-line.ts';
@@ -60,7 +60,7 @@ class Cursor {
     while (ended < one.variants.length) {
       const { value: event, done } = this.#events.next();
       if (done === true) throw new TypeError(`${this.part.name}: a unit that was whole ends early`);
-      if (event.event !== 'token' && event.event !== 'prompt') continue;
+      if (event.event !== 'token' && event.event !== 'repeat' && event.event !== 'prompt') continue;
       if (event.case !== one.name || event.prompt !== prompt.name || event.user !== prompt.user) continue;
       if (event.event === 'prompt') ended++;
       yield event;
@@ -88,7 +88,7 @@ function* sameUnit(unit: RunUnit, first: Cursor, others: readonly Cursor[]): Gen
 function requireSameEvent(a: Cursor, one: LogEvent | undefined, b: Cursor, other: LogEvent | undefined): void {
   const text = (event: LogEvent | undefined): string => {
     if (event === undefined) return 'nothing';
-    return event.event === 'token' ? withoutTiming(formatTokenLine(event)) : JSON.stringify(event);
+    return event.event === 'token' ? withoutTiming(formatTokenLine(event)) : formatEvent(event);
   };
   const [ours, theirs] = [text(one), text(other)];
   if (ours === theirs) return;

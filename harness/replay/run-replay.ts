@@ -1,15 +1,18 @@
 // Reads a run's events into its state: checks that each may follow the ones before, counts, judges; pure, no files.
 import { createHash, type Hash } from 'node:crypto';
 import { InputError } from '../../src/errors.ts';
+import { BaselineTokens } from '../baseline/baseline-tokens.ts';
 import { createGate, type Gate } from '../gate/gate.ts';
 import { brokenTokenRules } from '../gate/judge-token.ts';
 import { TokenHighlights } from '../gate/token-highlights.ts';
 import { Ladders } from '../ladder/ladders.ts';
 import { ContextChain } from '../record/context-hash.ts';
 import type { CaseEvent, EndEvent, LogEvent, PromptEvent, RunEvent, TokenEvent } from '../record/events.ts';
+import { REPEAT_WAYS, type RepeatEvent } from '../record/repeat.ts';
 import {
   isRung,
   type RunUnit,
+  repeatedUnitsOf,
   type SequenceLimits,
   sequencesOf,
   tokensPlannedMax,
@@ -44,13 +47,18 @@ export class RunReplay {
   readonly gate: Gate;
   readonly highlights: TokenHighlights = new TokenHighlights();
   readonly ladders: Ladders;
+  /** Of a run with a baseline. */
+  readonly baselineTokens: BaselineTokens = new BaselineTokens();
   readonly cases: Map<string, CaseEvent> = new Map();
   readonly prompts: Map<string, PromptEvent> = new Map();
+  /** By sequence, of those that were fed again. */
+  readonly repeats: Map<string, RepeatEvent[]> = new Map();
   end: EndEvent | null = null;
   unitsDone = 0;
   readonly #open: Map<string, OpenSequence> = new Map();
   /** Ids of variants that nobody judges. */
   readonly #rungs: ReadonlySet<string>;
+  readonly #repeated: ReadonlySet<RunUnit>;
   #underWay: { readonly unit: RunUnit | undefined; readonly ids: readonly string[] } = { unit: undefined, ids: [] };
 
   constructor(run: RunEvent) {
@@ -63,6 +71,7 @@ export class RunReplay {
         variants.filter(isRung).map((variant) => caseId({ case: name, variant: variant.name })),
       ),
     );
+    this.#repeated = repeatedOf(run, this.units);
   }
 
   /** Whether the log is to hold less than the plan. */
@@ -90,6 +99,9 @@ export class RunReplay {
         break;
       case 'token':
         this.#addToken(event, line);
+        break;
+      case 'repeat':
+        this.#addRepeat(event);
         break;
       case 'prompt':
         this.#addPrompt(event);
@@ -157,6 +169,27 @@ export class RunReplay {
     if (isOfRung) return;
     this.gate.add(event);
     this.highlights.add(event);
+    if (this.run.spec.baseline !== undefined) this.baselineTokens.add(event);
+  }
+
+  #addRepeat(event: RepeatEvent): void {
+    const unit = this.#unitOf(event);
+    const id = sequenceId(event);
+    const known = this.repeats.get(id) ?? [];
+    const way = this.isRepeated(unit) && isAgainstReference(unit, event) ? REPEAT_WAYS[known.length] : undefined;
+    const where = `${placeOf(event)}: fed again, ${event.way}`;
+    if (event.way !== way) throw inconsistent(where, way ?? 'no further feeding');
+    const judged = this.judgedOf(event);
+    const rows = `${where}: ${event.rows} rows, ${event.equal} equal, ${event.measured} measured`;
+    if (event.rows !== judged || event.equal > judged || event.measured > judged) {
+      throw inconsistent(rows, `${judged} rows, as were judged`);
+    }
+    this.repeats.set(id, [...known, event]);
+  }
+
+  /** Whether the devices are fed this unit once more. */
+  isRepeated(unit: RunUnit): boolean {
+    return this.#repeated.has(unit);
   }
 
   #addPrompt(event: PromptEvent): void {
@@ -172,6 +205,7 @@ export class RunReplay {
     }
     this.#requireWhole(unit, event, open);
     this.#requireTextOfReference(unit, event);
+    this.#requireRepeated(unit, event);
     this.#open.delete(id);
     this.prompts.set(id, event);
     if (this.#sequencesUnderWay(unit).every((one) => this.prompts.has(one))) this.unitsDone++;
@@ -200,6 +234,14 @@ export class RunReplay {
     const planned = prompt.positions?.length ?? event.divergence?.position ?? event.length;
     if (event.planned !== planned || event.judged !== planned) {
       throw inconsistent(`${where}, ${event.judged} of ${event.planned} judged`, `${planned} judged`);
+    }
+  }
+
+  #requireRepeated(unit: RunUnit, event: PromptEvent): void {
+    if (event.stop === 'failed' || !this.isRepeated(unit) || !isAgainstReference(unit, event)) return;
+    const ways = this.repeats.get(sequenceId(event))?.length ?? 0;
+    if (ways !== REPEAT_WAYS.length) {
+      throw inconsistent(`${placeOf(event)}: fed again in ${ways} ways`, `${REPEAT_WAYS.length} ways`);
     }
   }
 
@@ -260,6 +302,14 @@ function isAgainstReference({ case: { variants } }: RunUnit, { variant }: Pick<S
 /** Most positions that are fed of a prompt. */
 export function lengthMax(prompt: RunUnit['prompt'], limits: SequenceLimits): number {
   return tokensPlannedMax({ ...prompt, positions: null }, limits);
+}
+
+/** Units of this log that are fed again: which ones follows from the whole plan. */
+function repeatedOf({ spec, part }: RunEvent, units: readonly RunUnit[]): ReadonlySet<RunUnit> {
+  const chosen = repeatedUnitsOf(spec);
+  const all = unitsOf(spec);
+  const indices = part?.filter((index) => all[index] !== undefined) ?? [...all.keys()];
+  return new Set(units.filter((_, i) => chosen.has(indices[i]!)));
 }
 
 export function caseId({ case: name, variant }: Pick<SequenceKey, 'case' | 'variant'>): string {

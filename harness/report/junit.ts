@@ -6,8 +6,10 @@ import type { CaseRecord, PromptRecord, RunRecord, VariantRecord } from '../reco
 import { promptLabel, type TokenRecord } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
 import { allowanceLines, rulesFileLines } from './allowance-lines.ts';
+import { baselineLines } from './baseline-lines.ts';
 import { controlLines } from './control-lines.ts';
 import { coverageLine } from './coverage-line.ts';
+import { determinismLines } from './determinism-lines.ts';
 import { countOf, formatPcc, formatPosition, formatValue, quoteText } from './format.ts';
 import { LENS_FILE, type LensPlace, lensFragment } from './lens-link.ts';
 import { ruleStatus } from './terminal.ts';
@@ -76,7 +78,7 @@ interface Case {
   readonly outcome: 'pass' | 'failure' | 'error' | 'skipped';
 }
 
-const OUTCOMES = { pass: 'pass', fail: 'failure', invalid: 'error', notRun: 'skipped' } as const;
+const OUTCOMES = { pass: 'pass', fail: 'failure', invalid: 'error', notRun: 'skipped', unstable: 'error' } as const;
 
 function promptCase(
   one: CaseRecord,
@@ -111,6 +113,11 @@ function promptCase(
     const skipped = `      <skipped message="${escapeXml(firstLine(prompt.cause ?? 'not run'))}"/>`;
     return { outcome, xml: [`${open}>`, ...properties, skipped, '    </testcase>'].join('\n') };
   }
+  if (prompt.outcome === 'unstable') {
+    const words = `${countOf(prompt.tokensUnstable ?? 0, 'token')} within the measured spread of a limit: the device may say either`;
+    const error = `      <error message="${escapeXml(words)}" type="unstable"/>`;
+    return { outcome, xml: [`${open}>`, ...properties, error, '    </testcase>'].join('\n') };
+  }
   const lines = firstFailing.map(failureLine);
   if (prompt.tokensFailed > lines.length) lines.push(`… and ${prompt.tokensFailed - lines.length} more in run.jsonl`);
   if (prompt.cause !== null) lines.push(prompt.cause);
@@ -144,17 +151,23 @@ function gateSuite(run: RunRecord): Suite {
     ...controlLines(run).map((line) => `      <property name="controls" value="${escapeXml(line)}"/>`),
     ...rulesFileLines(run).map((line) => `      <property name="rulesFile" value="${escapeXml(line)}"/>`),
     ...allowanceLines(run).map((line) => `      <property name="allowed" value="${escapeXml(line)}"/>`),
+    ...determinismLines(run.determinism).map(
+      (line) => `      <property name="determinism" value="${escapeXml(line)}"/>`,
+    ),
+    ...(run.baseline === undefined ? [] : baselineLines(run.baseline)).map(
+      (line) => `      <property name="baseline" value="${escapeXml(line.trim())}"/>`,
+    ),
   ];
   return suiteOf('gate', run.gate.rules.map(ruleCase), ['    <properties>', ...properties, '    </properties>']);
 }
 
 function ruleCase(rule: RuleResult): Case {
   const open = `    <testcase classname="gate" name="${escapeXml(rule.id)}" time="0"`;
-  const text = `${rule.metric} ${formatValue(rule.observed)}, wanted ${rule.op} ${formatValue(rule.threshold)} (${rule.scope}, ${rule.phase}; ${rule.failures} of ${rule.judged} broke it)`;
+  const text = `${rule.metric} ${formatValue(rule.observed)}, wanted ${rule.op} ${formatValue(rule.threshold)} (${rule.scope}, ${rule.phase}; ${rule.failures} of ${rule.judged} broke it${rule.status === 'unstable' ? `, ${ruleStatus(rule)}` : ''})`;
   if (rule.status === 'pass') return { outcome: 'pass', xml: `${open}/>` };
   if (rule.status === 'notTriggered' || rule.status === 'tooFewTokens' || rule.status === 'notJudgedHere')
     return { outcome: 'skipped', xml: `${open}><skipped message="${escapeXml(ruleStatus(rule))}"/></testcase>` };
-  const element = rule.status === 'invalid' ? 'error' : 'failure';
+  const element = rule.status === 'fail' ? 'failure' : 'error';
   const over = rule.loosening?.isExpired === true ? `; ${describeLoosening(rule)}` : '';
   return {
     outcome: element,

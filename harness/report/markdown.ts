@@ -3,8 +3,10 @@ import type { TokenHighlights } from '../gate/token-highlights.ts';
 import type { CaseRecord, RunRecord, VariantRecord } from '../record/run-record.ts';
 import { promptLabel } from '../record/token-record.ts';
 import { allowanceLines, rulesFileLines } from './allowance-lines.ts';
+import { baselineLines } from './baseline-lines.ts';
 import { controlLines } from './control-lines.ts';
 import { coverageLine } from './coverage-line.ts';
+import { determinismLines } from './determinism-lines.ts';
 import {
   countOf,
   formatDuration,
@@ -37,6 +39,8 @@ export function summaryMarkdown(run: RunRecord, highlights: TokenHighlights): st
     sentence(escapeCell(coverageLine(run))),
     ...controlLines(run).map((line) => sentence(escapeCell(line))),
     ...rulesFileLines(run).map((line) => sentence(escapeCell(line))),
+    ...determinismLines(run.determinism).map((line) => sentence(escapeCell(line))),
+    ...(run.baseline === undefined ? [] : ['', ...baselineLines(run.baseline).map(baselineItem)]),
     ...run.coverage.skipped.map(
       ({ reason, count }) => `${countOf(count, 'token')} skipped: ${sentence(escapeCell(reason))}`,
     ),
@@ -50,6 +54,11 @@ export function summaryMarkdown(run: RunRecord, highlights: TokenHighlights): st
     '',
   ];
   return cutLines(blocks, SUMMARY_BYTES_MAX);
+}
+
+/** The first line heads a list of the others. */
+function baselineItem(line: string, index: number): string {
+  return index === 0 ? `${escapeCell(line)}\n` : `- ${escapeCell(line.trim())}`;
 }
 
 export function sentence(text: string): string {

@@ -6,8 +6,10 @@ import type { RunUsage } from '../record/run-usage.ts';
 import { promptLabel } from '../record/token-record.ts';
 import type { RuleResult } from '../record/verdict.ts';
 import { allowanceLines, rulesFileLines } from './allowance-lines.ts';
+import { baselineLines, updateHint } from './baseline-lines.ts';
 import { controlLines } from './control-lines.ts';
 import { coverageLine } from './coverage-line.ts';
+import { determinismLines } from './determinism-lines.ts';
 import {
   countOf,
   formatBytes,
@@ -74,7 +76,7 @@ function promptRow(prompt: PromptRecord, chalk: ChalkInstance): string[] {
   const { summary } = prompt;
   const divergence = prompt.divergencePosition === null ? '' : ` (parts at position ${prompt.divergencePosition})`;
   const recorded = prompt.tokensNotRecorded > 0 ? ` (${prompt.tokensJudged} recorded)` : '';
-  const words = { pass: 'pass', fail: 'fail', invalid: 'invalid', notRun: 'not run' } as const;
+  const words = { pass: 'pass', fail: 'fail', invalid: 'invalid', notRun: 'not run', unstable: 'unstable' } as const;
   const colour = prompt.outcome === 'pass' ? chalk.green : chalk.red;
   const isWhole = prompt.stop !== null && prompt.stop !== 'failed';
   const expected = prompt.tokensExpected === undefined ? '' : ` (${prompt.tokensExpected} expected)`;
@@ -119,6 +121,7 @@ function ruleLines(rules: readonly RuleResult[], chalk: ChalkInstance): string[]
     notTriggered: chalk.yellow,
     tooFewTokens: chalk.yellow,
     notJudgedHere: chalk.yellow,
+    unstable: chalk.red,
   } as const;
   const rows = rules.map((rule) => [
     rule.id,
@@ -144,6 +147,7 @@ export function ruleStatus(rule: RuleResult): string {
 function fateOf(rule: RuleResult): string {
   if (rule.status === 'notTriggered') return 'not triggered';
   if (rule.status === 'notJudgedHere') return 'not judged here';
+  if (rule.status === 'unstable') return `unstable at ${countOf(rule.unstable ?? 0, 'token')}`;
   if (rule.status !== 'tooFewTokens') return rule.status;
   const needed = rule.scope === 'token' ? 1 : rule.sampleMinimum;
   return `too few tokens (${rule.largestTooFew ?? 0} of at least ${needed})`;
@@ -164,6 +168,8 @@ function verdictLines(run: RunRecord, { chalk, folder }: TerminalOptions): strin
     ...controlLines(run),
     ...rulesFileLines(run),
     ...allowanceLines(run).map((line) => chalk.red(line)),
+    ...(run.baseline === undefined ? [] : baselineLines(run.baseline)),
+    ...determinismLines(run.determinism),
     `${countOf(run.coverage.tokensJudged, 'token')} judged of ${run.coverage.tokensPlanned} planned${time} · PCC semantics ${run.config.pccSemantics} · ${folder}`,
     ...usageLines(run),
     `${colour.bold(run.verdict.status.toUpperCase())}  ${run.verdict.headline}`,
@@ -202,7 +208,10 @@ function nextLines(run: RunRecord, highlights: TokenHighlights, { chalk, folder 
   }
   const first = verdict.firstFailure ?? highlights.worst[0];
   const report = `${folder}/${LENS_FILE}`;
-  if (verdict.status === 'pass' || first === undefined) return [`${chalk.bold('lens')}  ${report}`];
+  if (verdict.status === 'pass' || first === undefined) {
+    const better = verdict.status === 'pass' ? updateHint(run.baseline, folder) : null;
+    return [`${chalk.bold('lens')}  ${report}`, ...(better === null ? [] : [`${chalk.bold('next')}  ${better}`])];
+  }
   return [
     `${chalk.bold('lens')}  ${report}${lensFragment(first)}`,
     `${chalk.bold('next')}  ${inspectCommandOf(run, first, folder)}`,
@@ -213,7 +222,9 @@ function nextLines(run: RunRecord, highlights: TokenHighlights, { chalk, folder 
 function countLine({ coverage, gate, verdict, cases }: RunRecord): string {
   const prompts = cases.flatMap(({ variants }) => variants.flatMap((variant) => variant.prompts));
   const promptsPassed = prompts.filter(({ outcome }) => outcome === 'pass').length;
-  const rulesBroken = gate.rules.filter(({ status }) => status === 'fail' || status === 'invalid').length;
+  const rulesBroken = gate.rules.filter(
+    ({ status }) => status === 'fail' || status === 'invalid' || status === 'unstable',
+  ).length;
   const notRun = prompts.filter(({ outcome }) => outcome === 'notRun').length;
   const failed = coverage.promptsPlanned - promptsPassed - notRun + rulesBroken;
   const passed = promptsPassed + gate.rules.filter(({ status }) => status === 'pass').length;

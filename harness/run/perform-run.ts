@@ -1,6 +1,7 @@
 // A run's work: every case in lockstep, every token judged and logged at once; what stops it is handed back, not lost.
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { ComparisonInvalidError, InputError, QwenPccError } from '../../src/errors.ts';
+import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
 import { formatEvent, type LogEvent } from '../record/events.ts';
 import type { RunLog } from '../record/run-log.ts';
 import {
@@ -19,12 +20,15 @@ import { sequenceId, type TokenRecord } from '../record/token-record.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { runFree } from '../sequence/free-running.ts';
 import { type Comparison, runLockstep } from '../sequence/lockstep.ts';
-import type { RowPair, SequenceRequest } from '../sequence/sequence.ts';
+import { feedRequest, type RowPair, type SequenceRequest } from '../sequence/sequence.ts';
 import { blame, isAbort, requireComparable } from '../sequence/sides.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { describeFailure } from './describe-failure.ts';
 import { evidenceShare } from './evidence-file.ts';
+import { FeedRecorder } from './feed-recorder.ts';
 import { notReached, type Outcome, promptEvent } from './prompt-event.ts';
+import { FirstRows, repeatSequence } from './repeat-sequence.ts';
+import { requireBaselineSources } from './require-baseline.ts';
 import { SequenceRows } from './sequence-rows.ts';
 import { TokenJudge } from './token-judge.ts';
 import { UsageMeter } from './usage-meter.ts';
@@ -144,7 +148,8 @@ class Run {
     for (const variant of one.variants) {
       let device = keys.indexOf(variant.sourceKey);
       if (device < 0) {
-        const source = await blame('device', () => this.#usage.opening('actual', variant.open));
+        const opened = await blame('device', () => this.#usage.opening('actual', variant.open));
+        const source = this.#options.replay.run.spec.repeat === undefined ? opened : new FeedRecorder(opened);
         open.push(source);
         device = devices.push(source) - 1;
         keys.push(variant.sourceKey);
@@ -184,10 +189,14 @@ class Run {
     const known = this.#options.replay.cases.get(caseId(event));
     if (known === undefined) {
       this.#emit(event);
+      requireBaselineSources(this.#options.replay.run.spec, event);
       return;
     }
     const difference = firstDifference(known, JSON.parse(JSON.stringify(event)), `${spec.name}, ${variant}`);
-    if (difference === undefined) return;
+    if (difference === undefined) {
+      requireBaselineSources(this.#options.replay.run.spec, event);
+      return;
+    }
     throw new InputError('this run was made with other files or another device.', {
       code: 'RESUME_DIFFERS',
       facts: { field: difference.path, recorded: difference.a, now: difference.b },
@@ -212,12 +221,14 @@ class Run {
   }
 
   async #runUnit(
-    { prompt }: RunUnit,
+    unit: RunUnit,
     one: OpenableCase,
     reference: LogitsSource,
     { devices, variants }: OpenSources,
   ): Promise<void> {
+    const { prompt } = unit;
     const request = this.#requestOf(one.spec.name, prompt, one.spec.eosTokenIds);
+    const first = this.#firstRows(unit, variants);
     const rows = variants.map(({ name, source, judge }) => {
       const key = { case: one.spec.name, variant: name, prompt: prompt.name, user: prompt.user };
       judge.startSequence({
@@ -231,6 +242,7 @@ class Run {
     });
     const failures = new Map<number, unknown>();
     const onPair = (index: number, pair: RowPair): void => {
+      first.get(index)?.add(pair);
       const record = variants[index]!.judge.judge(pair);
       this.#usage.addToken(record);
       rows[index]!.add(this.#emit({ event: 'token', ...record }), record);
@@ -253,10 +265,50 @@ class Run {
       if (!isOfPromptAlone(error)) throw error;
       for (const index of variants.keys()) if (!failures.has(index)) failures.set(index, error);
     }
+    if (outcome !== undefined) await this.#repeat(first, variants, request, failures);
     for (const [index, { judge }] of variants.entries()) {
       const { limits } = this.#options.replay.run.spec;
       const error = failures.get(index) ?? notReached(prompt, outcome);
       this.#emit(promptEvent(rows[index]!, judge.contextHash, prompt, limits, outcome, error));
+    }
+  }
+
+  /** By variant, of a unit whose devices are fed it again; a device that is golden for another is fed for itself. */
+  #firstRows(unit: RunUnit, variants: readonly OpenVariant[]): ReadonlyMap<number, FirstRows> {
+    const { replay } = this.#options;
+    const { repeat, judge } = replay.run.spec;
+    if (repeat === undefined || !replay.isRepeated(unit)) return new Map();
+    return new Map(
+      variants.flatMap(({ name, source, comparison }, index) => {
+        if (comparison.golden !== undefined) return [];
+        const { prompt } = unit;
+        const key = { case: unit.case.name, variant: name, prompt: prompt.name, user: prompt.user };
+        const opened = replay.cases.get(caseId(key))!;
+        const logitsFormat = source.logitsFormatOf?.(prompt.name, prompt.user) ?? source.info.logitsFormat;
+        const { semantics, pccMinimum } = judge;
+        const options = { vocabSize: opened.vocabSize, logitsFormat, tieUlps: DEFAULT_TIE_ULPS, semantics, pccMinimum };
+        return [[index, new FirstRows(key, repeat.seed, options)] as const];
+      }),
+    );
+  }
+
+  /** Feeds each device the sequence that it has just had. */
+  async #repeat(
+    first: ReadonlyMap<number, FirstRows>,
+    variants: readonly OpenVariant[],
+    request: SequenceRequest,
+    failures: Map<number, unknown>,
+  ): Promise<void> {
+    for (const [index, rows] of first) {
+      const { source } = variants[index]!;
+      if (failures.has(index) || !(source instanceof FeedRecorder)) continue;
+      try {
+        const events = await repeatSequence(rows, source, source.feeds, feedRequest(request));
+        for (const event of events) this.#emit(event);
+      } catch (error) {
+        if (!isOfPromptAlone(error)) throw error;
+        failures.set(index, error);
+      }
     }
   }
 

@@ -2,7 +2,7 @@
 import { EXIT_CODES } from '../../src/errors.ts';
 import type { Fault } from '../faults/fault.ts';
 import { createGate } from '../gate/gate.ts';
-import type { GateRule } from '../record/rules.ts';
+import { BASELINE_METRIC, type GateRule } from '../record/rules.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import type { FaultOutcome, FaultResult } from '../record/selftest-record.ts';
 import type { TokenRecord } from '../record/token-record.ts';
@@ -68,12 +68,19 @@ function outcomeOf(
 /** Rules that judged nothing for lack of tokens, and that these tokens would break. */
 function rulesInNeed(rules: readonly RuleResult[], records: readonly TokenRecord[]): string[] {
   const inNeed = rules.filter(({ status }) => status === 'tooFewTokens').map(({ id }) => id);
-  const gate = createGate(rules.filter(({ id }) => inNeed.includes(id)).map(forAnySample));
+  const gate = createGate(
+    rules.flatMap((rule) => (isOfTable(rule) && inNeed.includes(rule.id) ? [forAnySample(rule)] : [])),
+  );
   for (const record of records) gate.add(record);
   return gate
     .conclude([])
     .rules.filter(({ status }) => status === 'fail' || status === 'invalid')
     .map(({ id }) => id);
+}
+
+/** A self-test has no baseline. */
+function isOfTable(rule: RuleResult): rule is RuleResult & GateRule {
+  return rule.metric !== BASELINE_METRIC;
 }
 
 function forAnySample(rule: GateRule): GateRule {

@@ -19,6 +19,12 @@ const withVariable = (name: string, value: string) => (room: Room) => ({
 
 export const OPTION_CASES: readonly HintCase[] = [
   {
+    code: 'REPEAT_FREE',
+    wrong: (room) => room.validateIds('--repeat', '1', '--mode', 'free'),
+    hint: /^leave --mode out, or leave --repeat out\.$/,
+    follow: (_room, _said, args) => without(args, '--mode'),
+  },
+  {
     code: 'KNOB_TWICE',
     wrong: (room) => room.validateIds('--device', 'n150:kvFormat=BF16,kvFormat=BFP8_B'),
     hint: /write (\w+) once/,

@@ -18,6 +18,15 @@ const saved =
 
 export const RECORDED_PLAN_CASES: readonly HintCase[] = [
   {
+    code: 'REPEAT_RECORDING',
+    wrong: (room) => {
+      recorded(room, GOOD);
+      return [...replay(room), '--repeat', '1'];
+    },
+    hint: /^leave --repeat out; record the device a second time/,
+    follow: (_room, _said, args) => without(args, '--repeat'),
+  },
+  {
     code: 'OPTION_VALUE',
     what: 'a recording without capture:',
     wrong: (room) => {

@@ -1,6 +1,7 @@
 // The words of a league: which readings make worse, better and equivalent, and what stands beside a word as its reason.
 import { describe, expect, it } from 'vitest';
-import { judgeEntrants, leagueWord } from './league.ts';
+import { joinedWord } from '../../paired/joined-word.ts';
+import { judgeEntrants } from './league.ts';
 import { columnsFrom, entrantOf } from './made-up-league.fixture.ts';
 import type { TokenColumns } from './token-columns.ts';
 
@@ -11,7 +12,7 @@ const readings = (kl: Word, log: Word, top1: Word, [ofKl, ofLog] = [0.1, 1]) => 
   { metric: 'top-1', word: top1, difference: 0 },
 ];
 
-describe('leagueWord', () => {
+describe('joinedWord', () => {
   it.each([
     { what: 'all that matters equivalent', of: readings('equivalent', 'undecided', 'equivalent'), word: 'equivalent' },
     { what: 'KL alone equivalent', of: readings('equivalent', 'undecided', 'undecided'), word: 'undecided' },
@@ -37,7 +38,7 @@ describe('leagueWord', () => {
     { what: 'choices better beside an open KL', of: readings('undecided', 'undecided', 'better'), word: 'better' },
     { what: 'nothing known', of: readings('undecided', 'undecided', 'equivalent'), word: 'undecided' },
   ])('of $what is $word', ({ of, word }) => {
-    expect(leagueWord(of)).toBe(word);
+    expect(joinedWord(of)).toBe(word);
   });
 });
 

@@ -1,8 +1,8 @@
 // The league of a comparison: every entrant's three differences, and the words that paired statistics allow about it and the base.
-import { naturalLog } from '../../metrics/exp-log.ts';
 import { DEFAULT_RESAMPLING, type Resampling } from '../../paired/bootstrap.ts';
+import { joinedWord } from '../../paired/joined-word.ts';
 import { type Comparison, type JudgedComparison, judgeLeague } from '../../paired/league.ts';
-import { KL, LOG_KL, LOG_KL_FLOOR, LOG_P, type PairedMetric, TOP1 } from '../../paired/paired-metrics.ts';
+import { KL, LOG_KL, LOG_P, logKl, type PairedMetric, TOP1 } from '../../paired/paired-metrics.ts';
 import type { PairedSample } from '../../paired/paired-sample.ts';
 import { classicalTests, countDiscordant, type PerplexityRatio, perplexityRatio } from '../../paired/side-notes.ts';
 import { type VerdictWord, verdictText } from '../../paired/verdict.ts';
@@ -129,7 +129,7 @@ const VALUE_OF: Readonly<
 > = {
   [KL.name]: { of: ({ kl }, at) => kl[at]!, perfect: 0 },
   [LOG_KL.name]: {
-    of: ({ kl }, at, { klNats }) => naturalLog(1 + Math.max(0, kl[at]!) / (LOG_KL_FLOOR * klNats)),
+    of: ({ kl }, at, { klNats }) => logKl(kl[at]!, klNats),
     perfect: 0,
   },
   [TOP1.name]: { of: ({ hit }, at) => hit[at]!, perfect: 1 },
@@ -175,7 +175,7 @@ function rowOf(
     resampling,
   );
   const readings = judged.map(readingOf);
-  const word = isBase ? 'base' : leagueWord(readings);
+  const word = isBase ? 'base' : joinedWord(readings);
   return {
     label,
     model,
@@ -213,23 +213,6 @@ function readingOf({ metric, estimate, verdict }: JudgedComparison): MetricReadi
     tokensNeeded: verdict.tokensNeeded,
     method: isDefined ? `${estimate.method}, speaks for ${estimate.speaksFor}` : null,
   };
-}
-
-/**
- * One word of all metrics. Equivalent: in KL and in top-1. Worse: in one of them, or further from the base in the log of KL with a mean KL
- * above the base's, unless KL is equivalent. Better likewise, unless something is worse.
- */
-export function leagueWord(readings: readonly Pick<MetricReading, 'metric' | 'word' | 'difference'>[]): VerdictWord {
-  const of = (metric: PairedMetric) => readings.find((reading) => reading.metric === metric.name);
-  const [kl, log, top1] = [of(KL), of(LOG_KL), of(TOP1)];
-  const direction =
-    kl?.word === 'equivalent' || Math.sign(kl?.difference ?? 0) !== Math.sign(log?.difference ?? 0)
-      ? undefined
-      : log?.word;
-  const words = [kl?.word, direction, top1?.word];
-  if (words.includes('worse')) return 'worse';
-  if (words.includes('better')) return 'better';
-  return kl?.word === 'equivalent' && top1?.word === 'equivalent' ? 'equivalent' : 'undecided';
 }
 
 /** What stands in the brackets of `undecided (…)`. */

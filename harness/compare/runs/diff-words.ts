@@ -152,6 +152,7 @@ const STATUS_WORDS: Readonly<Record<RuleDiff['status']['a'], string>> = {
   notTriggered: 'not triggered',
   tooFewTokens: 'too few tokens',
   notJudgedHere: 'not judged here',
+  unstable: 'unstable',
   absent: 'absent',
 };
 

@@ -109,6 +109,7 @@ export const RULE_STATUSES = [
   'notTriggered',
   'tooFewTokens',
   'notJudgedHere',
+  'unstable',
   'absent',
 ] as const;
 
