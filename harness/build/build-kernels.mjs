@@ -1,5 +1,5 @@
-// Compiles the kernels (AssemblyScript to WebAssembly), unless they were made from these very files; says nothing unless the compiler
-// has something to say.
+// Compiles the kernels (AssemblyScript to WebAssembly), once for every engine and once with relaxed SIMD, unless they were made from
+// these very files; says nothing unless the compiler has something to say.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -9,9 +9,10 @@ const NO_NEWS = 'Last converge was suboptimal.\n';
 
 const FOLDER = 'src/device/wormhole/kernels';
 const CONFIG = `${FOLDER}/asconfig.json`;
-const KERNELS = `${FOLDER}/kernels.wasm`;
+/** What the targets of CONFIG write. */
+const KERNELS = { plain: `${FOLDER}/kernels.wasm`, relaxed: `${FOLDER}/kernels-relaxed.wasm` };
 /** Digests of what the kernels were made from and of what came out, as `sha256sum` writes them. */
-const SUMS = `${KERNELS}.sha256`;
+const SUMS = `${KERNELS.plain}.sha256`;
 
 const digest = (file, name = file) => `${createHash('sha256').update(readFileSync(file)).digest('hex')}  ${name}\n`;
 const sources = readdirSync(`${FOLDER}/assembly`).sort();
@@ -19,18 +20,29 @@ const madeFrom = [
   // Has the versions of the compiler and of its optimizer.
   digest(fileURLToPath(import.meta.resolve('assemblyscript/package.json')), 'assemblyscript/package.json'),
   digest(import.meta.filename, 'build-kernels.mjs'),
-  ...[CONFIG, ...sources.map((name) => `${FOLDER}/assembly/${name}`)].map((file) => digest(file)),
+  ...[CONFIG, `${FOLDER}/job-layout.ts`, ...sources.map((name) => `${FOLDER}/assembly/${name}`)].map((file) =>
+    digest(file),
+  ),
 ].join('');
+const sums = () =>
+  madeFrom +
+  Object.values(KERNELS)
+    .map((file) => digest(file))
+    .join('');
 
-const isUpToDate = existsSync(KERNELS) && existsSync(SUMS) && readFileSync(SUMS, 'utf8') === madeFrom + digest(KERNELS);
+const isUpToDate = [...Object.values(KERNELS), SUMS].every(existsSync) && readFileSync(SUMS, 'utf8') === sums();
 if (!isUpToDate) await compile();
 
 async function compile() {
   rmSync(SUMS, { force: true });
   const { default: asc } = await import('assemblyscript/asc');
-  const said = asc.createMemoryStream();
-  const { error } = await asc.main(['--config', CONFIG, '--target', 'release'], { stderr: said });
-  process.stderr.write(said.toString().replace(NO_NEWS, ''));
-  if (error === null) writeFileSync(SUMS, madeFrom + digest(KERNELS));
-  else process.exitCode = 1;
+  for (const target of Object.keys(KERNELS)) {
+    const said = asc.createMemoryStream();
+    const { error } = await asc.main(['--config', CONFIG, '--target', target], { stderr: said });
+    process.stderr.write(said.toString().replace(NO_NEWS, ''));
+    if (error === null) continue;
+    process.exitCode = 1;
+    return;
+  }
+  writeFileSync(SUMS, sums());
 }

@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync } from 'node:fs';
 const root = new URL('../../', import.meta.url);
 const kernels = 'src/device/wormhole/kernels/';
 mkdirSync(new URL(`dist/${kernels}`, root), { recursive: true });
-for (const file of ['kernels.wasm', 'kernel-worker.mjs']) {
+for (const file of ['kernels.wasm', 'kernels-relaxed.wasm', 'kernel-worker.mjs']) {
   copyFileSync(new URL(kernels + file, root), new URL(`dist/${kernels}${file}`, root));
 }
 const viewer = 'harness/viewer/built/';

@@ -41,6 +41,10 @@ export const JOB_OUT = 80;
 export const JOB_UNITS = 84;
 export const JOB_NEXT_UNIT = 88;
 export const JOB_KIND = 92;
+/** Smallest (low half) and largest exponent field (high half) of the nonzero activations if they are bfloat16. */
+export const JOB_IN0_RANGE = 196;
+/** From 0 to 255: products may be anything. */
+export const RANGE_UNKNOWN = 0xff0000;
 
 export const KIND_MATMUL = 0;
 export const KIND_ATTENTION = 1;

@@ -131,12 +131,12 @@ function runMatmul(
     const out = allocate(rows * n * 4);
     const activations = allocateActivations(allocate, rows * tilesAcross(k), options.tier);
     heap.floats(source, in0.length).set(in0);
-    kernels.tileActivations(source, activations.raw, rows, k, effective.in0Mask);
+    const range = kernels.tileActivations(source, activations.raw, rows, k, effective.in0Mask);
     if (options.tier === 'exact') {
       const { raw, high, low, exponents, ranges, groups } = activations;
       kernels.splitActivations(raw, high, low, exponents, ranges, groups);
     }
-    writeJob(bank, jobFields({ rows, weights, options: effective, activations, out }));
+    writeJob(bank, jobFields({ rows, weights, options: effective, activations, range, out }));
     pool.run(bank, rows * k * n < SMALL_JOB);
     return heap.floats(out, rows * n).slice();
   } finally {
@@ -189,10 +189,12 @@ interface Job {
   readonly weights: Resident;
   readonly options: EffectiveOptions;
   readonly activations: Activations;
+  /** As tileActivations returns it. */
+  readonly range: number;
   readonly out: number;
 }
 
-function jobFields({ rows, weights, options, activations, out }: Job): JobFields {
+function jobFields({ rows, weights, options, activations, range, out }: Job): JobFields {
   const { k, n, format, start } = weights;
   return [
     [layout.JOB_KIND, layout.KIND_MATMUL],
@@ -216,6 +218,7 @@ function jobFields({ rows, weights, options, activations, out }: Job): JobFields
     [layout.JOB_IN0_LOW, activations.low],
     [layout.JOB_IN0_EXPONENTS, activations.exponents],
     [layout.JOB_IN0_RANGES, activations.ranges],
+    [layout.JOB_IN0_RANGE, options.tier === 'fast' ? range : layout.RANGE_UNKNOWN],
     [layout.JOB_OUT, out],
     [layout.JOB_UNITS, Math.ceil(n / layout.PANEL_COLUMNS) * Math.ceil(rows / layout.BLOCK_ROWS)],
   ];

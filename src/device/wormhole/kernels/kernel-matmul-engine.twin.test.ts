@@ -1,4 +1,4 @@
-// Kernels against their plain twins: every tail length, format, fidelity and knob, on ordinary and on hostile operands.
+// Both compilations of the kernels against their plain twins: every tail length, format, fidelity and knob, on ordinary and on hostile operands.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO_MATMUL } from '../demo-matmul.fixture.ts';
 import { packMatrix } from '../host-packing.ts';
@@ -11,8 +11,9 @@ import {
   type WeightFormat,
 } from '../matmul-engine.ts';
 import { createPlainMatmulEngine } from '../matrix-unit/matmul.ts';
-import { createKernelMatmulEngine } from './kernel-matmul-engine.ts';
-import { bf16Operands, OPERAND_KINDS, type OperandKind } from './operands.fixture.ts';
+import { KERNEL_MODULES } from './kernel-pool.ts';
+import { bf16Operands, createRandom, OPERAND_KINDS, type OperandKind } from './operands.fixture.ts';
+import { createBothEngines } from './relaxed-simd.fixture.ts';
 
 const WEIGHT_FORMATS: readonly WeightFormat[] = ['BFP8_B', 'BFP4_B', 'BF16'];
 
@@ -32,12 +33,12 @@ const KNOBS: readonly Partial<MatmulOptions>[] = [
 ];
 
 const plain = createPlainMatmulEngine();
-let kernels: MatmulEngine;
+let engines: readonly MatmulEngine[];
 
 beforeAll(async () => {
-  kernels = await createKernelMatmulEngine({ threads: 2 });
+  engines = await createBothEngines(2);
 });
-afterAll(() => kernels.close());
+afterAll(() => Promise.all(engines.map((engine) => engine.close())));
 
 interface Case {
   readonly rows: number;
@@ -71,13 +72,28 @@ function expectSameBits(actual: Float32Array, golden: Float32Array, label: strin
 
 function compare(shape: Case, options: MatmulOptions): void {
   const in0 = bf16Operands(shape.rows * shape.k, shape.kind, shape.seed);
-  const packed = weightsOf(shape);
-  const [plainWeights, kernelWeights] = [plain.load(packed), kernels.load(packed)];
-  const golden = plain.matmul(in0, shape.rows, plainWeights, options);
-  const actual = kernels.matmul(in0, shape.rows, kernelWeights, options);
-  plain.release(plainWeights);
-  kernels.release(kernelWeights);
-  expectSameBits(actual, golden, JSON.stringify({ ...shape, ...options }));
+  expectTwin(in0, shape.rows, weightsOf(shape), options, JSON.stringify({ ...shape, ...options }));
+}
+
+/** @returns the twin's result, which both modules gave too. */
+function expectTwin(
+  in0: Float32Array,
+  rows: number,
+  packed: PackedMatrix,
+  options: MatmulOptions,
+  label: string,
+): Float32Array {
+  const multiply = (engine: MatmulEngine): Float32Array => {
+    const weights = engine.load(packed);
+    const product = engine.matmul(in0, rows, weights, options);
+    engine.release(weights);
+    return product;
+  };
+  const golden = multiply(plain);
+  for (const [index, engine] of engines.entries()) {
+    expectSameBits(multiply(engine), golden, `${KERNEL_MODULES[index]}, ${label}`);
+  }
+  return golden;
 }
 
 describe.each(MATMUL_TIERS)('kernels of tier %s', (tier) => {
@@ -117,5 +133,44 @@ describe.each(MATMUL_TIERS)('kernels of tier %s', (tier) => {
         }
       }
     });
+  });
+});
+
+describe('kernels of tier fast where products leave the range of float32', () => {
+  /** Whatever of a sum reaches Dst reaches the output. */
+  const UNROUNDED: MatmulOptions = {
+    ...DEMO_MATMUL,
+    mathFidelity: 'HiFi4',
+    fp32DestAcc: true,
+    packerL1Acc: false,
+    intermediateFormat: 'FP32',
+    outputFormat: 'FP32',
+  };
+
+  /** Values of an exponent field and the next, odd in their last bit, so that products have all their sixteen bits. */
+  function ofExponent(length: number, field: number, seed: number): Float32Array {
+    const random = createRandom(seed);
+    const pattern = (): number => (random() & 0x807e_0000) | ((field + (random() & 1)) << 23) | 0x1_0000;
+    return new Float32Array(Uint32Array.from({ length }, pattern).buffer);
+  }
+
+  it.each(WEIGHT_FORMATS)('equal the twin at both edges for %s weights, one row and several', (format) => {
+    const [k, n] = [64, 33];
+    const seen = new Set<number>();
+    for (const sum of [...Array.from({ length: 24 }, (_, i) => 105 + i), 378, 379, 380, 381, 382]) {
+      for (const activation of [sum >> 1, Math.min(sum - 20, 240)]) {
+        for (const rows of [1, 3]) {
+          const in0 = ofExponent(rows * k, activation, sum);
+          const packed = packMatrix(ofExponent(k * n, sum - activation, sum + activation), k, n, {
+            format,
+            rounding: 'nearestEven',
+          });
+          const golden = expectTwin(in0, rows, packed, UNROUNDED, `${rows} rows, fields ${activation} of ${sum}`);
+          for (const value of golden) seen.add(value);
+        }
+      }
+    }
+    expect(seen.size).toBeGreaterThan(2000);
+    expect(seen.has(Number.POSITIVE_INFINITY) || seen.has(Number.NEGATIVE_INFINITY)).toBe(true);
   });
 });

@@ -32,7 +32,7 @@ import { createSharedHeap, type SharedHeap } from './shared-heap.ts';
 /** What kernels.wasm exports; addresses and lengths are 32-bit integers. */
 export interface KernelExports {
   runJob(scratch: number, heartbeat: number): void;
-  tileActivations(source: number, target: number, rows: number, k: number, mask: number): void;
+  tileActivations(source: number, target: number, rows: number, k: number, mask: number): number;
   splitActivations(tiled: number, high: number, low: number, exponents: number, ranges: number, groups: number): void;
   packWeights(
     source: number,
@@ -48,11 +48,19 @@ export interface KernelExports {
 }
 
 declare const WebAssembly: {
+  validate(bytes: Uint8Array): boolean;
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object, imports: { env: { memory: object } }) => { readonly exports: KernelExports };
 };
 
-const MODULE_URL = new URL('./kernels.wasm', import.meta.url);
+/** One source, compiled twice: with the fused multiply-add of relaxed SIMD and without. Their results are the same. */
+export const KERNEL_MODULES = ['relaxed', 'plain'] as const;
+export type KernelModule = (typeof KERNEL_MODULES)[number];
+
+const MODULE_URLS: Readonly<Record<KernelModule, URL>> = {
+  relaxed: new URL('./kernels-relaxed.wasm', import.meta.url),
+  plain: new URL('./kernels.wasm', import.meta.url),
+};
 const WORKER_URL = new URL('./kernel-worker.mjs', import.meta.url);
 
 /** A worker that neither finishes nor moves its heartbeat for this long is dead: a heartbeat is milliseconds of work. */
@@ -70,6 +78,8 @@ export interface KernelPoolOptions {
   /** The calling thread included. */
   readonly threads: number;
   readonly workerSilenceMs?: number;
+  /** `fastestModule()` if absent; changes no bit. */
+  readonly module?: KernelModule;
 }
 
 /** A shared memory of at most 4 GiB and the kernels on it: all operands of a job lie in one bank. */
@@ -81,6 +91,7 @@ export interface KernelBank {
 
 export interface KernelPool {
   readonly threads: number;
+  readonly module: KernelModule;
   /** At least one. */
   readonly banks: readonly [KernelBank, ...KernelBank[]];
   readonly workers: readonly { terminate(): Promise<number> }[];
@@ -96,7 +107,8 @@ export interface KernelPool {
   close(): Promise<void>;
 }
 
-export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolOptions): Promise<KernelPool> {
+export async function createKernelPool(options: KernelPoolOptions): Promise<KernelPool> {
+  const { threads, workerSilenceMs } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > MAXIMUM_THREADS) {
     throw new DeviceError('The kernels cannot run on that many threads.', {
       code: 'KERNEL_THREADS',
@@ -104,7 +116,8 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
       hint: 'one thread per core is best',
     });
   }
-  const module = new WebAssembly.Module(readModule());
+  const name = options.module ?? fastestModule();
+  const module = new WebAssembly.Module(readModule(name));
   const createBank = (index: number): KernelBank => {
     const heap = createSharedHeap(SCRATCH_START + threads * SCRATCH_BYTES);
     const { exports: kernels } = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
@@ -205,6 +218,7 @@ export async function createKernelPool({ threads, workerSilenceMs }: KernelPoolO
 
   return {
     threads,
+    module: name,
     banks,
     workers,
     addBank() {
@@ -258,13 +272,18 @@ export function bankWithRoom(pool: KernelPool, bytes: number): KernelBank {
   return pool.banks.find(({ heap }) => heap.fits(bytes, WORKING_BYTES)) ?? pool.addBank();
 }
 
-function readModule(): Uint8Array {
+/** The relaxed module where this engine takes it (Node 22 and newer), else the plain one. */
+export function fastestModule(): KernelModule {
+  return WebAssembly.validate(readModule('relaxed')) ? 'relaxed' : 'plain';
+}
+
+function readModule(name: KernelModule): Uint8Array {
   try {
-    return readFileSync(MODULE_URL);
+    return readFileSync(MODULE_URLS[name]);
   } catch (cause) {
     throw new DeviceError('The compiled kernels are missing.', {
       code: 'KERNELS_NOT_BUILT',
-      facts: { found: 'no readable file', wanted: MODULE_URL.pathname },
+      facts: { found: 'no readable file', wanted: MODULE_URLS[name].pathname },
       hint: 'run `npm run build` in a checkout, or install qwen-pcc again.',
       cause,
     });

@@ -10,7 +10,7 @@ import {
 import { exactRows } from './attention-exact';
 import { decayTo, divideRow, maximumOfScores, mergeRow, rescaleRow, rescaled, rescaledSum, weightsOfScores } from './attention-rows';
 import { address, field } from './blocks';
-import { oneRow, twoRows } from './float-step';
+import { oneRow, TO_DST_16, TO_DST_32, twoRows } from './float-step';
 
 /** Bytes of 32 float32: a row of a tile. */
 const TILE_ROW_BYTES: usize = 32 << 2;
@@ -26,7 +26,7 @@ let rowBytes: usize = 0;
 /** Tiles of keys [D, 32] and rows of values [D], of the unit's head. */
 let keys: usize = 0;
 let values: usize = 0;
-let isDst32: bool = false;
+let dstKind: i32 = TO_DST_16;
 let isExact: bool = false;
 
 /** Scratch: queries and scores in tiles [., query rows, 32], then outputs [query rows, D], then one float32 a row each. */
@@ -91,7 +91,7 @@ function beginUnit(unit: i32, scratch: usize): void {
   const headBytes = <usize>field(ATTENTION_CAPACITY) * rowBytes * <usize>keyValueHead;
   keys = address(ATTENTION_KEYS) + headBytes;
   values = address(ATTENTION_VALUES) + headBytes;
-  isDst32 = field(ATTENTION_ARITHMETIC) == ARITHMETIC_FLOAT32;
+  dstKind = field(ATTENTION_ARITHMETIC) == ARITHMETIC_FLOAT32 ? TO_DST_32 : TO_DST_16;
   isExact = field(ATTENTION_TIER) == TIER_EXACT;
   queries = scratch;
   scores = queries + queryRows * rowBytes;
@@ -194,7 +194,7 @@ function combineTile(tile: usize, firstKey: i32, weights: usize, out: usize): vo
     const depth = min(32, keysOf(row, firstKey));
     for (let column: usize = 0; column < rowBytes; column += TILE_ROW_BYTES) {
       const in0 = weights + row * TILE_ROW_BYTES;
-      oneRow(in0, <usize>depth, strip + column, rowBytes, out + row * rowBytes + column, isDst32);
+      oneRow(in0, <usize>depth, strip + column, rowBytes, out + row * rowBytes + column, dstKind, false);
     }
   }
 }
@@ -205,12 +205,12 @@ function multiplyRows(in0: usize, strip: usize, stripRow: usize, out: usize, out
   let row: usize = 0;
   for (; row + 2 <= queryRows; row += 2) {
     for (let column: usize = 0; column < columnBytes; column += 64) {
-      twoRows(in0 + row * TILE_ROW_BYTES, strip + column, stripRow, out + row * outRow + column, outRow, isDst32);
+      twoRows(in0 + row * TILE_ROW_BYTES, strip + column, stripRow, out + row * outRow + column, outRow, dstKind, false);
     }
   }
   if (row == queryRows) return;
   for (let column: usize = 0; column < columnBytes; column += TILE_ROW_BYTES) {
-    oneRow(in0 + row * TILE_ROW_BYTES, 32, strip + column, stripRow, out + row * outRow + column, isDst32);
+    oneRow(in0 + row * TILE_ROW_BYTES, 32, strip + column, stripRow, out + row * outRow + column, dstKind, false);
   }
 }
 

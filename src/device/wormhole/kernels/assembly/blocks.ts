@@ -1,16 +1,18 @@
 // The K loop of one unit of work: blocks of K tiles, partial sums between them, the packed output.
 // Twin of runKBlocks in matmul-blocks.ts, for 128 rows by 64 columns at a time.
 import {
-  BLOCK_ROWS, FORMAT_BFP8, FORMAT_FP32, JOB_DOUBLE_ROUND, JOB_IN0, JOB_IN0_BLOCK_W, JOB_IN0_EXPONENTS, JOB_IN0_HIGH,
-  JOB_IN0_LOW, JOB_IN0_RANGES, JOB_INTERMEDIATE, JOB_IS_DST_32, JOB_L1_ACC,
+  BLOCK_ROWS, FORMAT_BF16, FORMAT_BFP8, FORMAT_FP32, JOB_DOUBLE_ROUND, JOB_IN0, JOB_IN0_BLOCK_W, JOB_IN0_EXPONENTS, JOB_IN0_HIGH,
+  JOB_IN0_LOW, JOB_IN0_RANGE, JOB_IN0_RANGES, JOB_INTERMEDIATE, JOB_IS_DST_32, JOB_L1_ACC,
   JOB_N, JOB_OUT, JOB_OUTPUT_FORMAT, JOB_PHASES, JOB_ROWS, JOB_START, JOB_TIER, JOB_TILES_K, JOB_TILES_N, JOB_WEIGHTS,
-  JOB_WEIGHT_FORMAT, JOB_WEIGHT_MASK, PANEL_COLUMNS, TIER_FLOAT,
+  JOB_WEIGHT_FORMAT, JOB_WEIGHT_MASK, PANEL_COLUMNS, TIER_EXACT, TIER_FLOAT,
 } from '../job-layout';
 import { roundToBf16TiesEven } from './bf16';
 import { splitWeights } from './exact-operands';
 import { exactScalarRow } from './exact-scalar';
 import { exactRow, isDstSafe, isSafe } from './exact-step';
-import { floatStep } from './float-step';
+import { EMPTY_MAXIMUM, EMPTY_MINIMUM, rangeOfFields, unionOf } from './exponent-range';
+import { floatStep, TO_DST_16, TO_DST_32, TO_L1 } from './float-step';
+import { areProductsExact } from './multiply-add';
 import { keepsBfp8, oneRowStep } from './one-row-step';
 import { packPanel } from './pack';
 import { tileBytes, unpackTile } from './unpack';
@@ -37,15 +39,21 @@ function accumulateInL1(partial: usize, dst: usize, bytes: usize, isFp32: bool):
   }
 }
 
-/** Unpacks the tiles of K tile `tileK` that this panel covers; a missing second tile is left as it is and not read. */
-function unpackStrip(tileK: i32, firstTile: i32, tiles: i32, strip: usize): void {
+/**
+ * Unpacks the tiles of K tile `tileK` that this panel covers; a missing second tile is left as it is and not read.
+ *
+ * @returns range of the exponent fields of what is not zero, or a wider one.
+ */
+function unpackStrip(tileK: i32, firstTile: i32, tiles: i32, strip: usize): i32 {
   const format = field(JOB_WEIGHT_FORMAT);
   const keep = field(JOB_WEIGHT_MASK);
   const size = tileBytes(format);
   const first = address(JOB_WEIGHTS) + (<usize>tileK * <usize>field(JOB_TILES_N) + <usize>firstTile) * size;
+  let range = rangeOfFields(EMPTY_MINIMUM, EMPTY_MAXIMUM);
   for (let tile: usize = 0; tile < <usize>tiles; tile++) {
-    unpackTile(first + tile * size, format, keep, strip, tile << 5);
+    range = unionOf(range, unpackTile(first + tile * size, format, keep, strip, tile << 5));
   }
+  return range;
 }
 
 /** Scratch of one share, by byte offset: strips of weights, then Dst and partial sums, then a flag per row. */
@@ -86,24 +94,30 @@ function exactStep(scratch: usize, group: usize, rows: i32, columns: i32, isDst3
   }
 }
 
-function step(tileK: i32, firstRow: i32, rows: i32, columns: i32, scratch: usize): void {
-  const isDst32 = field(JOB_IS_DST_32) != 0;
+/**
+ * @param target - of the float tiers: Dst or partial sums. @param kind - which of them.
+ * @param range - of the strip's exponent fields.
+ */
+function step(
+  tileK: i32, firstRow: i32, rows: i32, columns: i32, scratch: usize, target: usize, kind: i32, range: i32,
+): void {
   const group = <usize>tileK * <usize>field(JOB_ROWS) + <usize>firstRow;
-  if (field(JOB_TIER) == TIER_FLOAT) {
-    floatStep(address(JOB_IN0) + (group << 7), scratch, scratch + DST_START, rows, columns, isDst32);
-  } else {
-    exactStep(scratch, group, rows, columns, isDst32);
+  if (field(JOB_TIER) == TIER_EXACT) {
+    exactStep(scratch, group, rows, columns, kind == TO_DST_32);
+    return;
   }
+  const isFused = areProductsExact(field(JOB_IN0_RANGE), range);
+  floatStep(address(JOB_IN0) + (group << 7), scratch, target, rows, columns, kind, isFused);
 }
 
 /** One K tile of one row straight from the packed tiles; for more rows, unpacking once for all of them is cheaper. */
-function oneRow(tileK: i32, firstTile: i32, tiles: i32, scratch: usize): void {
-  const isDst32 = field(JOB_IS_DST_32) != 0;
+function oneRow(tileK: i32, firstTile: i32, tiles: i32, scratch: usize, target: usize, kind: i32): void {
+  const range = field(JOB_IN0_RANGE);
   const in0 = address(JOB_IN0) + (<usize>tileK << 7);
   const size = tileBytes(FORMAT_BFP8);
   const first = address(JOB_WEIGHTS) + (<usize>tileK * <usize>field(JOB_TILES_N) + <usize>firstTile) * size;
   for (let tile: usize = 0; tile < <usize>tiles; tile++) {
-    oneRowStep(in0, first + tile * size, scratch + DST_START + (tile << 7), isDst32, scratch);
+    oneRowStep(in0, range, first + tile * size, target + (tile << 7), kind, scratch);
   }
 }
 
@@ -121,6 +135,10 @@ export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize
   const isDst32 = field(JOB_IS_DST_32) != 0;
   const intermediate = field(JOB_INTERMEDIATE);
   const doubleRound = field(JOB_DOUBLE_ROUND) != 0;
+  const dstKind = isDst32 ? TO_DST_32 : TO_DST_16;
+  // Between the first block and the last, one tile's sums may go to L1 without a stop in Dst.
+  const skipsDst =
+    field(JOB_TIER) == TIER_FLOAT && in0BlockW == 1 && hasL1Acc && !isDst32 && intermediate == FORMAT_BF16;
   const isOneRow =
     field(JOB_ROWS) == 1 &&
     field(JOB_TIER) == TIER_FLOAT &&
@@ -133,18 +151,22 @@ export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize
     const blockEnd = min(blockStart + in0BlockW, tilesK);
     const isFirst = blockStart == 0;
     const isLast = blockEnd == tilesK;
+    const goesToL1 = skipsDst && !isFirst && !isLast;
+    const target = goesToL1 ? partial : dst;
+    const kind = goesToL1 ? TO_L1 : dstKind;
     if (!isFirst && (isLast || !hasL1Acc)) memory.copy(dst, partial, bytes);
-    else memory.fill(dst, 0, bytes);
+    else if (!goesToL1) memory.fill(dst, 0, bytes);
     for (let tileK = blockStart; tileK < blockEnd; tileK++) {
       if (isOneRow) {
-        oneRow(tileK, firstTile, tiles, scratch);
+        oneRow(tileK, firstTile, tiles, scratch, target, kind);
       } else {
-        unpackStrip(tileK, firstTile, tiles, scratch);
-        step(tileK, firstRow, rows, columns, scratch);
+        const range = unpackStrip(tileK, firstTile, tiles, scratch);
+        step(tileK, firstRow, rows, columns, scratch, target, kind, range);
       }
       store<i32>(heartbeat, load<i32>(heartbeat) + 1);
     }
     if (isLast) break;
+    if (goesToL1) continue;
     packPanel(dst, rows, intermediate, isDst32, doubleRound);
     if (isFirst || !hasL1Acc) memory.copy(partial, dst, bytes);
     else accumulateInL1(partial, dst, bytes, intermediate == FORMAT_FP32);

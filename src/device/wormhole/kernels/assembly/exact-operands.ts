@@ -1,16 +1,13 @@
 // Operands of the vector path of tier exact: both parts that the multiplier sees, as floats, and the exponents.
 // Source: n150-numerics B.2. Denormals count as zero.
 import { PANEL_COLUMNS } from '../job-layout';
+import { EMPTY_MAXIMUM, EMPTY_MINIMUM, rangeOfFields } from './exponent-range';
 
 /** Exponent of a zero operand in 16-bit lanes: no sum with a real one gets near a real sum. */
 const ZERO_EXPONENT: i16 = -15000;
 
 /** What is subtracted from an activation's exponent field: a sum with a weight's field then counts magic constants. */
 const ACTIVATION_BIAS: i16 = 127 - 13;
-
-/** Range of the nonzero exponents of a set of operands; of an empty one. */
-const EMPTY_MINIMUM: i16 = 1000;
-const EMPTY_MAXIMUM: i16 = -1000;
 
 /** Kept bits of the part seen in phases with bit 0 (SrcA) or bit 1 (SrcB) clear: 5 and 7 significant bits. */
 const HIGH_PART_OF_WEIGHT: i32 = 0xfff80000;
@@ -46,7 +43,7 @@ function markedExponents(value: v128, bias: i32): v128 {
  * @param strip - [32, 64] float32, raw.
  * @param high - [32, 64] float32. @param low - [32, 64] float32. @param exponents - [32, 64] int16.
  * @param columns - 32 or 64; further columns are not touched.
- * @returns smallest (low half) and largest exponent field (high half) of the nonzero weights.
+ * @returns range of the exponent fields of the nonzero weights.
  */
 export function splitWeights(strip: usize, high: usize, low: usize, exponents: usize, columns: i32): i32 {
   let smallest = i16x8.splat(EMPTY_MINIMUM);
@@ -81,7 +78,7 @@ function rangeOf(smallest: v128, largest: v128): i32 {
   let high = i16x8.max_s(largest, v128.shuffle<i16>(largest, largest, 4, 5, 6, 7, 0, 1, 2, 3));
   high = i16x8.max_s(high, v128.shuffle<i16>(high, high, 2, 3, 0, 1, 4, 5, 6, 7));
   high = i16x8.max_s(high, v128.shuffle<i16>(high, high, 1, 0, 2, 3, 4, 5, 6, 7));
-  return (<i32>i16x8.extract_lane_s(high, 0) << 16) | (<i32>i16x8.extract_lane_s(low, 0) & 0xffff);
+  return rangeOfFields(i16x8.extract_lane_s(low, 0), i16x8.extract_lane_s(high, 0));
 }
 
 /**
@@ -120,16 +117,4 @@ export function splitActivations(
     }
     store<i32>(ranges + (group << 2), rangeOf(smallest, largest));
   }
-}
-
-// @ts-ignore: decorator
-@inline
-export function smallestOf(range: i32): i32 {
-  return <i32>(<i16>(range & 0xffff));
-}
-
-// @ts-ignore: decorator
-@inline
-export function largestOf(range: i32): i32 {
-  return range >> 16;
 }

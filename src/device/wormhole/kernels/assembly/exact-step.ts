@@ -10,7 +10,7 @@
 // by 1.22 * 2^-14 of the common one. Dst's halves go away from zero: scaled by 1 + 2^-14. In 32-bit Dst the same is
 // done in float64 with 23 fraction bits.
 import { PANEL_COLUMNS } from '../job-layout';
-import { largestOf, smallestOf } from './exact-operands';
+import { largestOf, smallestOf } from './exponent-range';
 
 const STRIP_ROW_BYTES: usize = PANEL_COLUMNS * 4;
 const EXPONENT_ROW_BYTES: usize = PANEL_COLUMNS * 2;
