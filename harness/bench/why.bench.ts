@@ -9,19 +9,22 @@ import { type Lab, openLab } from '../sources/open-lab.ts';
 import { tinyCheckpoints } from '../sources/package-root.ts';
 import { type Attribution, attribute } from '../why/attribute.ts';
 import type { Benchmark, BenchResult } from './benchmark.ts';
+import { OUTLIER_RECIPES } from './why/outlier-channels.ts';
 import { DEFECTS, type Defect } from './why/planted-defects.ts';
 
 const SEED = 11;
 const POSITIONS = 48;
 const HEALTHY_TOKENS = 50;
 const THREADS = 2;
+/** Six bits of a block's seven. */
+const OUTLIER_FACTOR = 64;
 
 export const benchmark: Benchmark = {
   name: 'why',
   description: `${DEFECTS.length} planted defects (seed ${SEED}), ${HEALTHY_TOKENS} healthy tokens, the tiny checkpoints`,
   isLong: true,
   async run() {
-    return [await defects(), await healthyTokens(), await seconds()];
+    return [await defects(), await healthyTokens(), await outliers(), await seconds()];
   },
 };
 
@@ -142,6 +145,34 @@ async function healthyTokens(): Promise<BenchResult> {
     unit: `of ${tokens}`,
     samples: [blamedTokens],
     target: { relation: 'at most', value: 0 },
+  };
+}
+
+/** Both sides have the scaled weights, and so the function of the plain ones. */
+async function outliers(): Promise<BenchResult> {
+  const base = openCheckpoint(tinyCheckpoints()[0]!);
+  let right = 0;
+  for (const { id, formats, apply } of OUTLIER_RECIPES) {
+    const checkpoint = apply(base, OUTLIER_FACTOR, randomOf(SEED, id));
+    const tokenIds = randomTokens(base.config.vocabSize, POSITIONS, id);
+    const found = await withReference(checkpoint, (reference) =>
+      withLab(checkpoint, checkpoint, '', (lab) =>
+        attribute({ reference, lab, tokenIds, promptLength: POSITIONS, prompt: id, user: 0 }),
+      ),
+    );
+    const [best] = found.changes.filter(({ direction, kind }) => direction === 'promotion' && kind === 'knob');
+    const isRight = found.firstBlamed === null && formats.includes(best!.name);
+    if (isRight) right++;
+    console.log(
+      `  ${isRight ? 'formats' : 'MISSED '}  ${id.padEnd(44)} PCC ${found.device.pcc?.toFixed(4)}, with ${best!.name} ${best!.measure.pcc?.toFixed(4)}, ` +
+        `${Math.round(100 * (best!.share ?? 0))} % of the loss gone; operations blamed: ${found.ops.filter(({ isBlamed }) => isBlamed).length}`,
+    );
+  }
+  return {
+    name: 'outlier channels blamed on the formats that they break',
+    unit: `of ${OUTLIER_RECIPES.length}`,
+    samples: [right],
+    target: { relation: 'at least', value: OUTLIER_RECIPES.length },
   };
 }
 

@@ -2,6 +2,7 @@
 import { UsageError } from '../../src/errors.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 import { WHY_SCHEMA_VERSION, type WhyRecord } from '../record/why-record.ts';
+import { formatDuration } from '../report/format.ts';
 import { blame } from '../sequence/sides.ts';
 import type { OpenableCase, OpenableVariant } from '../sources/openable-case.ts';
 import { gitSha, packageVersion } from '../sources/package-root.ts';
@@ -44,6 +45,10 @@ export async function inspectWhy({
         promptLength: record.step === null ? tokenIds.length : record.position - record.step,
         prompt: record.prompt,
         user: record.user,
+        onEstimate: (seconds) =>
+          process.stderr.write(
+            `${tokenIds.length} positions: at most about ${formatDuration(1000 * seconds)} on an idle machine in tier fast; Ctrl-C stops\n`,
+          ),
         onProgress: createWhyProgress(process.stderr),
       });
       const { case: caseName, variant: variantName, prompt, user, position, inputToken, status } = record;
@@ -70,11 +75,15 @@ export async function inspectWhy({
 
 const REDRAW_MS = 200;
 
-/** A line that is drawn over itself, in a terminal only. */
+/** In a terminal a line that is drawn over itself, in a log a line for each stage. */
 function createWhyProgress(stream: NodeJS.WriteStream): (stage: string, done: number, total: number) => void {
   let drawn = 0;
   return (stage, done, total) => {
-    if (!stream.isTTY || (performance.now() - drawn < REDRAW_MS && done < total)) return;
+    if (!stream.isTTY) {
+      if (done === total) stream.write(`why: ${stage}, ${total} steps\n`);
+      return;
+    }
+    if (performance.now() - drawn < REDRAW_MS && done < total) return;
     drawn = performance.now();
     stream.write(done < total ? `\r\x1b[K${stage}: ${Math.round((100 * done) / total)} %` : '\r\x1b[K');
   };

@@ -57,7 +57,8 @@ export interface OpError {
   readonly isBlamed: boolean;
 }
 
-export const CHANGE_KINDS = ['opClass', 'knob', 'layer', 'pair'] as const;
+/** `place`: the change that heals best, in one layer, some layers or one head alone. */
+export const CHANGE_KINDS = ['opClass', 'knob', 'layer', 'pair', 'place'] as const;
 
 /**
  * `promotion`: the device with this alone at reference precision. `demotion`: a device that is exact in everything but this.
@@ -76,8 +77,13 @@ export interface Change {
   readonly knobs: string | null;
   /** `kept`: earlier positions are as the device made them; `redone`: they were made again with the change. */
   readonly past: 'kept' | 'redone';
+  /** With the roundings as they fell. */
   readonly measure: TokenMeasure;
-  /** Of the device's KL: of a promotion the share that is gone, of a demotion the share that this alone makes. */
+  /** How often it was measured: once as the roundings fell, and with the same roundings drawn anew. */
+  readonly draws: number;
+  /** In how many of them it took 80 % of the device's KL away (a demotion: made half of it). */
+  readonly effective: number;
+  /** Of the device's KL, means over the draws: of a promotion the share that is gone, of a demotion the share that this alone makes. */
   readonly share: number | null;
 }
 
@@ -130,6 +136,8 @@ export interface WhyRecord {
   };
   readonly sides: Pair<string>;
   readonly device: TokenMeasure;
+  /** The device with the same roundings drawn anew, if it was. */
+  readonly redrawn: readonly TokenMeasure[];
   /** A healthy device of the same settings at the same token. */
   readonly healthy: TokenMeasure;
   /** The device with everything promoted; null where it was not run. */
@@ -183,6 +191,7 @@ export const WhyRecordSchema: z.ZodType<WhyRecord, unknown> = z.strictObject({
   }),
   sides: pair(z.string()),
   device: MeasureSchema,
+  redrawn: z.array(MeasureSchema),
   healthy: MeasureSchema,
   exact: MeasureSchema.nullable(),
   rule: z.strictObject({ factor: real, positions: count, text }),
@@ -211,6 +220,8 @@ export const WhyRecordSchema: z.ZodType<WhyRecord, unknown> = z.strictObject({
       knobs: text.nullable(),
       past: z.enum(['kept', 'redone']),
       measure: MeasureSchema,
+      draws: count,
+      effective: count,
       share: real.nullable(),
     }),
   ),

@@ -10,13 +10,14 @@ const CARRIERS_SHOWN = 6;
 
 /** @returns the whole text, ending with a line break. */
 export function whyText(record: WhyRecord, chalk: ChalkInstance): string {
-  const { device, healthy, exact, changes, carriers } = record;
+  const { device, redrawn, healthy, exact, changes, carriers } = record;
   return `${[
     chalk.bold(`why: ${record.sides.actual} against ${record.sides.golden}`),
     plainTable(
       ['', ...MEASURE_HEADER],
       [
         ['this device', ...measureCells(device)],
+        ...redrawn.map((measure, i) => [`  drawn anew, ${i + 1}`, ...measureCells(measure)]),
         ['a healthy one', ...measureCells(healthy)],
         ...(exact === null ? [] : [['everything promoted', ...measureCells(exact)]]),
       ],
@@ -32,13 +33,15 @@ export function whyText(record: WhyRecord, chalk: ChalkInstance): string {
       : [
           chalk.bold("golden keys and values in the device's cache"),
           plainTable(
-            ['layer', 'head', 'part', ...MEASURE_HEADER, 'healed'],
+            ['layer', 'head', 'part', 'key bias up to', 'step', ...MEASURE_HEADER, 'healed'],
             carriers
               .slice(0, CARRIERS_SHOWN)
-              .map(({ layer, head, part, measure, share }) => [
+              .map(({ layer, head, part, measure, share, keyBias }) => [
                 String(layer),
                 head === null ? 'all' : String(head),
                 part,
+                keyBias === null ? '' : formatSmall(keyBias.largest),
+                keyBias === null ? '' : String(keyBias.step),
                 ...measureCells(measure),
                 formatShare(share),
               ]),
@@ -92,14 +95,19 @@ function changeLines(
 ): string[] {
   const wanted = changes.filter((change) => change.direction === direction).slice(0, CHANGES_SHOWN);
   if (wanted.length === 0) return [];
-  const rows = wanted.map(({ name, kind, what, measure, share, past }) => [
+  const rows = wanted.map(({ name, kind, what, measure, share, past, draws, effective }) => [
     name,
     kind,
     what,
     past,
     ...measureCells(measure),
+    draws === 1 ? '' : `${effective} of ${draws}`,
     formatShare(share),
   ]);
   const last = direction === 'demotion' ? 'of the loss' : 'healed';
-  return [chalk.bold(title), plainTable(['change', '', 'what', 'past', ...MEASURE_HEADER, last], rows, 4, chalk), ''];
+  return [
+    chalk.bold(title),
+    plainTable(['change', '', 'what', 'past', ...MEASURE_HEADER, 'draws', last], rows, 4, chalk),
+    '',
+  ];
 }

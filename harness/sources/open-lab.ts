@@ -16,6 +16,7 @@ export type WeightSet = 'device' | 'healthy' | 'exact';
 export interface Lab {
   readonly label: string;
   readonly engine: DeviceEngine;
+  readonly threads: number;
   /** Of the device's own checkpoint, and of the reference's. */
   readonly model: ModelConfig;
   readonly healthyModel: ModelConfig;
@@ -45,7 +46,8 @@ export async function openLab(sides: LabSides, resources: DeviceResources): Prom
   const healthyConfig = healthyOf(config);
   const exactConfig = exactOf(config, reference.config);
   const { threads, memoryBytes = defaultBudget(), onPacking } = resources;
-  const engine = await createKernelMatmulEngine({ threads: config.threads || threads || defaultThreads() });
+  const threadsUsed = config.threads || threads || defaultThreads();
+  const engine = await createKernelMatmulEngine({ threads: threadsUsed });
   const weights = new Map<string, DeviceWeights>();
   const options = {
     ...(onPacking === undefined ? {} : { onPacking }),
@@ -72,6 +74,7 @@ export async function openLab(sides: LabSides, resources: DeviceResources): Prom
     return {
       label: `N150 device model, tier ${config.tier}, recipe ${config.recipe}`,
       engine,
+      threads: threadsUsed,
       model: device.config,
       healthyModel: reference.config,
       config,

@@ -1,11 +1,15 @@
 import { UsageError } from '../../src/errors.ts';
-import type { WhyRecord } from '../record/why-record.ts';
+import { type OpError, WHY_OPS, type WhyRecord } from '../record/why-record.ts';
 import type { Lab } from '../sources/open-lab.ts';
 import { carriersOf } from './carriers.ts';
+import { ChangeRuns } from './change-runs.ts';
+import type { PlannedChange } from './changes.ts';
 import { DeviceLanes } from './device-lanes.ts';
 import { type AttributionRequest, Experiment } from './experiment.ts';
 import { goldenTaps } from './golden-taps.ts';
 import { BLAME_FACTOR } from './op-errors.ts';
+import { OP_NAMES } from './ops.ts';
+import { secondsOf } from './work.ts';
 
 /** Rows that a healthy device is measured at, the token's last: enough for the largest of them to say what is usual. */
 const CALIBRATION_ROWS = 16;
@@ -19,15 +23,20 @@ export async function attribute(request: AttributionRequest): Promise<Attributio
   const golden = await goldenTaps(reference, lab.healthyModel.layers, rows, request);
   const lanes = new DeviceLanes(lab, faults, tokenIds.length);
   const experiment = new Experiment(request, lanes, golden);
+  const isWhole = request.opsOnly !== true;
+  const runs = new ChangeRuns(experiment);
+  const observedRows = 2 * (tokenIds.length + rows);
+  request.onEstimate?.(secondsOf(lab.model, observedRows + (isWhole ? runs.mostRows() : 0), lab.threads));
   await experiment.observe();
-  const changes = request.opsOnly === true ? [] : await experiment.changes();
   const { ops, firstBlamed } = experiment.ops();
-  const cure = firstBlamed === null || request.opsOnly === true ? [] : await experiment.cure(ops[firstBlamed]!);
+  const cures = isWhole && firstBlamed !== null ? [await runs.one(cureOf(lanes, ops[firstBlamed]!))] : [];
+  const { changes, exact, redrawn } = isWhole ? await runs.all() : { changes: [], exact: null, redrawn: [] };
   return {
     sides: { golden: reference.info.label, actual: lab.label },
     device: experiment.device,
+    redrawn,
     healthy: experiment.healthy,
-    exact: experiment.exact,
+    exact,
     rule: {
       factor: BLAME_FACTOR,
       positions: rows,
@@ -35,10 +44,24 @@ export async function attribute(request: AttributionRequest): Promise<Attributio
     },
     ops,
     firstBlamed,
-    changes: [...cure, ...changes],
-    carriers: request.opsOnly === true ? [] : await carriersOf(experiment),
+    changes: [...cures, ...changes],
+    carriers: isWhole ? await carriersOf(experiment) : [],
     kvCache: experiment.cache.errors(golden, lab.healthyConfig),
-    attention: [],
+    attention: experiment.attention(),
+  };
+}
+
+/** The device with the blamed operation alone replaced by a healthy one. */
+function cureOf(lanes: DeviceLanes, { layer, op }: OpError): PlannedChange {
+  return {
+    direction: 'cure',
+    kind: 'opClass',
+    name: layer === null ? op : `layer ${layer} ${op}`,
+    what: `a healthy ${OP_NAMES[op]}${layer === null ? '' : ` in layer ${layer}`}`,
+    knobs: null,
+    firstLayer: 0,
+    ops: WHY_OPS,
+    settingOf: (at, asked) => (at === layer && asked === op ? lanes.healthy(at, asked) : lanes.own(at, asked)),
   };
 }
 

@@ -1,13 +1,16 @@
 // Which cached keys and values carry a token's error: the device's, of one layer or head, replaced by the reference's.
 import type { KvRows } from '../../src/device/n150/lanes/lane.ts';
 import { copyLastRows, type Rows } from '../../src/device/n150/rows.ts';
-import type { Carrier, TokenMeasure } from '../record/why-record.ts';
+import type { Carrier } from '../record/why-record.ts';
 import type { LaneOptions } from './device-lanes.ts';
 import type { Experiment } from './experiment.ts';
 import { layerTapOf, type WhyTap } from './ops.ts';
 
 /** Layers whose heads are looked at one by one. */
 const CLOSER_LAYERS = 3;
+
+/** Bits below a block's or a value's leading one. */
+const [BFP8_B_STEP_BITS, BF16_STEP_BITS] = [6, 7];
 
 type Part = Carrier['part'];
 
@@ -44,7 +47,14 @@ async function measured(experiment: Experiment, replacements: readonly Replaceme
       lane: laneOptions(experiment, replacement),
     })),
   );
-  return replacements.map((replacement, i) => carrierOf(experiment, replacement, measures[i]!));
+  return Promise.all(
+    replacements.map(async (replacement, i) => ({
+      ...replacement,
+      measure: measures[i]!,
+      share: experiment.healedShare(measures[i]!),
+      keyBias: await keyBiasOf(experiment, replacement),
+    })),
+  );
 }
 
 /** The token's row alone, over the device's keys and values with some of them replaced; its own row's too. */
@@ -86,6 +96,16 @@ function laneOptions({ cache, golden, lanes }: Experiment, replacement: Replacem
   };
 }
 
-function carrierOf(experiment: Experiment, { layer, head, part }: Replacement, measure: TokenMeasure): Carrier {
-  return { layer, head, part, measure, share: experiment.healedShare(measure), keyBias: null };
+/** Of the layer's keys (of one head): the largest entry of their bias, and the cache's step for a block that has it. */
+async function keyBiasOf(experiment: Experiment, { layer, head, part }: Replacement): Promise<Carrier['keyBias']> {
+  if (part === 'values') return null;
+  const { lab } = experiment.lanes;
+  const { queryHeads, keyValueHeads, headDim } = lab.model;
+  const set = lab.weights.get('exact') ?? lab.weights.get('healthy')!;
+  const bias = await set.withLayer(layer, ({ qkvBias }) => qkvBias.slice());
+  const first = (queryHeads + (head ?? 0)) * headDim;
+  const keys = bias.subarray(first, head === null ? (queryHeads + keyValueHeads) * headDim : first + headDim);
+  const largest = keys.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const bits = lab.config.kvFormat === 'BFP8_B' ? BFP8_B_STEP_BITS : BF16_STEP_BITS;
+  return { largest, step: largest === 0 ? 0 : 2 ** (Math.floor(Math.log2(largest)) - bits) };
 }

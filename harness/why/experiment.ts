@@ -1,21 +1,20 @@
 // One token's experiments: the device beside a healthy one, changed in one thing, and over other keys and values.
+
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import type { Lane } from '../../src/device/n150/lanes/lane.ts';
 import { runLanes } from '../../src/device/n150/lanes/run-lanes.ts';
+import { copyLastRows, type Rows } from '../../src/device/n150/rows.ts';
+import { layerTap } from '../../src/device/taps.ts';
 import { correlate } from '../metrics/pcc.ts';
-import type { Change, OpError, TokenMeasure } from '../record/why-record.ts';
+import type { AttentionPeak, OpError, TokenMeasure } from '../record/why-record.ts';
 import type { Lab } from '../sources/open-lab.ts';
+import { attentionPeaks } from './attention-peaks.ts';
 import { CacheWatch } from './cache-errors.ts';
-import { demotions, type PlannedChange, pairOf, promotions } from './changes.ts';
-import type { DeviceLanes, LaneOptions, PlantedFault } from './device-lanes.ts';
+import type { DeviceLanes, LaneOptions, PlantedFault, SettingOf } from './device-lanes.ts';
 import type { GoldenRequest, GoldenTaps } from './golden-taps.ts';
 import { BLAME_FACTOR, judgeOp, LEAST_ERROR, type Observer, observeAgainst } from './op-errors.ts';
 import { layerTapOf, opOf, type WhyTap, whyTaps } from './ops.ts';
 import { measureToken } from './token-measure.ts';
-
-/** A promotion that takes this share of the KL away heals; with less, pairs are tried. */
-export const HEALING_SHARE = 0.8;
-const PAIRED = 4;
 
 export interface AttributionRequest extends GoldenRequest {
   readonly reference: LogitsSource;
@@ -24,6 +23,8 @@ export interface AttributionRequest extends GoldenRequest {
   readonly faults?: readonly PlantedFault[];
   /** Whether only the operations are measured, and nothing is promoted. */
   readonly opsOnly?: boolean;
+  /** Told once before the work: seconds that it takes at most, in tier fast. */
+  readonly onEstimate?: (seconds: number) => void;
   readonly onProgress?: (stage: string, done: number, total: number) => void;
 }
 
@@ -36,7 +37,7 @@ export class Experiment {
   readonly cache: CacheWatch;
   device!: TokenMeasure;
   healthy!: TokenMeasure;
-  exact: TokenMeasure | null = null;
+  readonly #queries: Map<number, Float32Array> = new Map();
   #isolated!: Observer;
   #healthyIsolated!: Observer;
   #accumulated: ReadonlyMap<WhyTap, { readonly relL2: number; readonly pcc: number | null }> = new Map();
@@ -49,11 +50,16 @@ export class Experiment {
     this.cache = new CacheWatch(lanes.lab.model);
   }
 
+  get positions(): number {
+    return this.request.tokenIds.length;
+  }
+
   /** The device and a healthy one, as they are and with golden values before each operation. */
   async observe(): Promise<void> {
     const { lanes, golden } = this;
     const { lab } = lanes;
-    const [positions, rows] = [this.request.tokenIds.length, golden.rows];
+    const { positions } = this;
+    const { rows } = golden;
     const isDifferent = !lab.isHealthy || (this.request.faults ?? []).length > 0;
     const observed = (isolates: boolean): Observer =>
       observeAgainst(golden, lab.healthyModel, { isolates, roundsToBf16: lab.config.tier !== 'fp32' });
@@ -65,11 +71,12 @@ export class Experiment {
       rows: positions,
       onTap: (tap, shown) => {
         this.cache.onTap(tap, shown);
+        this.#keepQuery(tap, shown);
         whole(tap, shown);
       },
     });
     const options = { rows, wanted: rows, past };
-    const made = await this.#run('operations', [
+    const made = await this.run('operations', [
       ownLane,
       lanes.lane(lanes.own, { ...options, onTap: isolated.onTap }),
       ...(isDifferent
@@ -118,51 +125,33 @@ export class Experiment {
     return { ops, firstBlamed: first < 0 ? null : first };
   }
 
-  /** Promotions, pairs of them where no single one heals, and demotions, best first. */
-  async changes(): Promise<Change[]> {
-    const { lanes } = this;
-    const positions = this.request.tokenIds.length;
-    const promoted = promotions(lanes, positions);
-    const demoted = demotions(lanes);
-    const own = lanes.lane(lanes.own, { rows: positions });
-    const exact = lanes.lane(lanes.exact, { rows: positions });
-    const planned = [...promoted, ...demoted];
-    const [, exactRow, ...made] = await this.#run('changes', [
-      own,
-      exact,
-      ...promoted.map((change) => this.#laneOf(change, own)),
-      ...demoted.map((change) => this.#laneOf(change, exact)),
-    ]);
-    this.exact = measureToken(this.goldenRow, exactRow!);
-    const singles = planned.map((change, i) => this.changeOf(change, made[i]!));
-    const pairs = await this.#pairs(promoted, singles, own);
-    return ranked([...singles, ...pairs]);
+  /** Where each head looks; a layer that is left out looks nowhere. */
+  attention(): AttentionPeak[] {
+    const { model } = this.lanes.lab;
+    const width = model.queryHeads * model.headDim;
+    return [...this.#queries].flatMap(([layer, query]) => {
+      const golden = {
+        query: this.golden.get(layerTap(layer, 'self_attn.q_rotated')).subarray(-width),
+        keys: this.golden.kv(layer).keys,
+      };
+      return attentionPeaks(model, layer, golden, { query, keys: this.cache.cached(layer).keys });
+    });
   }
 
-  /** The device with the blamed operation alone replaced by a healthy one. */
-  async cure({ layer, op }: OpError): Promise<Change[]> {
-    const { lanes } = this;
-    const where = layer === null ? op : `layer ${layer} ${op}`;
-    const change: PlannedChange = {
-      direction: 'cure',
-      kind: 'opClass',
-      name: where,
-      what: `the device with a healthy ${op}${layer === null ? '' : ` in layer ${layer}`}`,
-      knobs: null,
-      firstLayer: layer ?? 0,
-      ops: [op],
-      settingOf: (at, asked) => (at === layer && asked === op ? lanes.healthy(at, asked) : lanes.own(at, asked)),
-    };
-    const [row] = await this.#run('cure', [lanes.lane(change.settingOf, { rows: this.request.tokenIds.length })]);
-    return [this.changeOf(change, row!)];
+  #keepQuery(tap: WhyTap, rows: Rows): void {
+    const place = layerTapOf(tap);
+    const { model } = this.lanes.lab;
+    if (place?.name === 'self_attn.q_rotated') {
+      this.#queries.set(place.layer, copyLastRows(rows, 1, model.queryHeads * model.headDim));
+    }
   }
 
   /** Runs lanes that are told apart by their options alone. */
   async measure(
     stage: string,
-    options: readonly { readonly settingOf: PlannedChange['settingOf']; readonly lane: LaneOptions }[],
+    options: readonly { readonly settingOf: SettingOf; readonly lane: LaneOptions }[],
   ): Promise<TokenMeasure[]> {
-    const rows = await this.#run(
+    const rows = await this.run(
       stage,
       options.map(({ settingOf, lane }) => this.lanes.lane(settingOf, lane)),
     );
@@ -175,33 +164,8 @@ export class Experiment {
     return klNats === null || whole === null || whole === 0 ? null : 1 - klNats / whole;
   }
 
-  changeOf({ direction, kind, name, what, knobs }: PlannedChange, row: Float32Array): Change {
-    const measure = measureToken(this.goldenRow, row);
-    const healed = this.healedShare(measure);
-    const share = healed === null || direction !== 'demotion' ? healed : 1 - healed;
-    return { direction, kind, name, what, knobs, past: 'redone', measure, share };
-  }
-
-  #laneOf({ settingOf, firstLayer }: PlannedChange, from: Lane): Lane {
-    const forks = firstLayer === 0 ? {} : { forks: { from, layer: firstLayer } };
-    return this.lanes.lane(settingOf, { rows: this.request.tokenIds.length, ...forks });
-  }
-
-  async #pairs(promoted: readonly PlannedChange[], singles: readonly Change[], own: Lane): Promise<Change[]> {
-    const isCandidate = (i: number): boolean => promoted[i] !== undefined && promoted[i]!.kind !== 'layer';
-    const best = singles
-      .map((change, i) => ({ share: change.share ?? 0, i }))
-      .filter(({ i, share }) => isCandidate(i) && share > 0)
-      .sort((a, b) => b.share - a.share)
-      .filter(({ i }, at, all) => !all.slice(0, at).some(({ i: before }) => isSameOps(promoted[before]!, promoted[i]!)))
-      .slice(0, PAIRED);
-    if (best.length < 2 || best[0]!.share >= HEALING_SHARE) return [];
-    const pairs = best.flatMap(({ i: a }, at) =>
-      best.slice(at + 1).map(({ i: b }) => pairOf(promoted[a]!, promoted[b]!)),
-    );
-    const forked = pairs.some(({ firstLayer }) => firstLayer > 0);
-    const rows = await this.#run('pairs', [...(forked ? [own] : []), ...pairs.map((pair) => this.#laneOf(pair, own))]);
-    return pairs.map((pair, i) => this.changeOf(pair, rows[i + (forked ? 1 : 0)]!));
+  measureRow(row: Float32Array): TokenMeasure {
+    return measureToken(this.goldenRow, row);
   }
 
   /** Errors of the token's taps with everything before them as the device made it. */
@@ -224,7 +188,8 @@ export class Experiment {
     };
   }
 
-  #run(stage: string, lanes: readonly Lane[]): Promise<Float32Array[]> {
+  /** Runs lanes over the context. @returns the token's logits of each. */
+  run(stage: string, lanes: readonly Lane[]): Promise<Float32Array[]> {
     const { lab } = this.lanes;
     const { tokenIds, promptLength, onProgress } = this.request;
     return runLanes({
@@ -237,18 +202,4 @@ export class Experiment {
       ...(onProgress === undefined ? {} : { onStep: (done: number, total: number) => onProgress(stage, done, total) }),
     });
   }
-}
-
-/** Cures, promotions and demotions, the largest share first; what has no share comes last. */
-export function ranked(changes: readonly Change[]): Change[] {
-  const order: readonly Change['direction'][] = ['cure', 'promotion', 'demotion'];
-  return [...changes].sort(
-    (a, b) =>
-      order.indexOf(a.direction) - order.indexOf(b.direction) ||
-      (b.share ?? Number.NEGATIVE_INFINITY) - (a.share ?? Number.NEGATIVE_INFINITY),
-  );
-}
-
-function isSameOps(a: PlannedChange, b: PlannedChange): boolean {
-  return a.ops.some((op) => b.ops.includes(op));
 }

@@ -1,136 +1,194 @@
 // The conclusion of an attribution in a paragraph: what, where, how sure, and what to do about it.
 import type { Carrier, Change, TokenMeasure, WhyRecord } from '../record/why-record.ts';
-import { HEALING_SHARE } from './experiment.ts';
+import { HEALING_SHARE } from './change-runs.ts';
+import { isKnobOf, knobCost } from './knob-changes.ts';
 import { OP_NAMES } from './ops.ts';
 
-type Evidence = Omit<WhyRecord, 'schemaVersion' | 'tool' | 'command' | 'words'>;
+export type Evidence = Omit<WhyRecord, 'schemaVersion' | 'tool' | 'command' | 'words'>;
 
 /** A KL below it is no loss that a reader of the token would notice, nats. */
 const NO_LOSS = 1e-3;
-/** A promotion that takes less than this away is not spoken of. */
+/** A share below it is not spoken of. */
 const LEAST_SHARE = 0.1;
+/** A knob that does nearly as much as the class that it is of is named in its place: it can be turned. */
+const NEARLY = 0.9;
+const LISTED = 3;
 
 export function whyWords(evidence: Evidence): string {
-  return [...whatIsWrong(evidence), ...whatItCosts(evidence)].join(' ');
+  const sentences = evidence.firstBlamed === null ? precisionWords(evidence) : defectWords(evidence);
+  return sentences.filter((sentence) => sentence !== '').join(' ');
 }
 
-function whatIsWrong(evidence: Evidence): string[] {
-  const { ops, firstBlamed, changes, device, healthy, rule } = evidence;
-  if (firstBlamed === null) return formats(evidence);
-  const { layer, op, tap, ratio, isolated, healthy: usual } = ops[firstBlamed]!;
+function defectWords(evidence: Evidence): string[] {
+  const { ops, firstBlamed, changes, rule } = evidence;
+  const { layer, op, tap, ratio, isolated, isolatedBlock, healthy, healthyBlock } = ops[firstBlamed!]!;
   const where = layer === null ? '' : ` of layer ${layer}`;
-  const others = ops.filter(({ isBlamed }) => isBlamed).length - 1;
+  const isLocal =
+    isolatedBlock / Math.max(healthyBlock, Number.MIN_VALUE) > 2 * (isolated / Math.max(healthy, Number.MIN_VALUE));
+  const [error, usual] = isLocal ? [isolatedBlock, healthyBlock] : [isolated, healthy];
   const cure = changes.find(({ direction }) => direction === 'cure');
   return [
     `A defect: the ${OP_NAMES[op]}${where} does not compute what a healthy device of these settings does.`,
-    `Fed golden values, ${tap} is off by ${percent(isolated)} where ${percent(usual)} is usual, ${times(ratio * rule.factor)} the largest error of a healthy device.`,
-    ...(others === 0
-      ? ['No other operation is blamed.']
-      : [`${others} more ${others === 1 ? 'tap is' : 'taps are'} blamed behind it (${blamedList(evidence)}).`]),
-    ...(cure === undefined ? [] : [cureSentence(cure, device, healthy)]),
+    `Fed golden values, ${tap} is off by ${percent(error)}${isLocal ? ' in its worst 32 columns' : ''} where ${percent(usual)} is usual, ${times(ratio * rule.factor)} the largest error that a healthy one has shown.`,
+    othersText(evidence),
+    cure === undefined ? '' : cureText(cure, evidence),
+    repairText(evidence),
   ];
 }
 
-function blamedList({ ops, firstBlamed }: Evidence): string {
-  const names = ops.filter(({ isBlamed }, i) => isBlamed && i !== firstBlamed).map(({ tap }) => tap);
-  return names.length <= 4 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} others`;
+/** A knob of the blamed operation that heals is what is set wrongly. */
+function repairText({ changes, ops, firstBlamed }: Evidence): string {
+  const knob = changes.find(
+    ({ kind, direction, share }) => direction === 'promotion' && kind === 'knob' && (share ?? 0) >= HEALING_SHARE,
+  );
+  if (knob?.knobs != null && isKnobOf(knob.name, ops[firstBlamed!]!.op)) {
+    return `It is a setting: \`--device n150:${knob.knobs}\` takes ${percent(knob.share!)} of the loss away.`;
+  }
+  return 'No knob repairs that: compare the weights, the bias and the kernel of that operation with those of the last good state (`qwen-pcc compare --weights-only` for two checkpoints).';
 }
 
-function cureSentence({ measure, what }: Change, device: TokenMeasure, healthy: TokenMeasure): string {
-  const from = `PCC ${pcc(device)}, KL ${nats(device.klNats)}`;
-  const to = `PCC ${pcc(measure)}, KL ${nats(measure.klNats)}`;
-  const target = `a healthy device has PCC ${pcc(healthy)}`;
+function othersText({ ops, firstBlamed }: Evidence): string {
+  const others = ops.filter(({ isBlamed }, i) => isBlamed && i !== firstBlamed).map(({ tap }) => tap);
+  if (others.length === 0) return 'Every other operation is sound.';
+  const rest = others.length - LISTED;
+  return `Blamed as well: ${others.slice(0, LISTED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}.`;
+}
+
+function cureText({ what, measure }: Change, { device, healthy }: Evidence): string {
+  if (device.klNats !== null && healthy.klNats !== null && device.klNats <= 2 * healthy.klNats + NO_LOSS) {
+    return `This token does not suffer from it: it has ${lossOf(device)}, and ${lossOf(healthy)} on a healthy device.`;
+  }
   const isCured = measure.klNats !== null && healthy.klNats !== null && measure.klNats <= 2 * healthy.klNats + NO_LOSS;
-  return isCured
-    ? `With ${what.replace('the device with ', '')} in its place the token goes from ${from} to ${to}; ${target}: that operation is the whole of it.`
-    : `With ${what.replace('the device with ', '')} in its place the token goes from ${from} to ${to}, where ${target}: it is not the whole of it; look at the other blamed operations.`;
+  return (
+    `With ${what} in its place the token goes from ${lossOf(device)} to ${lossOf(measure)}, where a healthy device has ${lossOf(healthy)}: ` +
+    (isCured
+      ? 'that operation is the whole of it.'
+      : 'it is not the whole of it; the others that are blamed come next.')
+  );
 }
 
 /** No operation is worse than its formats and kernels make it. */
-function formats(evidence: Evidence): string[] {
-  const { device, changes, token } = evidence;
+function precisionWords(evidence: Evidence): string[] {
+  const { device, token } = evidence;
   const sound = 'No operation errs more than a healthy device of these settings does.';
-  if (device.klNats === null)
-    return [sound, 'But the row is not finite: look at the weights and at the values of the taps.'];
-  if (device.klNats < NO_LOSS && token.status.startsWith('pass')) {
-    return [sound, `The token lost ${nats(device.klNats)} only: there is nothing to explain.`];
+  if (device.klNats === null) return [sound, 'But the row is not finite: look for the first tap without a PCC.'];
+  if (token.status.startsWith('pass') && device.klNats < NO_LOSS) {
+    return [sound, `The token lost ${nats(device.klNats)}: there is nothing to explain.`];
   }
-  const promotions = changes.filter(({ direction, share }) => direction === 'promotion' && (share ?? 0) >= LEAST_SHARE);
-  const single = promotions.find(({ kind }) => kind !== 'pair');
-  const pair = promotions.find(({ kind }) => kind === 'pair');
-  if (promotions.length === 0) {
+  const best = bestPromotion(evidence);
+  if (best === undefined) {
     return [
-      `${sound} No single promotion takes a tenth of the loss (${nats(device.klNats)}) away: it is the sum of many roundings, and excludes one culprit.`,
-      exactSentence(evidence),
+      `${sound} No promotion takes a tenth of the loss (${lossOf(device)}) away: it is the sum of many roundings, and no one knob or layer is the culprit.`,
+      exactText(evidence),
+      tippingText(evidence),
     ];
   }
-  const best =
-    single !== undefined && ((single.share ?? 0) >= HEALING_SHARE || pair === undefined) ? single : (pair ?? single!);
+  const share = best.share!;
   return [
-    `${sound} The loss comes from precision: ${best.what} takes ${percent(best.share!)} of it away (PCC ${pcc(device)} to ${pcc(best.measure)}, KL ${nats(device.klNats)} to ${nats(best.measure.klNats)}).`,
-    ...((best.share ?? 0) >= HEALING_SHARE ? [] : ['No change heals it alone: several roundings share it.']),
-    demotionSentence(changes),
-    ...carrierSentences(evidence),
-  ].filter((sentence) => sentence !== '');
+    `${sound} The loss comes from precision: ${best.what} takes ${percent(share)} of it away (${lossOf(device)} to ${lossOf(best.measure)}${drawsText(best)}).`,
+    share >= HEALING_SHARE ? '' : 'That does not heal it: several roundings share the loss.',
+    tippingText(evidence),
+    demotionText(evidence),
+    placeText(evidence, best),
+    carrierText(evidence),
+    knobText(evidence, best),
+    exactText(evidence),
+  ];
 }
 
-function exactSentence({ exact, device }: Evidence): string {
-  if (exact?.klNats == null || device.klNats === null) return '';
-  return exact.klNats <= device.klNats / 10
-    ? `With everything promoted the token has PCC ${pcc(exact)}: the formats and kernels together make the loss.`
-    : `Even with everything promoted the token has PCC ${pcc(exact)}: the two sides are not the same model; compare the weights with \`qwen-pcc compare --weights-only\`.`;
+/** The best that can be acted upon. */
+function bestPromotion({ changes }: Evidence): Change | undefined {
+  const promotions = changes.filter(
+    ({ direction, kind }) => direction === 'promotion' && (kind === 'knob' || kind === 'opClass' || kind === 'pair'),
+  );
+  const shareOf = ({ share }: Change): number => share ?? 0;
+  const singles = promotions.filter(({ kind }) => kind !== 'pair');
+  const [best] = shareOf(singles[0] ?? promotions[0]!) >= HEALING_SHARE ? singles : promotions;
+  if (best === undefined || shareOf(best) < LEAST_SHARE) return undefined;
+  return promotions.find(({ kind, share }) => kind === 'knob' && (share ?? 0) >= NEARLY * shareOf(best)) ?? best;
 }
 
-function demotionSentence(changes: readonly Change[]): string {
-  const [worst] = changes.filter(({ direction }) => direction === 'demotion');
+function drawsText({ draws, effective }: Change): string {
+  return draws === 1 ? '' : `; in ${effective} of ${draws} draws of the roundings`;
+}
+
+/** A token that other draws spare is at a tipping point: it says less of the device than it seems to. */
+function tippingText({ device, redrawn, changes }: Evidence): string {
+  const spared = redrawn.filter(
+    ({ klNats }) => (klNats ?? Number.POSITIVE_INFINITY) <= (1 - HEALING_SHARE) * device.klNats!,
+  ).length;
+  if (spared === 0) return '';
+  const lucky = changes.filter(
+    ({ direction, kind, draws, effective, share }) =>
+      direction === 'promotion' && kind === 'knob' && draws > 1 && effective < draws && (share ?? 0) > 0,
+  );
+  const names = lucky
+    .slice(0, LISTED)
+    .map(({ name }) => name)
+    .join(', ');
+  return (
+    `The same roundings drawn anew spare this token in ${spared} of ${redrawn.length} draws: it stands at a tipping point, ` +
+    `and what seems to heal it may only have drawn anew${names === '' ? '' : ` (so ${names})`}.`
+  );
+}
+
+function demotionText({ changes }: Evidence): string {
+  const worst = changes.find(({ direction }) => direction === 'demotion');
   if (worst?.share == null) return '';
   return worst.share >= 0.5
-    ? `The reverse holds: on an exact device ${worst.what} makes ${percent(worst.share)} of the loss.`
-    : `On an exact device no single class makes half of the loss; the most, ${percent(worst.share)}, is made by ${worst.what.replace('only ', '')}.`;
+    ? `The reverse holds: on an exact device, ${worst.what} alone makes ${percent(worst.share)} of it.`.replace(
+        'only ',
+        '',
+      )
+    : `On an exact device no class alone makes half of it; ${worst.what.replace('only ', '')} makes the most, ${percent(worst.share)}.`;
 }
 
-function carrierSentences({ carriers }: Evidence): string[] {
-  const best = carriers.filter(({ share }) => (share ?? 0) >= LEAST_SHARE).slice(0, 3);
-  if (best.length === 0) return [];
-  return [`Golden keys and values in the token's cache heal most in ${best.map(carrierText).join('; ')}.`];
-}
-
-function carrierText({ layer, head, part, share, keyBias }: Carrier): string {
-  const place = `layer ${layer}${head === null ? '' : ` head ${head}`}${part === 'both' ? '' : ` (${part})`}`;
-  const bias =
-    keyBias === null
-      ? ''
-      : `, key bias up to ${keyBias.largest.toPrecision(3)} where the cache's step is ${keyBias.step}`;
-  return `${place}, ${percent(share!)}${bias}`;
-}
-
-/** The knob to turn, with its price. */
-function whatItCosts({ changes, firstBlamed }: Evidence): string[] {
-  if (firstBlamed !== null)
-    return [
-      "Nothing but a repair helps: compare that operation's weights and kernel with those of the last good state.",
-    ];
-  const best = changes.find(
-    ({ direction, knobs, share }) => direction === 'promotion' && knobs !== null && (share ?? 0) >= LEAST_SHARE,
+/** The fewest layers, and the head, in which the change does what it does everywhere. */
+function placeText({ changes }: Evidence, best: Change): string {
+  const places = changes.filter(({ kind }) => kind === 'place');
+  const layers = places
+    .filter(({ name }) => name.includes(' in layer'))
+    .sort((a, b) => a.name.split(',').length - b.name.split(',').length);
+  const enough = layers.find(({ share }) => (share ?? 0) >= NEARLY * best.share!);
+  const heads = places.filter(({ name, share }) => name.includes(' head ') && (share ?? 0) >= LEAST_SHARE);
+  if (enough === undefined)
+    return layers.length === 0 ? '' : 'No four layers alone do it: it is spread over the layers.';
+  const inHeads = heads.slice(0, LISTED).map(({ name, share }) => `${name} ${percent(share!)}`);
+  return (
+    `${enough.name} alone takes ${percent(enough.share!)} away` +
+    (inHeads.length === 0 ? '.' : ` (one head's part kept in BF16: ${inHeads.join(', ')}).`)
   );
-  if (best === undefined) return [];
-  const cost = COSTS[best.name];
-  return [`Try \`--device n150:${best.knobs}\`${cost === undefined ? '' : `; ${cost}`}.`];
 }
 
-/** Of DRAM and of speed, as the formats' sizes have it (n150-numerics A.5). */
-const COSTS: Readonly<Record<string, string>> = {
-  kvFormat: 'a KV cache in BF16 takes 1.88 times the memory of BFP8_B, and its reads the same more time',
-  biasFormat: 'a bias in BF16 takes kilobytes',
-  weightFormat: 'weights in BF16 take 1.88 times the memory of BFP8_B, and a decode step as much more time',
-  lmHeadFormat: 'an lm_head in BF16 takes 1.88 times the memory of BFP8_B',
-  logitsFormat: 'logits in BF16 take twice the bytes on their way to the host',
-  mathFidelity: 'HiFi4 takes twice the passes of HiFi2 in the matrix unit',
-  fp32DestAcc: 'a 32-bit Dst holds half as many tiles',
-};
+function carrierText({ carriers }: Evidence): string {
+  const best = carriers.filter(({ share }) => (share ?? 0) >= LEAST_SHARE).slice(0, LISTED);
+  if (best.length === 0) return '';
+  const place = ({ layer, head, part, share, keyBias }: Carrier): string =>
+    `layer ${layer}${head === null ? '' : ` head ${head}`}${part === 'both' ? '' : ` ${part}`} (${percent(share!)}` +
+    `${keyBias === null ? '' : `; bias of keys up to ${Number(keyBias.largest.toPrecision(3))}, where the cache keeps steps of ${keyBias.step}`})`;
+  return `Golden keys and values in the device's cache heal most in ${best.map(place).join(', ')}.`;
+}
 
-function pcc({ pcc: value }: TokenMeasure): string {
-  return value === null ? 'none' : value.toFixed(4);
+function knobText({ changes }: Evidence, best: Change): string {
+  const turned =
+    best.knobs === null
+      ? changes.find(
+          ({ direction, knobs, share }) => direction === 'promotion' && knobs !== null && (share ?? 0) >= LEAST_SHARE,
+        )
+      : best;
+  if (turned === undefined) return '';
+  const cost = turned.kind === 'knob' ? knobCost(turned.name) : undefined;
+  return `Try \`--device n150:${turned.knobs}\`${cost === undefined ? '' : `; ${cost}`}.`;
+}
+
+/** What stands between a device without rounding and the reference is no precision. */
+function exactText({ exact, device }: Evidence): string {
+  if (exact?.klNats == null || device.klNats === null || exact.klNats <= device.klNats / 10) return '';
+  return `Even with everything promoted the token has ${lossOf(exact)}: the two sides are not the same model; compare their weights tensor by tensor (\`qwen-pcc compare --weights-only\`).`;
+}
+
+function lossOf({ pcc, klNats }: TokenMeasure): string {
+  return `PCC ${pcc === null ? 'none' : pcc.toFixed(4)}, KL ${nats(klNats)}`;
 }
 
 function nats(value: number | null): string {
@@ -140,6 +198,7 @@ function nats(value: number | null): string {
 
 function percent(share: number): string {
   const value = share * 100;
+  if (!Number.isFinite(value)) return 'any amount';
   return `${Math.abs(value) >= 10 ? Math.round(value) : Number(value.toPrecision(2))} %`;
 }
 
