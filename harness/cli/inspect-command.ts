@@ -27,6 +27,7 @@ import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-sp
 import { openCases, tapsOf } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { addAdapterOption, withAdapter } from './adapter-option.ts';
+import { bundleToken } from './bundle-token.ts';
 import { inspectWhy } from './inspect-why.ts';
 import { inspectedPaths, withVariant } from './inspected-paths.ts';
 import { wholeNumber } from './option-values.ts';
@@ -42,6 +43,8 @@ interface InspectOptions extends TokenChoice {
   readonly keep?: boolean;
   readonly taps?: string[];
   readonly why?: boolean;
+  readonly bundle?: string;
+  readonly withWeights?: boolean;
   readonly json?: boolean;
 }
 
@@ -73,6 +76,14 @@ export function inspectCommand(): Command {
     .option('--why', 'what heals this token and what alone breaks it: each operation by itself, each knob promoted')
     .option('--stored', 'show what the run has stored, run nothing again')
     .option('--keep', "keep the taps in the run's folder, where `qwen-pcc report` shows them")
+    .option(
+      '--bundle <file>',
+      'write the token with both rows, taps and all that its numbers follow from; `qwen-pcc replay FILE` gives the same numbers elsewhere',
+    )
+    .option(
+      '--with-weights',
+      "with --bundle: the reference's checkpoint folder too (its size is said first; at most 1 GiB)",
+    )
     .option('--out <dir>', 'where run folders are', 'reports')
     .option('--json', 'print the token record and the taps as JSON')
     .addHelpText(
@@ -91,12 +102,27 @@ async function inspect(given: string | undefined, { weights, adapter, ...rest }:
   const record = picker.picked();
   const tokenIds = contextOf(folder, replay, record);
   const opened = options.stored === true ? undefined : openForInspection(folder, replay, record, options);
+  requireBundlable(options);
   if (options.why === true) {
     await why(requireOpened(opened), record, tokenIds, options);
     return;
   }
   const again = opened === undefined ? undefined : await runAgain(opened, replay, record, tokenIds, options);
   if (options.keep === true && again !== undefined && !opened!.isOtherDevice) keepTaps(folder, record, again);
+  if (options.bundle !== undefined) {
+    bundleToken({
+      file: options.bundle,
+      folder,
+      replay,
+      record,
+      tokenIds,
+      again,
+      textOf: (opened?.texts ?? textsIfThere(folder, replay, record, options))?.textOf ?? ((id) => `<id ${id}>`),
+      weights:
+        options.withWeights === true ? inspectedPaths(folder, record, options).cases[record.case]!.weights : undefined,
+    });
+    return;
+  }
   if (options.json === true) {
     const { taps = [] } = again ?? {};
     process.stdout.write(`${JSON.stringify({ record: JSON.parse(formatTokenLine(record)), taps }, null, 2)}\n`);
@@ -124,6 +150,29 @@ async function why(
   const command = shownCommand(process.argv.slice(2));
   const found = await inspectWhy({ openReference, variant, record, tokenIds, command });
   process.stdout.write(options.json === true ? formatWhy(found) : whyText(found, createChalk(process.env)));
+}
+
+/** @throws UsageError `OPTION_VALUE`: a bundle is of what the run had. */
+function requireBundlable({ bundle, withWeights, device, deviceWeights, why: isWhy }: InspectOptions): void {
+  const beside = [
+    ...(device === undefined ? [] : ['--device']),
+    ...(deviceWeights === undefined ? [] : ['--device-weights']),
+    ...(isWhy === true ? ['--why'] : []),
+  ];
+  if (bundle === undefined && withWeights === true) {
+    throw new UsageError('--with-weights says what goes into a bundle.', {
+      code: 'OPTION_VALUE',
+      hint: 'add --bundle FILE, or leave it out.',
+    });
+  }
+  if (bundle === undefined || beside.length === 0) return;
+  throw new UsageError(
+    `a bundle has the token as its run had it, so ${beside.join(', ')} cannot stand beside --bundle.`,
+    {
+      code: 'OPTION_VALUE',
+      hint: 'leave one of them out.',
+    },
+  );
 }
 
 /** @throws UsageError `OPTION_VALUE`: what is stored is one run of the token, not many. */

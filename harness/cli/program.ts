@@ -11,6 +11,7 @@ import { inspectCommand } from './inspect-command.ts';
 import { addMerge } from './merge-command.ts';
 import { planCommand } from './plan-command.ts';
 import { recordCommand } from './record-command.ts';
+import { replayCommand } from './replay-command.ts';
 import { reportCommand } from './report-command.ts';
 import { selftestCommand } from './selftest-command.ts';
 import { synthesizeCommand } from './synthesize-command.ts';
@@ -40,6 +41,7 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     compareCommand(),
     baselineCommand(),
     inspectCommand(),
+    replayCommand(),
     addMerge(reportCommand()),
     doctorCommand(),
     demoCommand(),

@@ -1,5 +1,6 @@
 // A token that was run again: both rows, and where the taps of the two sides part.
 import type { TapName } from '../../src/device/taps.ts';
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import type { Pair } from './row-metrics.ts';
 
 export interface TapComparison {
@@ -17,4 +18,8 @@ export interface InspectedToken {
   readonly logits: Pair<Float32Array>;
   /** In the order asked for. */
   readonly taps: readonly TapComparison[];
+  /** Of the taps that both sides have: their rows. */
+  readonly tapRows?: ReadonlyMap<TapName, Pair<Float32Array>>;
+  /** What the device's row is rounded to. */
+  readonly logitsFormat?: LogitsFormat;
 }

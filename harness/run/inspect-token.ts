@@ -44,6 +44,8 @@ export async function inspectToken(request: InspectRequest): Promise<InspectedTo
         sides: { golden: reference.info.label, actual: device.info.label },
         logits: { golden: golden.logits.subarray(0, vocabSize), actual: actual.logits.subarray(0, vocabSize) },
         taps: taps.map((tap) => measureTap(tap, golden.taps.get(tap), actual.taps.get(tap))),
+        tapRows: pairTaps(golden.taps, actual.taps),
+        logitsFormat: device.logitsFormatOf?.(request.prompt, request.user) ?? device.info.logitsFormat,
       };
     } finally {
       await device.close();
@@ -101,7 +103,20 @@ function copyTaps({ taps }: LogitsRow): LogitsRow['taps'] {
   return new Map([...taps].map(([name, values]) => [name, values.slice()] as const));
 }
 
-function measureTap(tap: TapName, golden: Float32Array | undefined, actual: Float32Array | undefined): TapComparison {
+function pairTaps(golden: LogitsRow['taps'], actual: LogitsRow['taps']): Map<TapName, Pair<Float32Array>> {
+  const both = [...golden].flatMap(([tap, row]) => {
+    const other = actual.get(tap);
+    return other === undefined ? [] : [[tap, { golden: row, actual: other }] as const];
+  });
+  return new Map(both);
+}
+
+/** @param golden, actual - rows of one tap, of one length; undefined where a side has none. */
+export function measureTap(
+  tap: TapName,
+  golden: Float32Array | undefined,
+  actual: Float32Array | undefined,
+): TapComparison {
   if (golden === undefined || actual === undefined) return { tap, pcc: null, relL2: null };
   const correlation = compareTap(golden, actual);
   let squares = 0;

@@ -1,5 +1,6 @@
 // Hints about one token of a run, about outputs that are in the way, and about what the device and synthesize need.
 import { rewriteJson } from '../../../src/checkpoint/checkpoint.fixture.ts';
+import { callCommand } from '../in-process.fixture.ts';
 import { fixtureOf, type HintCase, type Room, swapped, without } from './hint-case.fixture.ts';
 import { integers, recorded, replay, rows } from './recording-parts.fixture.ts';
 import { inspect, run } from './runs.fixture.ts';
@@ -179,5 +180,46 @@ export const TOKEN_AND_OUTPUT_CASES: readonly HintCase[] = [
     },
     hint: /or the knob (gridRows)\.$/,
     follow: (_room, [knob], args) => swapped(args, 'n150:gridRows=1', `n150:${knob}=8`),
+  },
+  {
+    code: 'BUNDLE_ROWS',
+    wrong: async (room) => {
+      await run(room);
+      return inspect(room, '--token', '1', '--stored', '--bundle', room.path('token.zip'));
+    },
+    hint: /leave (--stored) out/,
+    follow: (_room, [stored], args) => args.filter((word) => word !== stored),
+  },
+  {
+    code: 'BUNDLE_WEIGHTS',
+    wrong: async (room) => {
+      await run(room, room.validate('--weights', fixtureOf('quantised/gguf/tiny-qwen2.gguf'), '--prompts', room.ids()));
+      return inspect(room, '--token', '1', '--bundle', room.path('token.zip'), '--with-weights');
+    },
+    hint: /leave (--with-weights) out/,
+    follow: (_room, [weights], args) => args.filter((word) => word !== weights),
+  },
+  {
+    code: 'BUNDLE_BROKEN',
+    wrong: async (room) => {
+      await run(room);
+      return ['replay', room.write('token.zip', 'cut')];
+    },
+    hint: /write it anew with `qwen-pcc (inspect --token) N (--bundle) FILE`/,
+    follow: (room, [command, option]) => inspect(room, command!.split(' ')[1]!, '1', option!, room.path('token.zip')),
+  },
+  {
+    code: 'BUNDLE_RERUN',
+    wrong: async (room) => {
+      await run(room);
+      await callCommand(inspect(room, '--token', '1', '--bundle', room.path('token.zip')));
+      return ['replay', room.path('token.zip'), '--rerun'];
+    },
+    hint: /name it with (--weights) DIR/,
+    follow: (_room, [weights], args) => [
+      ...args.filter((word) => word !== '--rerun'),
+      weights!,
+      fixtureOf('tiny-qwen2'),
+    ],
   },
 ];
