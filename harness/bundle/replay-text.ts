@@ -1,6 +1,7 @@
 // What a replayed bundle says, for the terminal and as JSON.
 import type { ChalkInstance } from 'chalk';
 import { isTokenRule, judgeByTokenRules } from '../gate/judge-token.ts';
+import { isExpected } from '../gate/rule-places.ts';
 import { tokenMetricValue } from '../gate/token-metrics.ts';
 import { firstDifference } from '../record/run-spec.ts';
 import type { TokenRecord } from '../record/token-record.ts';
@@ -16,7 +17,8 @@ interface ReplayedRule {
   readonly observed: number | null;
   readonly op: string;
   readonly threshold: number;
-  readonly status: 'pass' | 'fail' | 'notJudged';
+  /** expected: broken where the rules file expects it. */
+  readonly status: 'pass' | 'fail' | 'expected' | 'notJudged';
 }
 
 /** A side that ran again, against its row in the bundle. */
@@ -56,7 +58,7 @@ export function replayed({ record, sha256, token }: OpenedBundle, rerun: readonl
   };
 }
 
-const STATUSES = ['notJudged', 'pass', 'fail'] as const;
+const STATUSES = ['notJudged', 'pass', 'fail', 'expected'] as const;
 
 function rulesOf({ spec }: BundleRecord, token: TokenRecord): ReplayedRule[] {
   const rules = spec.judge.rules.filter(isTokenRule);
@@ -66,7 +68,8 @@ function rulesOf({ spec }: BundleRecord, token: TokenRecord): ReplayedRule[] {
     observed: tokenMetricValue(token, rule.metric),
     op: rule.op,
     threshold: rule.threshold,
-    status: STATUSES[outcomes[i]!],
+    status:
+      outcomes[i] === 2 && isExpected(spec.judge.expected ?? [], rule.id, token) ? 'expected' : STATUSES[outcomes[i]!],
   }));
 }
 
@@ -77,7 +80,7 @@ export function replayText(found: ReplayedBundle, token: TokenRecord, chalk: Cha
     id,
     formatValue(observed),
     `${op} ${formatValue(threshold)}`,
-    status === 'fail' ? chalk.red(status) : status === 'pass' ? chalk.green(status) : 'not judged',
+    status === 'fail' ? chalk.red(status) : status === 'notJudged' ? 'not judged' : chalk.green(status),
   ]);
   const tapRows = taps.map(({ tap, pcc, relL2 }) => [tap, formatPcc(pcc), formatSmall(relL2)]);
   const lines = [
