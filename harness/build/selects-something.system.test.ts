@@ -33,7 +33,8 @@ it('a name that some test has runs it, though it is skipped in every other file'
     'unit',
     '-t',
     'printable keeps line breaks only where asked',
-    'src/text',
+    'src/text/printable',
+    'src/text/template-date',
   );
   expect(text).toMatch(/Tests +1 passed/);
   expect(status).toBe(0);

@@ -26,6 +26,9 @@ const NOT_IN_GIT = ['kernels.wasm', 'kernels-relaxed.wasm', 'kernels.wasm.sha256
   (name) => `src/device/wormhole/kernels/${name}`,
 );
 
+/** With its times, by which the compiler sees that dist is of these sources. */
+const AS_IT_WAS = { preserveTimestamps: true };
+
 export function scratchCopy(): ScratchCopy {
   if (!existsSync(path.join(ROOT, 'dist'))) throw new Error('dist is missing: run `npm run build` before these tests');
   const folder = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-docs-'));
@@ -37,11 +40,11 @@ export function scratchCopy(): ScratchCopy {
   const files = listed.split('\0').filter((name) => name !== '' && existsSync(path.join(ROOT, name)));
   for (const name of files) {
     if (lstatSync(path.join(ROOT, name)).isDirectory()) continue;
-    cpSync(path.join(ROOT, name), path.join(folder, name));
+    cpSync(path.join(ROOT, name), path.join(folder, name), AS_IT_WAS);
   }
-  for (const name of NOT_IN_GIT) cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
+  for (const name of NOT_IN_GIT) cpSync(path.join(ROOT, name), path.join(folder, name), AS_IT_WAS);
   // A copy: through a link the command would take the fixtures of the repository for its package's.
-  cpSync(path.join(ROOT, 'dist'), path.join(folder, 'dist'), { recursive: true });
+  cpSync(path.join(ROOT, 'dist'), path.join(folder, 'dist'), { ...AS_IT_WAS, recursive: true });
   symlinkSync(realpathSync(path.join(ROOT, 'node_modules')), path.join(folder, 'node_modules'));
   mkdirSync(path.join(folder, '.bin'));
   symlinkSync('../dist/harness/cli/qwen-pcc.js', path.join(folder, '.bin/qwen-pcc'));
