@@ -17,25 +17,51 @@ const LONG_TIMEOUT_MS = 600_000;
 const TAIL = 7;
 
 describe('the reference on 4,096 positions', () => {
-  /** One by one, all of them take 23 s of a core, these 2 s; onnx-reference.system.test.ts feeds the last 128 so. */
+  /** One by one, all of them take 23 s of a core, these 2 s. */
   const ONE_BY_ONE = 1024;
-  const { tokenIds, tolerance } = readGoldenCase('golden-hf/general-4096');
+  /** The beginning is that of general-0, which onnx-reference.system.test.ts feeds one by one. */
+  const LAST = 128;
+  const golden = readGoldenCase('golden-hf/general-4096');
+  const { tokenIds, tolerance } = golden;
   const first = (count: number): Rows => ({
     tokenIds: tokenIds.subarray(0, count),
     positions: Array.from({ length: count }, (_, position) => position),
   });
+  let source: Reference;
+  /** Every row, [T, V]. */
+  let whole: Float32Array;
+  let sevens: Float32Array;
+
+  beforeAll(async () => {
+    const checkpoint = openCheckpoint(fixturePath('tiny-qwen2'));
+    source = await createReference(checkpoint, { precision: 'fp32', threads: 1, chunk: tokenIds.length });
+    whole = await feedInPieces(source, first(tokenIds.length), tokenIds.length);
+    sevens = await feedInPieces(source, first(tokenIds.length), 7);
+  }, LONG_TIMEOUT_MS);
+
+  afterAll(async () => {
+    await source.close();
+  });
 
   it('gives every row alike in one pass and in sevens, and the first 1,024 token by token', async () => {
-    const checkpoint = openCheckpoint(fixturePath('tiny-qwen2'));
-    const source = await createReference(checkpoint, { precision: 'fp32', threads: 1, chunk: tokenIds.length });
-    const whole = await feedInPieces(source, first(tokenIds.length), tokenIds.length);
-    const sevens = await feedInPieces(source, first(tokenIds.length), 7);
     const singles = await feedInPieces(source, first(ONE_BY_ONE), 1);
-    await source.close();
     expect(whole).toHaveLength(tokenIds.length * source.vocabSize);
     expect(maxDistance(sevens, whole)).toBeLessThanOrEqual(tolerance);
     for (const way of [whole, sevens]) {
       expect(maxDistance(singles, way.subarray(0, singles.length))).toBeLessThanOrEqual(tolerance);
+    }
+  });
+
+  it('is as near to float64 as float32 comes, in one pass, in sevens and, at the end, token by token', async () => {
+    const V = source.vocabSize;
+    const stored = (rows: Float32Array): Float32Array =>
+      Float32Array.from(golden.positions.flatMap((p) => [...rows.subarray(p * V, (p + 1) * V)]));
+    const atTheEnd = await feedInPieces(source, golden, 1, tokenIds.length - LAST);
+    const ways = [stored(whole), stored(sevens), atTheEnd];
+    for (const [i, logits] of ways.entries()) {
+      expect(maxDistance(logits, golden.truth)).toBeLessThanOrEqual(tolerance);
+      expect(wrongArgmaxRows(logits, golden)).toEqual([]);
+      for (const other of ways.slice(i + 1)) expect(maxDistance(logits, other)).toBeLessThanOrEqual(tolerance);
     }
   });
 });
