@@ -10,7 +10,8 @@ const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-which-model-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 const TINY = path.join(ROOT, 'fixtures/tiny-qwen2');
-const SHORT = ['--prompt', 'long-words', 'call-me-ishmael', '--max-new-tokens', '2'];
+const LIMITS = ['--max-new-tokens', '2'];
+const SHORT = ['--prompt', 'long-words', 'call-me-ishmael', ...LIMITS];
 
 /** Changes keys of a folder's config.json. */
 function configure(folder: string, changes: Readonly<Record<string, unknown>>): void {
@@ -37,20 +38,25 @@ function cutBehindFirstPrompt(out: string): void {
 const validate = (...args: string[]) => callCommand(['validate', ...args, '--out', path.join(scratch, 'out')]);
 
 describe('config.json', () => {
+  const prompts = path.join(scratch, 'prompts.json');
+  writeFileSync(prompts, JSON.stringify(['first', 'second'].map((name) => ({ name, text: 'Call me Ishmael.' }))));
+
   it.each([{ rope_theta: 10_000 }, { rms_norm_eps: 1e-3 }, { max_position_embeddings: 4096 }])(
     'changed to %j is another model to --resume and to inspect, and the log stays as it is',
     async (changes) => {
       const [name] = Object.keys(changes);
       const folder = checkpoint(name!);
       const out = path.join(scratch, `out-${name}`);
-      expect((await callCommand(['validate', '--weights', folder, ...SHORT, '--out', out])).code).toBe(0);
+      expect(
+        (await callCommand(['validate', '--weights', folder, '--prompts', prompts, ...LIMITS, '--out', out])).code,
+      ).toBe(0);
       cutBehindFirstPrompt(out);
       const log = readFileSync(path.join(out, 'last/run.jsonl'));
       configure(folder, changes);
       const resumed = await callCommand(['validate', '--resume', path.join(out, 'last')]);
       expect(resumed).toMatchObject({ code: 2, stderr: expect.stringMatching(/RESUME_DIFFERS[\s\S]*configSha256/) });
       expect(readFileSync(path.join(out, 'last/run.jsonl'))).toEqual(log);
-      const inspect = ['inspect', path.join(out, 'last'), '--prompt', 'long-words', '--token', '5'];
+      const inspect = ['inspect', path.join(out, 'last'), '--prompt', 'first', '--token', '5'];
       const looked = await callCommand(inspect);
       expect(looked.code).toBe(4);
       expect(looked.stderr).toMatch(/WEIGHTS_DIFFER[\s\S]*config\.json and generation_config\.json of sha256/);
