@@ -102,6 +102,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // In the browser: words and formats, and nothing that reads a file.
   'harness/viewer': ['harness/record', 'harness/report', 'harness/lens'],
   'harness/compare': [...JUDGING, 'harness/report', ...SRC_ROOMS, 'src/device/wormhole', 'src/device/n150'],
+  'harness/history': [...JUDGING, 'harness/report', 'harness/lens'],
   'harness/hub': ['harness/report', 'src/files', 'src/checkpoint'],
   'harness/synthesize': ['src/files', 'src/checkpoint', 'src/tensor', 'src/numerics'],
   'harness/demo': [
@@ -131,6 +132,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'harness/rules-file',
     'harness/selftest',
     'harness/bundle',
+    'harness/history',
     'harness/compare',
     'harness/hub',
     'harness/synthesize',
@@ -139,6 +141,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...DEVICES,
   ],
   harness: [
+    'harness/history',
     'harness/vitest',
     ...JUDGING,
     ...RUNNING,

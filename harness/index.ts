@@ -71,6 +71,7 @@ export { weightComparisonJsonSchema } from './compare/weights/weight-schema.ts';
 
 export { createGate, type Gate } from './gate/gate.ts';
 export { DEFAULT_PCC_MINIMUM, defaultRules } from './gate/thresholds.ts';
+export { type HistoryRecord, historyJsonSchema } from './history/history-record.ts';
 export {
   type DownloadEvent,
   type DownloadOptions,

@@ -15,7 +15,7 @@ import type { RunEvent } from '../record/events.ts';
 import { type CaseSpec, tokensPlannedMax } from '../record/run-spec.ts';
 import type { TokenSummary, VariantSummary } from '../record/summary.ts';
 import { PHASES } from '../record/token-record.ts';
-import { baselineSource, promptPlanHash } from './fit.ts';
+import { baselineSource, judgedVariants, promptPlanHash } from './fit.ts';
 import type { RunBesideBaseline } from './judge-baseline.ts';
 import { packBits, packCodes } from './token-codes.ts';
 
@@ -57,7 +57,9 @@ function markOf(name: string, { name: variant, all }: BaselineVariant): Baseline
 }
 
 function caseOf(spec: CaseSpec, accepted: AcceptedRun): BaselineCase {
-  const events = spec.variants.map(({ name }) => accepted.caseOf(spec.name, name) ?? missing(`${spec.name}, ${name}`));
+  const events = judgedVariants(spec).map(
+    ({ name }) => accepted.caseOf(spec.name, name) ?? missing(`${spec.name}, ${name}`),
+  );
   return {
     name: spec.name,
     reference: baselineSource(events[0]!.golden),

@@ -12,10 +12,12 @@ import type { BaselineDifference } from '../record/baseline-reading.ts';
 import type { CaseEvent, PromptEvent } from '../record/events.ts';
 import {
   type CaseSpec,
+  isRung,
   type PromptSpec,
   type RunSpec,
   type SequenceLimits,
   tokensPlannedMax,
+  type VariantSpec,
 } from '../record/run-spec.ts';
 import { withoutThreads } from '../record/source-info.ts';
 import { promptLabel } from '../record/token-record.ts';
@@ -61,8 +63,13 @@ export function fitPlan(
   return { cases, misfit: undefined };
 }
 
+/** Rungs of a ladder are measured and not judged. */
+export function judgedVariants({ variants }: CaseSpec): readonly VariantSpec[] {
+  return variants.filter((variant) => !isRung(variant));
+}
+
 function fitCase(held: BaselineCase, spec: CaseSpec): FittingCase {
-  const [ours, theirs] = [held.variants, spec.variants];
+  const [ours, theirs] = [held.variants, judgedVariants(spec)];
   const isRecordingEach =
     ours.length === 1 &&
     theirs.length === 1 &&
@@ -76,7 +83,7 @@ function misfitOfCase({ held, spec, nameOf }: FittingCase, limits: SequenceLimit
   const variants = differenceOfNames(
     `devices of ${name}`,
     held.variants.map(nameOf),
-    spec.variants.map((one) => one.name),
+    judgedVariants(spec).map((one) => one.name),
   );
   const tokenizer = differenceOf(
     `tokenizer of ${name}`,

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 const {
   baselineJsonSchema,
   compareRecordJsonSchema,
+  historyJsonSchema,
   logLineJsonSchema,
   rulesFileJsonSchema,
   runDiffJsonSchema,
@@ -18,6 +19,7 @@ for (const [name, schema] of [
   ['run.schema.json', runRecordJsonSchema()],
   ['log-line.schema.json', logLineJsonSchema()],
   ['baseline.schema.json', baselineJsonSchema()],
+  ['history.schema.json', historyJsonSchema()],
   ['selftest.schema.json', selfTestJsonSchema()],
   ['run-diff.schema.json', runDiffJsonSchema()],
   ['weights.schema.json', weightComparisonJsonSchema()],

@@ -115,7 +115,7 @@ function requireAcceptable(
 
 /** @throws UsageError BASELINE_REASON where the run is not shown to be as good as what stands. */
 function requireReason(reading: BaselineReading | undefined, given: string | undefined, file: string): string {
-  const reason = given?.trim();
+  const reason = given?.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
   if (reason !== undefined && reason !== '') return reason;
   if (reading === undefined) return 'the first state';
   const open = reading.variants.filter(({ word }) => word === 'worse' || word === 'undecided');

@@ -7,6 +7,7 @@ import { demoCommand } from './demo-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { exitCodesHelp } from './exit-codes-help.ts';
 import { getWeightsCommand } from './get-weights-command.ts';
+import { historyCommand } from './history-command.ts';
 import { inspectCommand } from './inspect-command.ts';
 import { addMerge } from './merge-command.ts';
 import { planCommand } from './plan-command.ts';
@@ -40,6 +41,7 @@ export function createProgram({ stdout, stderr }: CommandStreams = process): Com
     planCommand(),
     compareCommand(),
     baselineCommand(),
+    historyCommand(),
     inspectCommand(),
     replayCommand(),
     addMerge(reportCommand()),

@@ -112,6 +112,8 @@ const count = z.int().min(0);
 const real = RealNumberSchema;
 const hex = z.string().regex(/^[0-9a-f]*$/);
 const share = z.number().min(0).max(1);
+/** Shown in terminals: nothing that moves a cursor. */
+const words = z.string().regex(/^\P{Cc}*$/u);
 const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
 
 const SummarySchema: z.ZodType<BaselineSummary, unknown> = z.strictObject({
@@ -122,13 +124,13 @@ const SummarySchema: z.ZodType<BaselineSummary, unknown> = z.strictObject({
 });
 
 const SourceSchema: z.ZodType<BaselineSource, unknown> = z.strictObject({
-  kind: z.string(),
-  model: z.string(),
-  weightsSha256: z.string(),
-  configSha256: z.string().nullable(),
-  dtypes: z.record(z.string(), z.string()),
+  kind: words,
+  model: words,
+  weightsSha256: words,
+  configSha256: words.nullable(),
+  dtypes: z.record(words, words),
   logitsFormat: z.enum(LOGITS_FORMATS),
-  settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  settings: z.record(words, z.union([words, z.number(), z.boolean()])),
 });
 
 const PromptSchema: z.ZodType<BaselinePrompt, unknown> = z
@@ -146,6 +148,12 @@ const PromptSchema: z.ZodType<BaselinePrompt, unknown> = z
     error: 'kl and top1 hold another number of tokens than is said',
   });
 
+const TWICE = { error: 'a name stands twice' };
+
+function isUnique<T>(all: readonly T[], of: (one: T) => unknown): boolean {
+  return new Set(all.map((one) => JSON.stringify(of(one)))).size === all.length;
+}
+
 function bytesOf(text: string): number {
   return Buffer.from(text, 'base64').length;
 }
@@ -160,14 +168,14 @@ const VariantSchema: z.ZodType<BaselineVariant, unknown> = z.strictObject({
     firstDecode: SummarySchema.exactOptional(),
     decode: SummarySchema.exactOptional(),
   }),
-  prompts: z.array(PromptSchema),
+  prompts: z.array(PromptSchema).refine((all) => isUnique(all, ({ name, user }) => [name, user]), TWICE),
 });
 
 const StateSchema: z.ZodType<BaselineState, unknown> = z.strictObject({
-  runId: z.string().min(1),
+  runId: words.min(1),
   runAt: z.iso.datetime(),
   acceptedAt: z.iso.datetime(),
-  reason: z.string().min(1),
+  reason: words.min(1),
   tool: ToolInfoSchema,
   command: z.string(),
   verdict: z.enum(['pass', 'fail']),
@@ -186,14 +194,19 @@ const StateSchema: z.ZodType<BaselineState, unknown> = z.strictObject({
 const heldShape = {
   mode: z.enum(['teacherForced', 'freeRunning']),
   state: StateSchema,
-  cases: z.array(
-    z.strictObject({
-      name: z.string().min(1),
-      reference: SourceSchema,
-      tokenizerSha256: z.string(),
-      variants: z.array(VariantSchema).min(1),
-    }),
-  ),
+  cases: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1),
+        reference: SourceSchema,
+        tokenizerSha256: z.string(),
+        variants: z
+          .array(VariantSchema)
+          .min(1)
+          .refine((all) => isUnique(all, ({ name }) => name), TWICE),
+      }),
+    )
+    .refine((all) => isUnique(all, ({ name }) => name), TWICE),
 };
 
 export const BaselineSpecSchema: z.ZodType<BaselineSpec, unknown> = z.strictObject({ sha256: hex, ...heldShape });

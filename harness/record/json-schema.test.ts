@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { runDiffJsonSchema } from '../compare/runs/run-diff-schema.ts';
+import { historyJsonSchema } from '../history/history-record.ts';
 import { rulesFileJsonSchema } from '../rules-file/config-schema.ts';
 import { logLines, runToy, toyCase } from '../run/toy-run.fixture.ts';
 import {
@@ -30,6 +31,7 @@ describe('docs/schema', () => {
     { name: 'selftest.schema.json', schema: selfTestJsonSchema() },
     { name: 'why.schema.json', schema: whyJsonSchema() },
     { name: 'baseline.schema.json', schema: baselineJsonSchema() },
+    { name: 'history.schema.json', schema: historyJsonSchema() },
     { name: 'run-diff.schema.json', schema: runDiffJsonSchema() },
     { name: 'config.schema.json', schema: rulesFileJsonSchema() },
   ])('$name is what the code says (`npm run schemas` writes it anew)', ({ name, schema }) => {

@@ -13,7 +13,9 @@ export function readBaseline(replay: RunReplay): BaselineReading | undefined {
 
 /** @param tokens - of all its tokens; a run without a baseline of its own has collected none. */
 export function besideBaseline(replay: RunReplay, tokens: BaselineTokens = replay.baselineTokens): RunBesideBaseline {
-  const isFailed = Array.from(replay.prompts.values()).some(({ stop }) => stop === 'failed');
+  const isFailed = Array.from(replay.prompts.values()).some(
+    (prompt) => prompt.stop === 'failed' && !replay.isRung(prompt),
+  );
   return {
     spec: replay.run.spec,
     isWhole: !replay.isPart && replay.isComplete && !isFailed,

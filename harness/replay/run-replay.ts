@@ -176,7 +176,7 @@ export class RunReplay {
     const unit = this.#unitOf(event);
     const id = sequenceId(event);
     const known = this.repeats.get(id) ?? [];
-    const way = this.isRepeated(unit) && isAgainstReference(unit, event) ? REPEAT_WAYS[known.length] : undefined;
+    const way = this.isFedAgain(unit, event) ? REPEAT_WAYS[known.length] : undefined;
     const where = `${placeOf(event)}: fed again, ${event.way}`;
     if (event.way !== way) throw inconsistent(where, way ?? 'no further feeding');
     const judged = this.judgedOf(event);
@@ -187,9 +187,9 @@ export class RunReplay {
     this.repeats.set(id, [...known, event]);
   }
 
-  /** Whether the devices are fed this unit once more. */
-  isRepeated(unit: RunUnit): boolean {
-    return this.#repeated.has(unit);
+  /** Whether a device is fed this unit once more; one that is golden for another, for itself; a rung is measured only. */
+  isFedAgain(unit: RunUnit, key: Pick<SequenceKey, 'case' | 'variant'>): boolean {
+    return this.#repeated.has(unit) && isAgainstReference(unit, key) && !this.isRung(key);
   }
 
   #addPrompt(event: PromptEvent): void {
@@ -238,7 +238,7 @@ export class RunReplay {
   }
 
   #requireRepeated(unit: RunUnit, event: PromptEvent): void {
-    if (event.stop === 'failed' || !this.isRepeated(unit) || !isAgainstReference(unit, event)) return;
+    if (event.stop === 'failed' || !this.isFedAgain(unit, event)) return;
     const ways = this.repeats.get(sequenceId(event))?.length ?? 0;
     if (ways !== REPEAT_WAYS.length) {
       throw inconsistent(`${placeOf(event)}: fed again in ${ways} ways`, `${REPEAT_WAYS.length} ways`);

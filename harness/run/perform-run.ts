@@ -277,12 +277,12 @@ class Run {
   #firstRows(unit: RunUnit, variants: readonly OpenVariant[]): ReadonlyMap<number, FirstRows> {
     const { replay } = this.#options;
     const { repeat, judge } = replay.run.spec;
-    if (repeat === undefined || !replay.isRepeated(unit)) return new Map();
+    if (repeat === undefined) return new Map();
     return new Map(
-      variants.flatMap(({ name, source, comparison }, index) => {
-        if (comparison.golden !== undefined) return [];
+      variants.flatMap(({ name, source }, index) => {
         const { prompt } = unit;
         const key = { case: unit.case.name, variant: name, prompt: prompt.name, user: prompt.user };
+        if (!replay.isFedAgain(unit, key)) return [];
         const opened = replay.cases.get(caseId(key))!;
         const logitsFormat = source.logitsFormatOf?.(prompt.name, prompt.user) ?? source.info.logitsFormat;
         const { semantics, pccMinimum } = judge;

@@ -21,6 +21,12 @@ async function accept(room: Room): Promise<void> {
 
 export const BASELINE_CASES: readonly HintCase[] = [
   {
+    code: 'HISTORY_FOLDER',
+    wrong: (room) => ['history', room.path('reports')],
+    hint: /^name where `validate --out` put them, or make a run with `qwen-pcc (validate)`\.$/,
+    follow: (room) => room.validateIds(),
+  },
+  {
     code: 'BASELINE_MISSING',
     wrong: async (room) => {
       room.kept['run'] = await run(room);
