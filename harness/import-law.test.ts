@@ -79,6 +79,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/run': [...JUDGING, 'harness/sequence', 'harness/sources', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/why': ['harness/record', 'harness/metrics', 'harness/sequence', 'harness/sources', ...SRC_ROOMS, ...DEVICES],
   'harness/rules-file': ['harness/record', 'harness/gate'],
+  'harness/suggest': [...JUDGING, 'harness/rules-file'],
   'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
   'harness/bundle': [
     'harness/record',
@@ -130,6 +131,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...JUDGING,
     ...RUNNING,
     'harness/rules-file',
+    'harness/suggest',
     'harness/selftest',
     'harness/bundle',
     'harness/history',

@@ -39,9 +39,14 @@ import { judgeRun, runHeader } from './judged-run.ts';
 import { wholeNumber } from './option-values.ts';
 import { withRepeat } from './repeat-choice.ts';
 import { chooseShard, parseShard, SHARD_HELP, type ShardRequest } from './shard-choice.ts';
+import { addSuggestOptions, printSuggestions, type SuggestCommandOptions } from './suggest-option.ts';
 import { needsNoReport } from './unstarted-run.ts';
 
-interface ValidateOptions extends CaseCommandOptions, JudgeOptions, Pick<ConfigOptions, 'config'> {
+interface ValidateOptions
+  extends CaseCommandOptions,
+    JudgeOptions,
+    SuggestCommandOptions,
+    Pick<ConfigOptions, 'config'> {
   readonly shard?: ShardRequest;
   readonly baseline?: string | true;
   readonly repeat?: number;
@@ -57,7 +62,7 @@ export function validateCommand(): Command {
       'run reference and device on the same tokens, compare every token, judge, report',
     ),
   );
-  return addStepTimeoutOption(addGoldenCacheOption(addJudgeOptions(addConfigOption(cases))))
+  return addSuggestOptions(addStepTimeoutOption(addGoldenCacheOption(addJudgeOptions(addConfigOption(cases)))))
     .option('--shard <i/n>', SHARD_HELP, parseShard)
     .option(
       '--baseline [file]',
@@ -83,6 +88,10 @@ export function validateCommand(): Command {
 }
 
 async function validate(options: ValidateOptions, command: Command): Promise<void> {
+  if (Array.isArray(options.suggest)) {
+    printSuggestions(options.suggest, options);
+    return;
+  }
   const progress = createProgress(process.stderr);
   // A run that is there keeps its reports.
   let hasRun = options.resume !== undefined;
@@ -101,7 +110,11 @@ async function validate(options: ValidateOptions, command: Command): Promise<voi
     });
     progress.close();
     const shown = { chalk: createChalk(process.env), folder };
-    process.stdout.write(options.json === true ? formatRunRecord(run) : terminalSummary(run, replay.highlights, shown));
+    if (options.suggest === true && failure === undefined) printSuggestions([folder], options);
+    else
+      process.stdout.write(
+        options.json === true ? formatRunRecord(run) : terminalSummary(run, replay.highlights, shown),
+      );
     process.exitCode = run.exitCode;
     annotateJob(run, replay.highlights);
     if (failure !== undefined) process.stderr.write(failureText(failure));
@@ -186,6 +199,7 @@ function readPaths(folder: string, given: LocalPaths | undefined): LocalPaths {
 }
 
 const NOT_OF_THE_PLAN: ReadonlySet<string> = new Set([
+  ...['suggest', 'floor', 'alpha', 'beta', 'multiple', 'texts'],
   ...['resume', 'out', 'json', 'shard', 'threads', 'memory', 'weightCache', 'goldenCache', 'stepTimeout'],
 ]);
 

@@ -52,6 +52,22 @@ export interface Calibration {
   readonly distribution?: Distribution;
   /** How much of the way from the limit to a perfect device those runs left, 0 … 1. */
   readonly headroom?: number;
+  /** Of a limit that follows from error rates. */
+  readonly errorRates?: ErrorRates;
+}
+
+export interface ErrorRates {
+  /** How often an honest run of `tokens` tokens breaks the rule, at most; how often a device at `detects` keeps it, at most. */
+  readonly alpha: number;
+  readonly beta: number;
+  readonly tokens: number;
+  /** In the metric's own unit; null: there is none. */
+  readonly detects: number | null;
+  /** Tokens in which a device three times as bad as measured is caught in 1 - beta of runs; null: more than a million. */
+  readonly tokensNeeded: number | null;
+  /** What the runs that are called the floor measured, and how many times that the limit is at least. */
+  readonly floor: number;
+  readonly multiple: number;
 }
 
 /** Quantiles interpolate linearly between order statistics. */

@@ -123,6 +123,17 @@ export const CalibrationSchema: z.ZodType<Calibration, unknown> = z.strictObject
   date: z.iso.date(),
   distribution: z.strictObject({ n: count, p1: real, p50: real, p99: real }).exactOptional(),
   headroom: real.exactOptional(),
+  errorRates: z
+    .strictObject({
+      alpha: real,
+      beta: real,
+      tokens: count,
+      detects: real.nullable(),
+      tokensNeeded: count.nullable(),
+      floor: real,
+      multiple: real,
+    })
+    .exactOptional(),
 });
 export const DamageSchema: z.ZodType<Damage, unknown> = z.strictObject({
   on: z.string().min(1),
