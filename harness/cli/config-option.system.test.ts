@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { RunRecord } from '../record/run-record.ts';
+import { parseRulesFile } from '../rules-file/read-rules-file.ts';
 import type { RulesFile } from '../rules-file/rules-file.ts';
 import { callCommand } from './in-process.fixture.ts';
 
@@ -129,13 +130,24 @@ describe('qwen-pcc validate with a rules file', () => {
 });
 
 describe('qwen-pcc selftest with a rules file', () => {
-  it('judges the rules of the file', async () => {
+  it('judges the rules of the file, and says which faults pass each of them alone', async () => {
     const rules = ['kl-mean', 'kl-mean-short', 'kl-p99', 'gain', 'gain-short', 'pcc-median', 'pcc-median-short', 'top1']
       .concat(['top1-long', 'real-flips', 'real-flips-long', 'golden-rank'])
       .map((id) => ({ id, off: true as const, loosened: ADA }));
     const cwd = folderWith({ plan: { weights: 'general', prompt: 'call-me-ishmael', maxNewTokens: 8 }, rules });
-    const { code, stdout } = await callCommand(['selftest', '--json', '--fault', 'gain-0.5', 'constant-row'], { cwd });
-    const record = JSON.parse(stdout) as { missed: string[] };
-    expect([code, record.missed]).toEqual([1, ['general_weights-1_batch › gain-0.5']]);
+    const faults = ['gain-0.5', 'constant-row'];
+    const { code, stdout } = await callCommand(['selftest', '--with-damage', '--fault', ...faults], { cwd });
+    // Switched off, the rules catch nothing: a logit of half the size passes all the others.
+    expect(code).toBe(1);
+    const file = parseRulesFile(JSON.parse(stdout), 'completed');
+    expect(file.rules?.find(({ id }) => id === 'golden-rank')).toMatchObject({
+      ...{ off: true, loosened: ADA },
+      damage: { faults: 2, passes: ['constant-row', 'gain-0.5'], on: expect.stringContaining('1 prompt') },
+    });
+  });
+
+  it('has none to complete without a file', async () => {
+    const { code, stderr } = await callCommand(['selftest', '--with-damage'], { cwd: room() });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('CONFIG_NOT_FOUND')]);
   });
 });

@@ -6,9 +6,11 @@ import type { Fault } from '../faults/fault.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { PCC_SEMANTICS, type PccSemantics } from '../record/row-metrics.ts';
 import type { RunSpec } from '../record/run-spec.ts';
-import { formatSelfTest } from '../record/selftest-record.ts';
+import { formatSelfTest, type SelfTestRecord } from '../record/selftest-record.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { selfTestText } from '../report/selftest-text.ts';
+import type { ReadRulesFile } from '../rules-file/rules-file.ts';
+import { damageOf } from '../selftest/rule-damage.ts';
 import { runSelfTest } from '../selftest/run-selftest.ts';
 import { Models } from '../sources/models.ts';
 import {
@@ -28,6 +30,7 @@ interface SelfTestCommandOptions extends CaseCommandOptions, Pick<ConfigOptions,
   readonly threshold: number;
   readonly fault?: string[];
   readonly seed: number;
+  readonly withDamage?: boolean;
   readonly json?: boolean;
 }
 
@@ -51,6 +54,7 @@ export function selftestCommand(): Command {
     .option('--threshold <pcc>', 'PCC that every token must reach', correlation('--threshold'), DEFAULT_PCC_MINIMUM)
     .option('--fault <id...>', 'try only these faults')
     .option('--seed <n>', 'of the random faults', wholeNumber('--seed', 0), 1)
+    .option('--with-damage', 'print the rules file, with the faults that pass each of its rules alone, as JSON')
     .option('--json', 'print the result as JSON (docs/schema/selftest.schema.json)')
     .addHelpText(
       'after',
@@ -68,6 +72,7 @@ async function selftest(options: SelfTestCommandOptions, command: Command): Prom
     const models = new Models();
     const args = process.argv.slice(2);
     const file = await takeRulesFile(command);
+    if (options.withDamage === true && file === undefined) throw noRulesFile();
     const { semantics, threshold, seed } = options;
     const judge = { semantics, pccMinimum: threshold, rules: defaultRules({ pccMinimum: threshold }) };
     const short = { ...options, maxNewTokens: options.maxNewTokens ?? DEFAULT_NEW_TOKENS };
@@ -85,14 +90,36 @@ async function selftest(options: SelfTestCommandOptions, command: Command): Prom
       onFault: (caseName, fault) => tell.say(`${caseName} · ${fault}`),
     });
     tell.clear();
+    const asked = options.withDamage === true ? file : undefined;
     process.stdout.write(
-      options.json === true ? formatSelfTest(record) : selfTestText(record, createChalk(process.env)),
+      asked !== undefined
+        ? withDamage(asked, record)
+        : options.json === true
+          ? formatSelfTest(record)
+          : selfTestText(record, createChalk(process.env)),
     );
     process.exitCode = record.exitCode;
   } finally {
     tell.clear();
     interrupt.release();
   }
+}
+
+function noRulesFile(): UsageError {
+  return new UsageError('--with-damage completes a rules file, and there is none.', {
+    code: 'CONFIG_NOT_FOUND',
+    hint: 'name it with --config.',
+  });
+}
+
+/** The file's content with the damage of the rules that were tried; of the others, what it said. */
+function withDamage({ content }: ReadRulesFile, { damage, cases }: SelfTestRecord): string {
+  const date = new Date().toISOString().slice(0, 10);
+  const rules = (content.rules ?? []).map((entry) => {
+    const found = damage.find(({ rule }) => rule === entry.id);
+    return found === undefined ? entry : { ...entry, damage: damageOf(found, cases, date) };
+  });
+  return `${JSON.stringify({ ...content, rules }, null, 2)}\n`;
 }
 
 /** @throws UsageError FAULT_UNKNOWN. */

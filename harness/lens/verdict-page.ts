@@ -18,6 +18,7 @@ import { provenance } from './provenance.ts';
 import { sparkline } from './sparkline.ts';
 import {
   controlSentence,
+  damageWords,
   distanceWords,
   isBroken,
   leadingRule,
@@ -118,7 +119,7 @@ function ruleTable(run: RunRecord): Html {
   const rows = rules.map((rule) => {
     const link = lensFragmentOf(rule.worstAt);
     const place = rule.worstAt === null ? '' : placeOf(run, rule);
-    return html`<tr class="${isBroken(rule) || rule.loosening !== undefined ? 'broken' : 'kept'} ${rule.status}"><th scope="row"><code>${rule.id}</code><small>${metricWords(rule.metric)}</small></th><td class="fate"><span class="mark" aria-hidden="true">${RULE_MARKS[rule.status] ?? '–'}</span> ${ruleStatus(rule)}</td><td class="n">${formatValue(rule.observed)}</td><td class="n">${rule.op === '>=' ? '≥' : '≤'} ${formatValue(rule.threshold)}</td><td>${distanceWords(rule)}</td><td class="n">${brokenCount(rule)} of ${rule.judged}</td><td>${link === null ? place : html`<a href="${link}">${place}</a>`}</td><td class="why">${rule.reason}</td></tr>\n`;
+    return html`<tr class="${isBroken(rule) || rule.loosening !== undefined ? 'broken' : 'kept'} ${rule.status}"><th scope="row"><code>${rule.id}</code><small>${metricWords(rule.metric)}</small></th><td class="fate"><span class="mark" aria-hidden="true">${RULE_MARKS[rule.status] ?? '–'}</span> ${ruleStatus(rule)}</td><td class="n">${formatValue(rule.observed)}</td><td class="n">${rule.op === '>=' ? '≥' : '≤'} ${formatValue(rule.threshold)}</td><td>${distanceWords(rule)}</td><td class="n">${brokenCount(rule)} of ${rule.judged}</td><td>${link === null ? place : html`<a href="${link}">${place}</a>`}</td><td class="why">${rule.reason}${damageWords(rule)}</td></tr>\n`;
   });
   return html`<h2 id="rules">Rules <small>${broken} broken, ${rules.length - broken} not</small></h2>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="rules"><table class="rules"><thead><tr><th scope="col">rule</th><th scope="col">verdict</th><th scope="col" class="n">observed</th><th scope="col" class="n">limit</th><th scope="col">by how much</th><th scope="col" class="n">broken by</th><th scope="col">worst at</th><th scope="col">why there is this rule</th></tr></thead><tbody>${rows}</tbody></table></div>`;

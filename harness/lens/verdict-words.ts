@@ -79,6 +79,13 @@ export function distanceWords({ observed, threshold, ideal, op, headroom, status
   return `${Number(Math.abs(observed - threshold).toPrecision(3))} ${side} the limit, ${Number(times.toPrecision(3))} times what is allowed`;
 }
 
+/** What the self-test found to pass the rule alone, where it was tried. */
+export function damageWords({ damage }: RuleResult): string {
+  return damage === undefined
+    ? ''
+    : `; alone it lets ${damage.passes.length} of ${countOf(damage.faults, 'fault')} pass`;
+}
+
 /** What the PCC limit is worth here, in the words of the headline: rows that belong to another position, and how many of them reach it. */
 export function controlSentence({ config, controls }: Pick<RunRecord, 'config' | 'controls'>): string | null {
   const telling = describeTelling(controls, config.pccMinimum);

@@ -8,7 +8,7 @@ import { GateRuleSchema } from './run-spec.ts';
 import { SourceInfoSchema } from './source-info.ts';
 import { type ToolInfo, ToolInfoSchema } from './tool-info.ts';
 
-export const SELFTEST_SCHEMA_VERSION = '1.0.0';
+export const SELFTEST_SCHEMA_VERSION = '1.1.0';
 
 export const FAULT_KINDS = ['values', 'rows', 'context', 'model', 'device'] as const;
 export const FAULT_EXPECTATIONS = ['caught', 'told', 'harmless', 'open'] as const;
@@ -46,6 +46,15 @@ export interface FaultResult {
   readonly klMean: number | null;
 }
 
+/** What a rule would let pass if it stood alone. */
+export interface RuleDamage {
+  readonly rule: string;
+  /** Faults that must be caught, that the contract of a device does not catch, and that the rule could judge. */
+  readonly faults: number;
+  /** Ids of those that do not break it. */
+  readonly passes: readonly string[];
+}
+
 export interface SelfTestCase {
   readonly name: string;
   readonly model: string;
@@ -68,6 +77,8 @@ export interface SelfTestRecord {
   readonly pccMinimum: number;
   readonly rules: readonly GateRule[];
   readonly cases: readonly SelfTestCase[];
+  /** By rule, in order of the table; rules that judged nothing are left out. */
+  readonly damage: readonly RuleDamage[];
   /** `case › fault` of those that had to be caught (or told) and were not. */
   readonly missed: readonly string[];
   readonly headline: string;
@@ -118,6 +129,7 @@ export const SelfTestRecordSchema: z.ZodType<SelfTestRecord, unknown> = z.strict
       ),
     }),
   ),
+  damage: z.array(z.strictObject({ rule: text, faults: count, passes: z.array(text) })),
   missed: z.array(text),
   headline: text,
   exitCode: z.int(),

@@ -18,7 +18,15 @@ function textOf(...faults: FaultResult[]): string {
   const rules = defaultRules({ pccMinimum: 0.79 }).slice(0, 5);
   const record: SelfTestRecord = {
     ...{ schemaVersion: '1.0.0', tool: { name: 'qwen-pcc', version: '0', gitSha: null }, command: 'x', seed: 1 },
-    ...{ pccSemantics: 'strict', pccMinimum: 0.79, rules, missed: ['a › c'], headline: 'said', exitCode: 1 },
+    ...{
+      pccSemantics: 'strict',
+      pccMinimum: 0.79,
+      rules,
+      missed: ['a › c'],
+      damage: [{ rule: 'finite', faults: 3, passes: ['x', 'y'] }],
+      headline: 'said',
+      exitCode: 1,
+    },
     cases: [
       {
         ...{ name: 'a', model: 'tiny', reference: info, device: info, vocabSize: 4, prompts: ['p'], tokens: 9 },
@@ -53,6 +61,10 @@ describe('selfTestText', () => {
     { what: 'a warning', more: { expect: 'told', outcome: 'told' }, line: /passes, with a warning in the verdict$/m },
   ] as const)('shows $what', ({ more, line }) => {
     expect(textOf(fault('x', more))).toMatch(line);
+  });
+
+  it('says how many faults pass each rule alone', () => {
+    expect(textOf(fault('x'))).toContain('faults that pass a rule if it stands alone\n  finite 2 of 3\n');
   });
 
   it('says what the threshold alone would let pass of those that must be caught', () => {

@@ -20,6 +20,7 @@ export function selfTestText(record: SelfTestRecord, chalk: ChalkInstance): stri
   const lines = [
     ...legend(record, chalk),
     ...cases.flatMap((one) => caseLines(one, record, chalk)),
+    ...damageLines(record, chalk),
     `${colour.bold(word)}  ${headline}`,
     `${countOf(faults.length, 'fault')}: ${faults.filter(({ outcome }) => outcome === 'caught').length} caught, ${missed.length} missed`,
   ];
@@ -84,6 +85,12 @@ function wordOf(
   }
   const by = code ?? brokenRules[0] ?? 'verdict';
   return expect === 'harmless' ? chalk.red(`caught by ${by}, though harmless`) : `caught by ${by}`;
+}
+
+function damageLines({ damage }: SelfTestRecord, chalk: ChalkInstance): string[] {
+  if (damage.length === 0) return [];
+  const parts = damage.map(({ rule, faults, passes }) => `${rule} ${passes.length} of ${faults}`);
+  return [chalk.dim('faults that pass a rule if it stands alone'), ...wrap(parts, 110).map((line) => `  ${line}`), ''];
 }
 
 /** What a test with the PCC minimum and no other rule would let pass. */

@@ -24,6 +24,7 @@ import { brokenRules, concludeFault, unfitResult } from './conclude-fault.ts';
 import { concludeSelfTest } from './conclude-selftest.ts';
 import { type JudgingOptions, judgeSource } from './judge-source.ts';
 import { recordRows, requireRoom } from './record-rows.ts';
+import { damageOfRules } from './rule-damage.ts';
 
 export interface SelfTestOptions {
   readonly header: Omit<RunEvent, 'spec' | 'runId'>;
@@ -41,8 +42,9 @@ export interface SelfTestOptions {
 export async function runSelfTest(options: SelfTestOptions): Promise<SelfTestRecord> {
   const { header, spec, seed } = options;
   for (const one of spec.cases) requireRoom(one, spec.limits, modelOf(one.name, options).config.vocabSize);
-  const cases: SelfTestCase[] = [];
-  for (const one of openCases(spec, options.local, { models: options.models })) cases.push(await tryCase(one, options));
+  const tried: TriedSelfTestCase[] = [];
+  for (const one of openCases(spec, options.local, { models: options.models })) tried.push(await tryCase(one, options));
+  const cases = tried.map(({ record }) => record);
   return {
     schemaVersion: SELFTEST_SCHEMA_VERSION,
     tool: header.tool,
@@ -52,11 +54,21 @@ export async function runSelfTest(options: SelfTestOptions): Promise<SelfTestRec
     pccMinimum: spec.judge.pccMinimum,
     rules: spec.judge.rules,
     cases,
+    damage: damageOfRules(
+      spec.judge.rules,
+      tried.map(({ record, ...more }) => ({ ...record, ...more })),
+    ),
     ...concludeSelfTest(cases),
   };
 }
 
-async function tryCase(one: OpenableCase, options: SelfTestOptions): Promise<SelfTestCase> {
+interface TriedSelfTestCase {
+  readonly record: SelfTestCase;
+  readonly variant: string;
+  readonly unjudged: readonly string[];
+}
+
+async function tryCase(one: OpenableCase, options: SelfTestOptions): Promise<TriedSelfTestCase> {
   const { spec, seed, signal, header } = options;
   options.onFault?.(one.spec.name, 'none: both sides run');
   const rows = await recordRows(one, spec.limits, signal);
@@ -85,7 +97,7 @@ async function tryCase(one: OpenableCase, options: SelfTestOptions): Promise<Sel
       faults.push(await tryFault(fault, one, material, judging));
       rmSync(path.join(scratch, fault.id), { recursive: true, force: true });
     }
-    return {
+    const record: SelfTestCase = {
       name: one.spec.name,
       model: one.spec.model,
       reference: rows.golden.info,
@@ -95,6 +107,12 @@ async function tryCase(one: OpenableCase, options: SelfTestOptions): Promise<Sel
       tokens: rows.golden.sequences.reduce((sum, each) => sum + each.rows.size, 0),
       honest: { outcome: honest.run.exitCode === 0 ? 'passes' : 'fails', brokenRules: brokenRules(honest.run) },
       faults,
+    };
+    const { rules } = honest.run.gate;
+    return {
+      record,
+      variant: one.spec.variants[0]!.name,
+      unjudged: rules.filter(({ judged }) => judged === 0).map(({ id }) => id),
     };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
