@@ -19,7 +19,7 @@ import {
 } from './evaluate-rule.ts';
 import { createExpectedTally } from './expected-failures.ts';
 import { headlineOf } from './headline.ts';
-import { isTokenRule, judgeByTokenRules } from './judge-token.ts';
+import { isTokenRule, judgeByTokenRules, type RuleOutcome } from './judge-token.ts';
 import { arrangeSequences, auditCoverage, createJudgedSequences, type PlannedSequence } from './judged-sequences.ts';
 import { describePenalisedFlips, findPenalisedFlips } from './penalised-flips.ts';
 import { appliesTo, isExpected } from './rule-places.ts';
@@ -79,10 +79,12 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
   return {
     add(record) {
       const { outcomes, isSound } = judgeByTokenRules(tokenRules, record);
-      const told = outcomes.map((outcome, i) =>
-        outcome === 2 && isExpected(expected, tokenRules[i]!.id, record) ? 3 : outcome,
+      columns.add(
+        record,
+        sequences.count(record),
+        isSound,
+        expected.length === 0 ? outcomes : excused(record, outcomes),
       );
-      columns.add(record, sequences.count(record), isSound, expected.length === 0 ? outcomes : told);
     },
     conclude,
     summarizeAll: () => summarize(tokensOf()),
@@ -116,6 +118,13 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
 
   function conclude(plan: readonly PlannedSequence[], isPart = false, beside: JudgedBeside = {}): Verdict {
     const outcomeOf = stableOutcomes(columns, tokenRules, keyOf, beside.spreadOf);
+  function excused(record: TokenRecord, outcomes: readonly RuleOutcome[]): RuleOutcome[] {
+    return outcomes.map((outcome, i) =>
+      outcome === 2 && isExpected(expected, tokenRules[i]!.id, record) ? 3 : outcome,
+    );
+  }
+
+  function conclude(plan: readonly PlannedSequence[], isPart = false): Verdict {
     const arranged = arrangeSequences(sequences, plan);
     const audit = auditCoverage(sequences, plan, arranged);
     const prompts = arranged.map((index) => ({ key: sequences.all[index]!.key, tokens: columns.ofSequence(index) }));
