@@ -116,15 +116,14 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
     },
   };
 
-  function conclude(plan: readonly PlannedSequence[], isPart = false, beside: JudgedBeside = {}): Verdict {
-    const outcomeOf = stableOutcomes(columns, tokenRules, keyOf, beside.spreadOf);
   function excused(record: TokenRecord, outcomes: readonly RuleOutcome[]): RuleOutcome[] {
     return outcomes.map((outcome, i) =>
       outcome === 2 && isExpected(expected, tokenRules[i]!.id, record) ? 3 : outcome,
     );
   }
 
-  function conclude(plan: readonly PlannedSequence[], isPart = false): Verdict {
+  function conclude(plan: readonly PlannedSequence[], isPart = false, beside: JudgedBeside = {}): Verdict {
+    const outcomeOf = stableOutcomes(columns, tokenRules, keyOf, beside.spreadOf);
     const arranged = arrangeSequences(sequences, plan);
     const audit = auditCoverage(sequences, plan, arranged);
     const prompts = arranged.map((index) => ({ key: sequences.all[index]!.key, tokens: columns.ofSequence(index) }));
