@@ -57,7 +57,7 @@ export function withBaseline(spec: RunSpec, file: string): RunSpec {
   const baseline = readBaselineFile(file);
   const { misfit } = fitPlan(baseline, spec);
   if (misfit !== undefined) {
-    throw new InputError(`${file} is the baseline of another plan: ${misfit.what} differ.`, {
+    throw new InputError(`${file} is the baseline of another plan: the runs differ in ${misfit.what}.`, {
       code: 'BASELINE_DIFFERS',
       facts: { baseline: misfit.baseline, 'this run': misfit.run, 'made by': baseline.state.command },
       hint: `give the options of that run, or run without --baseline and accept the new plan: \`qwen-pcc baseline update RUN --reason TEXT --baseline ${quoteWord(file)}\`.`,

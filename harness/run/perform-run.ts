@@ -1,7 +1,6 @@
 // A run's work: every case in lockstep, every token judged and logged at once; what stops it is handed back, not lost.
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { ComparisonInvalidError, InputError, QwenPccError } from '../../src/errors.ts';
-import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
 import { formatEvent, type LogEvent } from '../record/events.ts';
 import type { RunLog } from '../record/run-log.ts';
 import {
@@ -20,17 +19,17 @@ import { sequenceId, type TokenRecord } from '../record/token-record.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { runFree } from '../sequence/free-running.ts';
 import { type Comparison, runLockstep } from '../sequence/lockstep.ts';
-import { feedRequest, type RowPair, type SequenceRequest } from '../sequence/sequence.ts';
+import type { RowPair, SequenceRequest } from '../sequence/sequence.ts';
 import { blame, isAbort, requireComparable } from '../sequence/sides.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { describeFailure } from './describe-failure.ts';
 import { evidenceShare } from './evidence-file.ts';
 import { FeedRecorder } from './feed-recorder.ts';
 import { notReached, type Outcome, promptEvent } from './prompt-event.ts';
-import { FirstRows, repeatSequence } from './repeat-sequence.ts';
 import { requireBaselineSources } from './require-baseline.ts';
 import { SequenceRows } from './sequence-rows.ts';
 import { TokenJudge } from './token-judge.ts';
+import { UnitRepeats } from './unit-repeats.ts';
 import { UsageMeter } from './usage-meter.ts';
 
 /** What a run writes to: its log, or a memory that forgets. */
@@ -228,7 +227,7 @@ class Run {
   ): Promise<void> {
     const { prompt } = unit;
     const request = this.#requestOf(one.spec.name, prompt, one.spec.eosTokenIds);
-    const first = this.#firstRows(unit, variants);
+    const repeats = new UnitRepeats(unit, variants, this.#options.replay);
     const rows = variants.map(({ name, source, judge }) => {
       const key = { case: one.spec.name, variant: name, prompt: prompt.name, user: prompt.user };
       judge.startSequence({
@@ -242,7 +241,7 @@ class Run {
     });
     const failures = new Map<number, unknown>();
     const onPair = (index: number, pair: RowPair): void => {
-      first.get(index)?.add(pair);
+      repeats.add(index, pair);
       const record = variants[index]!.judge.judge(pair);
       this.#usage.addToken(record);
       rows[index]!.add(this.#emit({ event: 'token', ...record }), record);
@@ -265,50 +264,14 @@ class Run {
       if (!isOfPromptAlone(error)) throw error;
       for (const index of variants.keys()) if (!failures.has(index)) failures.set(index, error);
     }
-    if (outcome !== undefined) await this.#repeat(first, variants, request, failures);
+    if (outcome !== undefined) {
+      const isFailed = (index: number): boolean => failures.has(index);
+      await repeats.run(request, isFailed, (event) => void this.#emit(event), onDeviceError);
+    }
     for (const [index, { judge }] of variants.entries()) {
       const { limits } = this.#options.replay.run.spec;
       const error = failures.get(index) ?? notReached(prompt, outcome);
       this.#emit(promptEvent(rows[index]!, judge.contextHash, prompt, limits, outcome, error));
-    }
-  }
-
-  /** By variant, of a unit whose devices are fed it again; a device that is golden for another is fed for itself. */
-  #firstRows(unit: RunUnit, variants: readonly OpenVariant[]): ReadonlyMap<number, FirstRows> {
-    const { replay } = this.#options;
-    const { repeat, judge } = replay.run.spec;
-    if (repeat === undefined) return new Map();
-    return new Map(
-      variants.flatMap(({ name, source }, index) => {
-        const { prompt } = unit;
-        const key = { case: unit.case.name, variant: name, prompt: prompt.name, user: prompt.user };
-        if (!replay.isFedAgain(unit, key)) return [];
-        const opened = replay.cases.get(caseId(key))!;
-        const logitsFormat = source.logitsFormatOf?.(prompt.name, prompt.user) ?? source.info.logitsFormat;
-        const { semantics, pccMinimum } = judge;
-        const options = { vocabSize: opened.vocabSize, logitsFormat, tieUlps: DEFAULT_TIE_ULPS, semantics, pccMinimum };
-        return [[index, new FirstRows(key, repeat.seed, options)] as const];
-      }),
-    );
-  }
-
-  /** Feeds each device the sequence that it has just had. */
-  async #repeat(
-    first: ReadonlyMap<number, FirstRows>,
-    variants: readonly OpenVariant[],
-    request: SequenceRequest,
-    failures: Map<number, unknown>,
-  ): Promise<void> {
-    for (const [index, rows] of first) {
-      const { source } = variants[index]!;
-      if (failures.has(index) || !(source instanceof FeedRecorder)) continue;
-      try {
-        const events = await repeatSequence(rows, source, source.feeds, feedRequest(request));
-        for (const event of events) this.#emit(event);
-      } catch (error) {
-        if (!isOfPromptAlone(error)) throw error;
-        failures.set(index, error);
-      }
     }
   }
 
