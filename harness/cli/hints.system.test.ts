@@ -18,6 +18,7 @@ import { SHARD_CASES } from './hints/shards.fixture.ts';
 import { TOKENIZER_CASES } from './hints/tokenizers.fixture.ts';
 import { TOKEN_AND_OUTPUT_CASES } from './hints/tokens-and-outputs.fixture.ts';
 import { WEIGHT_FILE_CASES } from './hints/weight-files.fixture.ts';
+import { WHY_CASES } from './hints/why.fixture.ts';
 
 const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCase[] }[] = [
   { about: 'options and variables', cases: OPTION_CASES },
@@ -35,6 +36,7 @@ const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCas
   { about: 'shards', cases: SHARD_CASES },
   { about: 'baselines', cases: BASELINE_CASES },
   { about: 'tokens and outputs', cases: TOKEN_AND_OUTPUT_CASES },
+  { about: 'attribution', cases: WHY_CASES },
 ];
 
 describe.each(ROOMS)('a hint about $about leads on', ({ cases }) => {

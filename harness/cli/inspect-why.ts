@@ -1,4 +1,6 @@
 // `qwen-pcc inspect --why`: opens both sides for experiments, attributes one token, and makes the record of it.
+import type { LogitsSource } from '../../src/device/logits-source.ts';
+import { layerTap } from '../../src/device/taps.ts';
 import { UsageError } from '../../src/errors.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 import { WHY_SCHEMA_VERSION, type WhyRecord } from '../record/why-record.ts';
@@ -19,7 +21,7 @@ export interface WhyRequest {
   readonly command: string;
 }
 
-/** @throws UsageError `WHY_RECORDING` for a device that cannot be run with one thing changed. */
+/** @throws UsageError `WHY_RECORDING`, `WHY_GOLDEN` for sides that cannot be run with one thing changed. */
 export async function inspectWhy({
   openReference,
   variant,
@@ -36,6 +38,7 @@ export async function inspectWhy({
   }
   const reference = await blame('reference', openReference);
   try {
+    requireAllTaps(reference);
     const lab = await blame('device', openLab);
     try {
       const attribution = await attribute({
@@ -71,6 +74,15 @@ export async function inspectWhy({
   } finally {
     await reference.close();
   }
+}
+
+/** Recorded golden rows have few taps or none, and nothing can be fed to them. */
+function requireAllTaps({ info, taps }: LogitsSource): void {
+  if (taps.includes('embed_tokens.out') && taps.includes(layerTap(0, 'self_attn.k_cached'))) return;
+  throw new UsageError(`${info.label}: --why needs every tap of the golden side, and a recording does not have them.`, {
+    code: 'WHY_GOLDEN',
+    hint: 'judge against the live reference: make the run without --reference.',
+  });
 }
 
 const REDRAW_MS = 200;

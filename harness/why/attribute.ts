@@ -84,7 +84,7 @@ function requireSameShapes({ model, healthyModel }: Lab): void {
       facts: Object.fromEntries(
         differing.map((size) => [size, `${model[size]} (device), ${healthyModel[size]} (reference)`]),
       ),
-      hint: 'give the device a checkpoint of the same sizes.',
+      hint: 'name a checkpoint of the same sizes with --device-weights.',
     },
   );
 }

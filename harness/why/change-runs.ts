@@ -17,8 +17,8 @@ export const HEALING_SHARE = 0.8;
 const BREAKING_SHARE = 0.5;
 /** Changes that are worth more than one draw of the roundings. */
 const DRAWN_SHARE = 0.3;
-const DRAWN_PROMOTIONS = 8;
-const DRAWN_DEMOTIONS = 4;
+const DRAWN_PROMOTIONS = 6;
+const DRAWN_DEMOTIONS = 2;
 const EXTRA_DRAWS = 3;
 const PAIRED = 4;
 /** Layers that are promoted together, at most. */
@@ -111,8 +111,10 @@ export class ChangeRuns {
         .map((one) => ({ one, share: this.#share(one, measured.get(one)!) ?? 0 }))
         .filter(({ share }) => share >= DRAWN_SHARE)
         .sort((a, b) => b.share - a.share)
-        .slice(0, count)
-        .map(({ one }) => one);
+        .map(({ one }) => one)
+        // A class and a knob of the same operations are one suspect: the better one stands for both.
+        .filter((one, at, all) => !all.slice(0, at).some((before) => isOneSuspect(before.change, one.change)))
+        .slice(0, count);
     return [...best('promotion', DRAWN_PROMOTIONS), ...best('demotion', DRAWN_DEMOTIONS)];
   }
 
@@ -300,6 +302,10 @@ function isSameOps(a: PlannedChange, b: PlannedChange): boolean {
   return a.ops.some((op) => b.ops.includes(op));
 }
 
+function isOneSuspect(a: PlannedChange, b: PlannedChange): boolean {
+  return a.kind !== b.kind && a.ops.join() === b.ops.join();
+}
+
 function meanKl(measures: readonly TokenMeasure[]): number | null {
   const values = measures.map(({ klNats }) => klNats);
   if (values.includes(null)) return null;
@@ -331,12 +337,15 @@ function unpackedHead(
   };
 }
 
-/** Cures, promotions and demotions, the largest share first; what has no share comes last. */
+/** Cures, promotions and demotions, the largest share first; one that was drawn once may be luck, and never stands above a proven one. */
 function ranked(changes: readonly Change[]): Change[] {
   const order: readonly Change['direction'][] = ['cure', 'promotion', 'demotion'];
+  const worth = ({ share, draws }: Change): number => {
+    if (share === null) return Number.NEGATIVE_INFINITY;
+    return draws > 1 ? share : Math.min(share, DRAWN_SHARE);
+  };
   return [...changes].sort(
     (a, b) =>
-      order.indexOf(a.direction) - order.indexOf(b.direction) ||
-      (b.share ?? Number.NEGATIVE_INFINITY) - (a.share ?? Number.NEGATIVE_INFINITY),
+      order.indexOf(a.direction) - order.indexOf(b.direction) || worth(b) - worth(a) || (b.share ?? 0) - (a.share ?? 0),
   );
 }
