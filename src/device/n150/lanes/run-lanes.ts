@@ -201,20 +201,32 @@ async function headOf({ model, engine, weights }: LaneRun, parts: readonly HeadR
     logits.set(part, new Float32Array((part.normed.length / hiddenSize) * vocabSize));
   }
   for (const [name, configs] of groups) {
+    const batches = [...configs].map(([config, members]) => ({ config, members, rows: gathered(config, members) }));
     await weights.get(name)!.forHeadSlices((slice, firstColumn) => {
-      for (const [config, members] of configs) {
-        const linear = createLinear(engine, config, config.lmHeadFidelity, config.logitsFormat);
+      for (const { config, members, rows } of batches) {
+        const made = createLinear(engine, config, config.lmHeadFidelity, config.logitsFormat)(rows, slice);
+        let from = 0;
         for (const part of members) {
-          const made = linear(config.tier === 'fp32' ? part.normed : rounded(part.normed), slice);
           const whole = logits.get(part)!;
-          for (let row = 0; row * hiddenSize < part.normed.length; row++) {
-            whole.set(made.subarray(row * slice.n, (row + 1) * slice.n), row * vocabSize + firstColumn);
+          for (let row = 0; row * hiddenSize < part.normed.length; row++, from += slice.n) {
+            whole.set(made.subarray(from, from + slice.n), row * vocabSize + firstColumn);
           }
         }
       }
     }, nextTurn);
   }
   return parts.map((part) => logits.get(part)!);
+}
+
+/** Rows of all members, one after the other, as the lm_head reads them. */
+function gathered({ tier }: N150Config, members: readonly HeadRows[]): Float32Array {
+  const rows = new Float32Array(members.reduce((length, { normed }) => length + normed.length, 0));
+  let start = 0;
+  for (const { normed } of members) {
+    rows.set(normed, start);
+    start += normed.length;
+  }
+  return tier === 'fp32' ? rows : rounded(rows);
 }
 
 function rounded(rows: Float32Array): Float32Array {
