@@ -1,7 +1,8 @@
 // JSON of prompt files, read so that nothing is changed on the way: no character replaced, no number rounded, no key reordered.
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { InputError } from '../errors.ts';
 import { pythonFloat } from './python-text.ts';
+import { readBounded } from './read-bounded.ts';
 
 /** The engine's longest string has 2^29 characters. */
 const BYTES_MAX = 2 ** 29 - 2 ** 20;
@@ -26,23 +27,17 @@ export function readPromptJson(path: string, wanted: string): unknown {
 }
 
 function readText(path: string, wanted: string): string {
-  let bytes: Buffer;
+  let bytes: Buffer | undefined;
   try {
-    const { size } = statSync(path);
-    if (size > BYTES_MAX) {
-      throw unreadable(
-        path,
-        'the prompt file is too large',
-        { found: `${size} bytes`, wanted: `at most ${BYTES_MAX}` },
-        undefined,
-        'split it into several files',
-      );
-    }
-    bytes = readFileSync(path);
+    // A pipe has no size: it is read until it is too much.
+    bytes = statSync(path).size > BYTES_MAX ? undefined : readBounded(path, BYTES_MAX);
   } catch (cause) {
-    if (cause instanceof InputError) throw cause;
     const facts = { found: (cause as Error).message, wanted };
     throw unreadable(path, 'the prompt file cannot be read', facts, cause, 'name a file that is there and may be read');
+  }
+  if (bytes === undefined) {
+    const facts = { found: 'more', wanted: `at most ${BYTES_MAX} bytes` };
+    throw unreadable(path, 'the prompt file is too large', facts, undefined, 'split it into several files');
   }
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw unreadable(

@@ -1,9 +1,13 @@
 // The files of a tokenizer: tokenizer.json and what stands beside it, read and checked before anything is built from them.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../errors.ts';
+import { readBounded } from './read-bounded.ts';
+
+/** tokenizer.json of Qwen2 takes 7 MB, the largest known 35 MB. */
+const BYTES_MAX = 2 ** 28;
 
 const tokenId = z.int().nonnegative();
 const addedToken = z.looseObject({
@@ -213,11 +217,16 @@ function check<T extends z.ZodType>(schema: T, value: unknown, path: string): z.
 }
 
 function readBytes(path: string): Buffer {
+  let bytes: Buffer | undefined;
   try {
-    return readFileSync(path);
+    // A named pipe would be waited for for ever.
+    if (!statSync(path).isFile()) throw new Error('no regular file');
+    bytes = readBounded(path, BYTES_MAX);
   } catch (cause) {
     throw unusable(path, (cause as Error).message, cause);
   }
+  if (bytes === undefined) throw unusable(path, `more than ${BYTES_MAX} bytes`);
+  return bytes;
 }
 
 function lfsPointer(path: string, bytes: Buffer): InputError {
