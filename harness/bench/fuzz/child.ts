@@ -1,7 +1,9 @@
 // The child that reads damaged inputs: one at a time, told by messages, answering what became of each.
-import { EXIT_CODES, QwenPccError } from '../../../src/errors.ts';
+import { EXIT_CODES } from '../../../src/errors.ts';
 import { main } from '../../cli/main.ts';
-import { KINDS } from './kinds.ts';
+import { ALL_KINDS } from './all-kinds.ts';
+import { type Outcome, readDamaged } from './read-damaged.ts';
+import { WatchedReads } from './watched-reads.ts';
 
 /** What the parent asks for: a kind's reader, and command lines, over one folder. */
 export interface Request {
@@ -10,35 +12,25 @@ export interface Request {
   readonly withCommands: boolean;
 }
 
-export interface Answer {
-  /** `read`, or the code of the error that refused it. */
-  readonly outcome: string;
-  /** Stack of an error that is none of ours, or what a command wrote before exit code 70. */
-  readonly crash?: string;
+export interface Answer extends Outcome {
   /** Largest resident set of this process so far. */
   readonly peakBytes: number;
 }
 
-export async function answer({ kind: name, folder, withCommands }: Request): Promise<Answer> {
-  const kind = KINDS.find((one) => one.name === name)!;
+async function answer({ kind: name, folder, withCommands }: Request, reads: WatchedReads): Promise<Answer> {
+  const kind = ALL_KINDS.find((one) => one.name === name)!;
   const peak = (): number => process.resourceUsage().maxRSS * 1024;
-  let outcome = 'read';
-  try {
-    await kind.read(folder);
-  } catch (error) {
-    if (!(error instanceof QwenPccError) || error.exitCode === EXIT_CODES.internal)
-      return { outcome: 'crash', crash: stackOf(error), peakBytes: peak() };
-    outcome = error.code;
-  }
+  const read = await readDamaged(kind, folder, reads);
+  if (read.crash !== undefined) return { ...read, peakBytes: peak() };
   for (const args of withCommands ? kind.commands(folder) : []) {
     const { exitCode, said } = await runCommand(args);
     if (exitCode === EXIT_CODES.internal)
       return { outcome: 'crash', crash: `qwen-pcc ${args.join(' ')}\n${said}`, peakBytes: peak() };
   }
-  return { outcome, peakBytes: peak() };
+  return { ...read, peakBytes: peak() };
 }
 
-export async function runCommand(args: readonly string[]): Promise<{ exitCode: number; said: string }> {
+async function runCommand(args: readonly string[]): Promise<{ exitCode: number; said: string }> {
   let said = '';
   const quiet = { write: () => true };
   const stderr = {
@@ -53,11 +45,8 @@ export async function runCommand(args: readonly string[]): Promise<{ exitCode: n
   return { exitCode, said };
 }
 
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
+const reads = new WatchedReads();
 process.on('message', (request: Request) => {
   // A turn later, so that what a reader left running by mistake and throws at once counts to its input.
-  void answer(request).then((given) => setImmediate(() => process.send!(given)));
+  void answer(request, reads).then((given) => setImmediate(() => process.send!(given)));
 });

@@ -1,21 +1,28 @@
 // Damage to bytes and to JSON, drawn from a seed: what disks, editors, converters and ill will leave of a file.
 import { uniformValues } from '../random-values.ts';
 
-/** Draws that depend on the seed alone. */
+/** Choices taken one after the other from numbers in [0, 1), from the beginning again when they run out: equal numbers, equal damage. */
 export class Draws {
-  readonly #values: Float32Array;
+  readonly #values: ArrayLike<number>;
   #next = 0;
 
-  constructor(seed: number, index: number) {
+  /** @param values - at least one. */
+  constructor(values: ArrayLike<number>) {
+    this.#values = values;
+  }
+
+  /** Those of one input of a seed. */
+  static seeded(seed: number, index: number): Draws {
     // The generator spreads neighbouring seeds only after some steps, and must not begin at 0.
     const mixed = (Math.imul(seed + 1, 0x9e37_79b1) ^ Math.imul(index + 1, 0x85eb_ca6b)) | 0;
-    this.#values = uniformValues(512, mixed === 0 ? 1 : mixed).subarray(16);
+    const values = uniformValues(512, mixed === 0 ? 1 : mixed).subarray(16);
+    return new Draws(values.map((value) => (value + 1) / 2));
   }
 
   /** An integer from 0 to below `limit`. */
   below(limit: number): number {
     const value = this.#values[this.#next++ % this.#values.length]!;
-    return Math.min(limit - 1, Math.floor(((value + 1) / 2) * limit));
+    return Math.min(limit - 1, Math.floor(value * limit));
   }
 
   of<T>(choices: readonly T[]): T {
@@ -80,9 +87,20 @@ function digitChanged(bytes: Buffer, draws: Draws): Buffer {
 /** Values that JSON can hold and a reader may not expect; functions, since some are large. */
 const VALUES: readonly (() => unknown)[] = [
   ...[null, true, false, 0, 1, -1, 1.5, 1e9, 2 ** 31, 2 ** 53, -(2 ** 63), 1e300, 5e-324].map((value) => () => value),
-  ...['', ' ', 'x', '\u0000', '\u001b[2J', '\u202e', '\ud800', '../../etc/passwd', '__proto__'].map(
-    (value) => () => value,
-  ),
+  ...[
+    '',
+    ' ',
+    'x',
+    '\u0000',
+    '\u001b[2J',
+    '\u202e',
+    '\ud800',
+    '../../etc/passwd',
+    '/etc/passwd',
+    '..',
+    'a/../../b',
+    '__proto__',
+  ].map((value) => () => value),
   () => 'a'.repeat(100_000),
   () => [],
   () => ({}),

@@ -20,7 +20,7 @@ import { type Draws, damageBytes, damageJson, damageLines } from './damage.ts';
 
 export interface Kind {
   readonly name: string;
-  /** Of 8 inputs, how many. */
+  /** Of a round of all kinds, how many inputs. */
   readonly share: number;
   /** Writes one input into an empty folder. @param seeds - folder with the whole recording and run of `makeSeeds`. */
   make(folder: string, draws: Draws, seeds: string): void;
@@ -53,6 +53,38 @@ function checkpointWith(folder: string, damagedName: string, damaged: Buffer): v
 
 const validate = (...args: readonly string[]): string[] => ['validate', '--max-new-tokens', '1', ...args];
 const original = (name: string): Buffer => readFileSync(join(CHECKPOINT, name));
+
+export const recordings: Kind = {
+  name: 'recordings',
+  share: 2,
+  make(folder, draws, seeds) {
+    const name = draws.of(RECORDING_NAMES);
+    if (name === 'recorded.safetensors') copyFileSync(join(seeds, name), join(folder, name));
+    else cpSync(join(RECORDINGS, name), join(folder, name), { recursive: true });
+    const damagedName = name.includes('.') ? name : join(name, draws.of(FOLDER_FILES[name]!));
+    const whole = readFileSync(join(folder, damagedName));
+    const damaged = damagedName.endsWith('.json')
+      ? damageJson(whole.toString(), draws)
+      : damagedName.endsWith('.safetensors') && draws.chance(60)
+        ? headerDamaged(whole, 8 + Number(whole.readBigUInt64LE(0)), draws)
+        : damageBytes(whole, draws, draws.chance(60) ? 200 : whole.length);
+    writeFileSync(join(folder, damagedName), damaged);
+    writeFileSync(join(folder, 'which'), name);
+  },
+  async read(folder) {
+    const recording = openRecording(recordingOf(folder));
+    for (const prompt of recording.prompts) {
+      for (let row = 0; row < prompt.positions.length; row++) prompt.readLogits(row);
+      for (const tap of prompt.taps) prompt.tap(tap);
+    }
+    await recording.sha256();
+    await (await createCaptureSource(recording)).close();
+  },
+  commands: (folder) => [
+    validate('--weights', CHECKPOINT, '--device', `capture:${recordingOf(folder)}`, '--out', join(folder, 'runs')),
+    validate('--weights', CHECKPOINT, '--reference', `golden:${recordingOf(folder)}`, '--out', join(folder, 'runs')),
+  ],
+};
 
 export const KINDS: readonly Kind[] = [
   {
@@ -143,37 +175,7 @@ export const KINDS: readonly Kind[] = [
       validate('--weights', CHECKPOINT, '--prompts', join(folder, 'prompts.json'), '--out', join(folder, 'runs')),
     ],
   },
-  {
-    name: 'recordings',
-    share: 2,
-    make(folder, draws, seeds) {
-      const name = draws.of(RECORDING_NAMES);
-      if (name === 'recorded.safetensors') copyFileSync(join(seeds, name), join(folder, name));
-      else cpSync(join(RECORDINGS, name), join(folder, name), { recursive: true });
-      const damagedName = name.includes('.') ? name : join(name, draws.of(FOLDER_FILES[name]!));
-      const whole = readFileSync(join(folder, damagedName));
-      const damaged = damagedName.endsWith('.json')
-        ? damageJson(whole.toString(), draws)
-        : damagedName.endsWith('.safetensors') && draws.chance(60)
-          ? headerDamaged(whole, 8 + Number(whole.readBigUInt64LE(0)), draws)
-          : damageBytes(whole, draws, draws.chance(60) ? 200 : whole.length);
-      writeFileSync(join(folder, damagedName), damaged);
-      writeFileSync(join(folder, 'which'), name);
-    },
-    async read(folder) {
-      const recording = openRecording(recordingOf(folder));
-      for (const prompt of recording.prompts) {
-        for (let row = 0; row < prompt.positions.length; row++) prompt.readLogits(row);
-        for (const tap of prompt.taps) prompt.tap(tap);
-      }
-      await recording.sha256();
-      await (await createCaptureSource(recording)).close();
-    },
-    commands: (folder) => [
-      validate('--weights', CHECKPOINT, '--device', `capture:${recordingOf(folder)}`, '--out', join(folder, 'runs')),
-      validate('--weights', CHECKPOINT, '--reference', `golden:${recordingOf(folder)}`, '--out', join(folder, 'runs')),
-    ],
-  },
+  recordings,
   {
     name: 'run folders',
     share: 1,
@@ -229,14 +231,14 @@ const RECORDING_NAMES: readonly string[] = [
 const recordingOf = (folder: string): string => join(folder, readFileSync(join(folder, 'which'), 'utf8'));
 
 /** The JSON of a header damaged as JSON, with the length that it then has. */
-function headerDamaged(whole: Buffer, headerEnd: number, draws: Draws): Buffer {
+export function headerDamaged(whole: Buffer, headerEnd: number, draws: Draws): Buffer {
   const header = damageJson(whole.toString('utf8', 8, headerEnd), draws);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   return Buffer.concat([length, header, whole.subarray(headerEnd)]);
 }
 
-const MIXED_PROMPTS = JSON.stringify([
+export const MIXED_PROMPTS: string = JSON.stringify([
   { name: 'text', why: 'w', text: 'Call me Ishmael.', continuation: ' Some years ago' },
   {
     name: 'chat',

@@ -1,15 +1,18 @@
-// `npm run fuzz -- [--seed N] [--count N] [--only I]`: damaged files to every reader, and what became of them, as a table.
+// `npm run fuzz -- [--seed N] [--count N] [--only I]`: damaged files to every reader, and what became of them, as a table; `-- kill`: killed runs.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../../../src/errors.ts';
 import { runCommand } from '../child-run.ts';
+import { ALL_KINDS, CYCLE } from './all-kinds.ts';
 import { Draws } from './damage.ts';
-import { KINDS, type Kind, seedCommands } from './kinds.ts';
+import { killRuns } from './killed-runs.ts';
+import { type Kind, seedCommands } from './kinds.ts';
 import { type Finding, LimitedChild, RESIDENT_BYTES_MAX, SECONDS_MAX } from './limited-child.ts';
 
-const COUNT = 4800;
+const COUNT = 100_000;
+const KILLED_RUNS = 50;
 /** Command lines take a hundred times as long as readers: one input of so many. */
 const WITH_COMMANDS_EVERY = 15;
 
@@ -26,10 +29,11 @@ interface Tally {
 
 /** @returns the exit code: 1 on any finding. */
 export async function runFuzz(args: readonly string[]): Promise<number> {
+  if (args[0] === 'kill') return runKills(args.slice(1));
   const { seed, count, only } = readOptions(args);
   const work = mkdtempSync(join(tmpdir(), 'qwen-pcc-fuzz-'));
   const kept = join('reports', `fuzz-${seed}`);
-  const tallies = new Map(KINDS.map(({ name }) => [name, newTally()]));
+  const tallies = new Map(ALL_KINDS.map(({ name }) => [name, newTally()]));
   const child = new LimitedChild();
   let findings = 0;
   console.log(`seed ${seed}, ${only === undefined ? `${count} inputs` : `input ${only}`}`);
@@ -40,7 +44,7 @@ export async function runFuzz(args: readonly string[]): Promise<number> {
       const kind = kindOf(index);
       const folder = join(work, `input-${index}`);
       mkdirSync(folder);
-      kind.make(folder, new Draws(seed, index), work);
+      kind.make(folder, Draws.seeded(seed, index), work);
       const withCommands = only !== undefined || Math.floor(index / CYCLE.length) % WITH_COMMANDS_EVERY === 0;
       const tried = await child.try({ kind: kind.name, folder, withCommands });
       const tally = tallies.get(kind.name)!;
@@ -72,7 +76,20 @@ export async function runFuzz(args: readonly string[]): Promise<number> {
   return findings === 0 ? 0 : 1;
 }
 
-function readOptions(args: readonly string[]): { seed: number; count: number; only: number | undefined } {
+async function runKills(args: readonly string[]): Promise<number> {
+  const { seed, count } = readOptions(args, KILLED_RUNS);
+  console.log(`seed ${seed}, ${count} runs`);
+  const { changes, kills, findings } = await killRuns(seed, count, (line) => console.log(line));
+  console.log(`\n${kills} kills in ${count} runs of ${changes} changes of the disk each; ${findings.length} findings`);
+  for (const finding of findings) console.log(finding);
+  if (findings.length > 0) console.log(`again: npm run fuzz -- kill --seed ${seed} --count ${count}`);
+  return findings.length === 0 ? 0 : 1;
+}
+
+function readOptions(
+  args: readonly string[],
+  countDefault = COUNT,
+): { seed: number; count: number; only: number | undefined } {
   const options = { seed: { type: 'string' }, count: { type: 'string' }, only: { type: 'string' } } as const;
   const { values } = parseArgs({ args: [...args], options });
   const wholeNumber = (name: keyof typeof options, fallback: number): number => {
@@ -83,13 +100,11 @@ function readOptions(args: readonly string[]): { seed: number; count: number; on
   };
   return {
     seed: wholeNumber('seed', Math.floor(Math.random() * 1e9)),
-    count: wholeNumber('count', COUNT),
+    count: wholeNumber('count', countDefault),
     only: values.only === undefined ? undefined : wholeNumber('only', 0),
   };
 }
 
-/** Kinds in turn, by their shares, so that any count has all of them and an input depends on seed and index alone. */
-const CYCLE: readonly Kind[] = KINDS.flatMap((kind) => Array.from({ length: kind.share }, () => kind));
 const kindOf = (index: number): Kind => CYCLE[index % CYCLE.length]!;
 
 /** Made once more: a command may have written into the folder that was tried. */
@@ -101,7 +116,7 @@ function keep(
   const folder = join(parent, `${index}-${kind.name.replaceAll(' ', '-')}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  kind.make(folder, new Draws(seed, index), work);
+  kind.make(folder, Draws.seeded(seed, index), work);
   writeFileSync(join(folder, 'finding.txt'), `${details}\n`);
   return folder;
 }
