@@ -119,6 +119,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/calibration': ['harness/vitest', ...JUDGING, ...RUNNING, ...SRC_ROOMS],
   'harness/bench': [
     'harness/cli',
+    'harness/rules-file',
     'harness/compare',
     'harness/viewer',
     ...JUDGING,

@@ -1,6 +1,7 @@
 // Kinds of a few hundred bytes each, cheap enough for a hundred thousand inputs: every place of them is hit many times.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { readTensorRows } from '../../../src/checkpoint/checkpoint-tensor.ts';
 import { parseModelConfig } from '../../../src/checkpoint/config.ts';
 import { openGguf } from '../../../src/checkpoint/formats/gguf/open-gguf.ts';
@@ -13,7 +14,10 @@ import { openCheckpoint } from '../../../src/checkpoint/weights.ts';
 import { encodePrompt } from '../../../src/text/encode-prompt.ts';
 import { readPrompts } from '../../../src/text/prompts.ts';
 import { loadTokenizer, type Tokenizer } from '../../../src/text/tokenizer.ts';
+import { type CaseSpec, RunSpecSchema } from '../../record/run-spec.ts';
 import { readForResume, readRun } from '../../replay/read-run.ts';
+import { readRulesFile } from '../../rules-file/read-rules-file.ts';
+import { resolveRules } from '../../rules-file/resolve-rules.ts';
 import { packageFile } from '../../sources/package-root.ts';
 import { type Draws, damageBytes, damageJson, damageLines } from './damage.ts';
 import { headerDamaged, type Kind, MIXED_PROMPTS, recordings } from './kinds.ts';
@@ -109,6 +113,50 @@ function putOddFile(folder: string, name: string, draws: Draws): void {
   draws.of(put)();
 }
 
+const CASES: readonly CaseSpec[] = [
+  {
+    ...{
+      name: 'general',
+      model: 'tiny',
+      reference: { kind: 'onnx', precision: 'fp32' },
+      tokenizerSha256: '0',
+      eosTokenIds: [],
+    },
+    prompts: [{ name: 'call-me-ishmael', user: 0, promptIds: [1], continuationIds: null, positions: null }],
+    variants: ['default', 'bfp4'].map((name) => ({ name, model: 'tiny', device: { kind: 'n150', knobs: {} } })),
+  },
+];
+/** What docs/rules-file.md shows, all of it. */
+const RULES_FILE = JSON.stringify({
+  plan: { weights: ['general'], prompt: ['call-me-ishmael'], maxNewTokens: 64 },
+  variants: [
+    { name: 'default', device: 'n150' },
+    { name: 'bfp4', device: 'n150:mlpFormat=BFP4_B' },
+  ],
+  rules: [
+    { id: 'kl-mean', threshold: 0.01 },
+    {
+      ...{ id: 'kl-mean-bfp4', instead: 'kl-mean', applies: { variant: 'bfp4' }, threshold: 0.2 },
+      loosened: { reason: 'four bits', owner: 'Ada', expires: '2027-01-31' },
+    },
+    {
+      id: 'regret',
+      scope: 'run',
+      phase: 'decode',
+      metric: 'regretP99',
+      threshold: 0.5,
+      sampleMinimum: 50,
+      reason: 'r',
+    },
+  ],
+  expected: [
+    {
+      ...{ rule: 'golden-rank', applies: { variant: 'bfp4', prompt: 'call-*', positions: [120, 180] } },
+      ...{ reason: 'rare words', owner: 'Ada', expires: '2027-01-31' },
+    },
+  ],
+});
+
 let tokenizer: Tokenizer | undefined;
 const none = (): readonly [] => [];
 
@@ -198,6 +246,30 @@ export const SMALL_KINDS: readonly Kind[] = [
       const path = join(folder, 'prompts.json');
       tokenizer ??= loadTokenizer(packageFile('fixtures/tiny-qwen2-instruct'));
       for (const prompt of readPrompts(path)) encodePrompt(prompt, { tokenizer, vocabSize: 2048, path });
+    },
+    commands: none,
+  },
+  {
+    name: 'rules files',
+    share: 16,
+    make(folder, draws) {
+      writeFileSync(join(folder, 'qwen-pcc.config.json'), damageJson(RULES_FILE, draws));
+    },
+    async read(folder) {
+      const file = await readRulesFile(join(folder, 'qwen-pcc.config.json'));
+      const { judge } = resolveRules(file, {
+        semantics: 'strict',
+        threshold: undefined,
+        cases: CASES,
+        today: '2026-11-27',
+      });
+      // What it makes of the rules is what a log can begin with.
+      z.encode(RunSpecSchema, {
+        mode: 'teacherForced',
+        limits: { maxNewTokens: 1, maxSeqLen: 64 },
+        judge,
+        cases: CASES,
+      });
     },
     commands: none,
   },
