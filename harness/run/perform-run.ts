@@ -1,6 +1,7 @@
 // A run's work: every case in lockstep, every token judged and logged at once; what stops it is handed back, not lost.
 import type { LogitsSource } from '../../src/device/logits-source.ts';
-import { ComparisonInvalidError, InputError, QwenPccError } from '../../src/errors.ts';
+import { InputError, QwenPccError } from '../../src/errors.ts';
+import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { formatEvent, type LogEvent } from '../record/events.ts';
 import type { RunLog } from '../record/run-log.ts';
 import {
@@ -18,18 +19,18 @@ import type { Stage } from '../record/stage.ts';
 import { sequenceId, type TokenRecord } from '../record/token-record.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { runFree } from '../sequence/free-running.ts';
-import { type Comparison, runLockstep } from '../sequence/lockstep.ts';
-import type { RowPair, SequenceRequest } from '../sequence/sequence.ts';
+import { type Comparison, type LaneParts, runTogether } from '../sequence/lockstep.ts';
+import type { SequenceRequest } from '../sequence/sequence.ts';
 import { blame, isAbort, requireComparable } from '../sequence/sides.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { describeFailure } from './describe-failure.ts';
 import { evidenceShare } from './evidence-file.ts';
 import { FeedRecorder } from './feed-recorder.ts';
-import { notReached, type Outcome, promptEvent } from './prompt-event.ts';
+import type { Outcome } from './prompt-event.ts';
 import { requireBaselineSources } from './require-baseline.ts';
-import { SequenceRows } from './sequence-rows.ts';
 import { TokenJudge } from './token-judge.ts';
 import { UnitRepeats } from './unit-repeats.ts';
+import { isOfPromptAlone, UnitRun, type UnitRunOptions } from './unit-run.ts';
 import { UsageMeter } from './usage-meter.ts';
 
 /** What a run writes to: its log, or a memory that forgets. */
@@ -77,14 +78,25 @@ interface OpenVariant {
   readonly source: LogitsSource;
   /** Index of its source among those of the case, and of the one whose rows are golden if that is not the reference. */
   readonly comparison: Comparison;
-  readonly judge: TokenJudge;
+  readonly createJudge: () => TokenJudge;
 }
 
 /** What a case's variants stand on; several may stand on one. */
 interface OpenSources {
+  readonly reference: LogitsSource;
   readonly devices: readonly LogitsSource[];
   readonly variants: readonly OpenVariant[];
 }
+
+/** Sequences and judges of one of the prompts that run together; kept for the next ones. */
+interface LaneSources {
+  readonly reference: LogitsSource;
+  readonly devices: readonly LogitsSource[];
+  readonly judges: readonly TokenJudge[];
+}
+
+/** Most prompts that run together: of twice as many, a step takes hardly less time for each. */
+const PROMPTS_TOGETHER = 16;
 
 class Run {
   readonly #options: PerformOptions;
@@ -123,11 +135,12 @@ class Run {
       const reference = await blame('reference', () => this.#usage.opening('golden', one.openReference));
       open.push(reference);
       const sources = await this.#openVariants(one, reference, open);
-      for (const unit of units) {
+      const lanes = this.#openLanes(one, units, sources, open);
+      for (let first = 0; first < units.length; first += lanes.length) {
         if (this.#options.mayBegin?.() === false) throw new DOMException('the time for this run is over', 'AbortError');
         // Before: a mapped file that was cut ends the process without a word. After: rows of two models do not mix.
         await one.requireUnchanged();
-        await this.#runUnit(unit, one, reference, sources);
+        await this.#runUnits(units.slice(first, first + lanes.length), one, lanes, sources);
         await one.requireUnchanged();
       }
     } catch (error) {
@@ -158,14 +171,34 @@ class Run {
       const [goldenSource, source] = [golden === undefined ? reference : devices[golden]!, devices[device]!];
       requireComparable(goldenSource, source);
       this.#beginCase(one, name, variant.notes(), goldenSource, source);
-      variants.push({
-        name,
-        source,
-        comparison: { device, golden },
-        judge: this.#judgeOf(one, variant, goldenSource, source),
-      });
+      const createJudge = (): TokenJudge => this.#judgeOf(one, variant, goldenSource, source);
+      variants.push({ name, source, comparison: { device, golden }, createJudge });
     }
-    return { devices, variants };
+    return { reference, devices, variants };
+  }
+
+  /** One lane for each prompt that runs at a time: one, unless every source has a sequence for each. */
+  #openLanes(
+    one: OpenableCase,
+    units: readonly RunUnit[],
+    { reference, devices, variants }: OpenSources,
+    open: LogitsSource[],
+  ): LaneSources[] {
+    const { replay, mayBegin } = this.#options;
+    const haveSequences = [reference, ...devices].every(({ sequence }) => sequence !== undefined);
+    // What may end after any prompt does not begin several.
+    const isOneByOne = replay.run.spec.mode !== 'teacherForced' || mayBegin !== undefined || !haveSequences;
+    const most = isOneByOne ? 1 : Math.min(PROMPTS_TOGETHER, one.promptsTogether?.(units) ?? PROMPTS_TOGETHER);
+    const another = (source: LogitsSource): LogitsSource => {
+      const sequence = source.sequence!();
+      open.push(sequence);
+      return sequence;
+    };
+    return Array.from({ length: Math.max(1, Math.min(most, units.length)) }, (_, i) => ({
+      reference: i === 0 ? reference : another(reference),
+      devices: i === 0 ? devices : devices.map(another),
+      judges: variants.map(({ createJudge }) => createJudge()),
+    }));
   }
 
   /** Logs what was opened; a resumed run must have opened the same. */
@@ -219,60 +252,63 @@ class Run {
     });
   }
 
-  async #runUnit(
+  async #runUnits(
+    units: readonly RunUnit[],
+    one: OpenableCase,
+    lanes: readonly LaneSources[],
+    { variants }: OpenSources,
+  ): Promise<void> {
+    const { spec } = this.#options.replay.run;
+    const comparisons = variants.map(({ comparison }) => comparison);
+    const runs = units.map(
+      (unit, i) => new UnitRun(this.#unitOptions(unit, one, lanes[i]!, variants), i === 0, units.length === 1),
+    );
+    const parts = units.map(({ prompt }, i) => {
+      const { reference, devices } = lanes[i]!;
+      const request = this.#requestOf(one.spec.name, prompt, one.spec.eosTokenIds);
+      return { reference, devices, request, sinks: runs[i]!.sinks, comparisons };
+    });
+    const ends =
+      spec.mode === 'teacherForced'
+        ? await runTogether(parts, (error) => !isOfPromptAlone(error))
+        : [await freeEnd(parts[0]!)];
+    for (const [i, run] of runs.entries()) {
+      const end = ends[i];
+      if (end === undefined) break;
+      run.writeRows();
+      if (end.status === 'rejected' && !isOfPromptAlone(end.reason)) throw end.reason;
+      if (end.status === 'fulfilled') {
+        await run.repeat(parts[i]!.request);
+        run.close(end.value, undefined);
+      } else run.close(undefined, end.reason);
+    }
+  }
+
+  #unitOptions(
     unit: RunUnit,
     one: OpenableCase,
-    reference: LogitsSource,
-    { devices, variants }: OpenSources,
-  ): Promise<void> {
-    const { prompt } = unit;
-    const request = this.#requestOf(one.spec.name, prompt, one.spec.eosTokenIds);
-    const repeats = new UnitRepeats(unit, variants, this.#options.replay);
-    const rows = variants.map(({ name, source, judge }) => {
-      const key = { case: one.spec.name, variant: name, prompt: prompt.name, user: prompt.user };
-      judge.startSequence({
-        ...key,
-        promptLength: prompt.promptIds.length,
-        evidenceRows: this.#evidence.get(sequenceId(key)) ?? 0,
-        knownIds: Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]),
-        logitsFormat: source.logitsFormatOf?.(prompt.name, prompt.user) ?? source.info.logitsFormat,
-      });
-      return new SequenceRows(key, one.texts.textOf);
-    });
-    const failures = new Map<number, unknown>();
-    const onPair = (index: number, pair: RowPair): void => {
-      repeats.add(index, pair);
-      const record = variants[index]!.judge.judge(pair);
-      this.#usage.addToken(record);
-      rows[index]!.add(this.#emit({ event: 'token', ...record }), record);
-      this.#options.onToken?.(record);
+    { judges }: LaneSources,
+    variants: readonly OpenVariant[],
+  ): UnitRunOptions {
+    return {
+      unit,
+      variants: variants.map(({ name, source, comparison }, i) => ({
+        name,
+        comparison,
+        judge: judges[i]!,
+        logitsFormat: logitsFormatOf(source, unit),
+        isRung: isRung(one.variants[i]!.spec),
+      })),
+      repeats: new UnitRepeats(unit, variants, this.#options.replay),
+      limits: this.#options.replay.run.spec.limits,
+      textOf: one.texts.textOf,
+      evidence: this.#evidence,
+      emit: (event) => this.#emit(event),
+      onRecord: (record) => {
+        this.#usage.addToken(record);
+        this.#options.onToken?.(record);
+      },
     };
-    const onDeviceError = (index: number, error: unknown): void => {
-      // A diagnostic that breaks down ends nothing but itself.
-      const isOfRung = isRung(one.variants[index]!.spec) && error instanceof QwenPccError;
-      if (!isOfPromptAlone(error) && !isOfRung) throw error;
-      failures.set(index, error);
-    };
-    let outcome: Outcome | undefined;
-    try {
-      const comparisons = variants.map(({ comparison }) => comparison);
-      outcome =
-        this.#options.replay.run.spec.mode === 'teacherForced'
-          ? await runLockstep(reference, devices, request, { onPair, onDeviceError }, comparisons)
-          : await runFree(reference, devices[0]!, request, (pair) => onPair(0, pair));
-    } catch (error) {
-      if (!isOfPromptAlone(error)) throw error;
-      for (const index of variants.keys()) if (!failures.has(index)) failures.set(index, error);
-    }
-    if (outcome !== undefined) {
-      const isFailed = (index: number): boolean => failures.has(index);
-      await repeats.run(request, isFailed, (event) => void this.#emit(event), onDeviceError);
-    }
-    for (const [index, { judge }] of variants.entries()) {
-      const { limits } = this.#options.replay.run.spec;
-      const error = failures.get(index) ?? notReached(prompt, outcome);
-      this.#emit(promptEvent(rows[index]!, judge.contextHash, prompt, limits, outcome, error));
-    }
   }
 
   #requestOf(caseName: string, prompt: PromptSpec, eosTokenIds: readonly number[]): SequenceRequest {
@@ -318,9 +354,13 @@ class LogError extends Error {
   }
 }
 
-/** Whether the other prompts can be judged all the same: a recording lacks rows, or has other tokens. */
-function isOfPromptAlone(error: unknown): boolean {
-  return error instanceof ComparisonInvalidError || error instanceof InputError;
+function logitsFormatOf(source: LogitsSource, { prompt }: RunUnit): LogitsFormat {
+  return source.logitsFormatOf?.(prompt.name, prompt.user) ?? source.info.logitsFormat;
+}
+
+async function freeEnd({ reference, devices, request, sinks }: LaneParts): Promise<PromiseSettledResult<Outcome>> {
+  const [end] = await Promise.allSettled([runFree(reference, devices[0]!, request, (pair) => sinks.onPair(0, pair))]);
+  return end!;
 }
 
 /** By the sequence's key as JSON. */

@@ -1,7 +1,7 @@
 // Golden rows that wait for the device.
 import type { LogitsRow } from '../../src/device/logits-source.ts';
 
-/** Golden rows of the positions that the device has not seen yet; one buffer [capacity, V], reused. */
+/** Golden rows of the positions that the device has not seen yet, in a buffer [capacity, V] that others use before and after. */
 export class GoldenChunk {
   readonly capacity: number;
   readonly rows: LogitsRow[] = [];
@@ -9,10 +9,10 @@ export class GoldenChunk {
   private readonly buffer: Float32Array;
   private readonly vocabSize: number;
 
-  constructor(capacity: number, vocabSize: number) {
-    this.capacity = capacity;
+  constructor(buffer: Float32Array, vocabSize: number) {
+    this.capacity = buffer.length / vocabSize;
     this.vocabSize = vocabSize;
-    this.buffer = new Float32Array(capacity * vocabSize);
+    this.buffer = buffer;
   }
 
   get length(): number {

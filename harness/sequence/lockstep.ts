@@ -1,39 +1,13 @@
-// Teacher forcing: feeds the reference and each device the same tokens, chunk by chunk, and hands out each pair of rows at once.
-import type { LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
-import { InternalError, ReferenceFaultError } from '../../src/errors.ts';
+// Teacher forcing of one prompt, or of several that advance together: rows of all of them share passes over both sides' weights.
+// A prompt's numbers are those that it has alone; only a bounded number of golden rows waits at any time.
+import type { LogitsSource } from '../../src/device/logits-source.ts';
+import { InternalError } from '../../src/errors.ts';
 import { GoldenChunk } from './golden-chunk.ts';
-import {
-  argmax,
-  CHUNK_POSITIONS,
-  decodeStep,
-  feedRequest,
-  knownIds,
-  longestLength,
-  type PairSink,
-  type SequenceOutcome,
-  type SequenceRequest,
-  type StopReason,
-} from './sequence.ts';
-import { blame, isAbort, requireContext, requireRows, SinkError, skipped } from './sides.ts';
+import { type Comparison, Lane, type LaneParts, type LockstepSinks, type RoomFor, type SideClocks } from './lane.ts';
+import type { SequenceOutcome, SequenceRequest } from './sequence.ts';
+import { SideClock } from './side-clock.ts';
 
-/** Whose rows are compared with whose. */
-export interface Comparison {
-  /** Index of the device whose rows are the actual ones. */
-  readonly device: number;
-  /** Index of a device before it whose rows are the golden ones; the reference's are if absent. */
-  readonly golden?: number | undefined;
-}
-
-export interface LockstepSinks {
-  /** @param comparison - its index; one a device, in order, if none were given. */
-  readonly onPair: (comparison: number, ...pair: Parameters<PairSink>) => ReturnType<PairSink>;
-  /**
-   * A device of a comparison failed in this sequence. It is fed no more of it; what this throws ends the sequence for all.
-   *
-   * Without it, any device's error ends the sequence.
-   */
-  readonly onDeviceError?: (comparison: number, error: unknown) => void;
-}
+export type { Comparison, LaneParts, LockstepSinks } from './lane.ts';
 
 /**
  * Runs one prompt under teacher forcing.
@@ -52,245 +26,131 @@ export async function runLockstep(
   sinks: LockstepSinks,
   comparisons: readonly Comparison[] = devices.map((_, device) => ({ device })),
 ): Promise<SequenceOutcome> {
-  const lockstep = new Lockstep(reference, devices, request, sinks, comparisons);
-  return lockstep.run();
+  const [end] = await runTogether([{ reference, devices, request, sinks, comparisons }]);
+  if (end!.status === 'rejected') throw end!.reason;
+  return end!.value;
 }
 
-class Lockstep {
-  readonly #reference: LogitsSource;
-  readonly #devices: readonly LogitsSource[];
-  readonly #request: SequenceRequest;
-  readonly #sinks: LockstepSinks;
-  readonly #comparisons: readonly Comparison[];
-  readonly #failed: Set<number> = new Set();
-  /** Rows of devices that are golden for others, one buffer each. */
-  readonly #deviceChunks: ReadonlyMap<number, GoldenChunk>;
-  /** Every token fed to the reference. */
-  readonly #ids: number[] = [];
-  /** Golden rows that wait for the devices; positions #chunkStart … #ids.length - 1 were fed since they were last fed. */
-  readonly #chunk: GoldenChunk;
-  #chunkStart = 0;
+/** How a lane ended; undefined if it was left because one before it ended the run. */
+export type LaneEnd = PromiseSettledResult<SequenceOutcome> | undefined;
 
-  constructor(
-    reference: LogitsSource,
-    devices: readonly LogitsSource[],
-    request: SequenceRequest,
-    sinks: LockstepSinks,
-    comparisons: readonly Comparison[],
-  ) {
-    this.#comparisons = comparisons;
-    this.#reference = reference;
-    this.#devices = devices;
-    this.#request = request;
-    this.#sinks = sinks;
-    // A short text needs no buffer of a whole chunk, which is 156 MB at Qwen2-7B's vocabulary; its borders are the same.
-    const capacity = Math.min(request.chunkPositions ?? CHUNK_POSITIONS, longestLength(request));
-    this.#chunk = new GoldenChunk(capacity, reference.vocabSize);
-    const golden = comparisons.flatMap((comparison) => comparison.golden ?? []);
-    const tooLate = comparisons.find((comparison) => (comparison.golden ?? -1) >= comparison.device);
-    if (tooLate !== undefined) {
-      throw new InternalError('a device is compared with one that is fed after it.', {
-        code: 'COMPARISON_ORDER',
-        facts: { device: tooLate.device, golden: tooLate.golden! },
-      });
+/**
+ * Runs prompts under teacher forcing, all together: known tokens of as many prompts at a time as one chunk holds rows of, then one token of each
+ * in turn, and the devices whenever a chunk's rows are there. Of `runLockstep`'s numbers for each alone, not a bit differs.
+ *
+ * @param lanes - each with sequences of its own.
+ * @param endsAll - whether a prompt's error ends the run: those after it are then left, those before it go on to their end.
+ */
+export async function runTogether(
+  lanes: readonly LaneParts[],
+  endsAll: (error: unknown) => boolean = () => true,
+): Promise<LaneEnd[]> {
+  for (const { comparisons } of lanes) requireOrder(comparisons);
+  const group = new Group(lanes, endsAll);
+  await group.run();
+  return group.ends;
+}
+
+class Group {
+  readonly #lanes: readonly Lane[];
+  readonly #endsAll: (error: unknown) => boolean;
+  readonly #errors: Map<number, unknown> = new Map();
+  /** Lanes from here on are left. */
+  #end: number;
+  /** Rows that wait, by source: one buffer [chunk, V], of which each lane has a part. */
+  readonly #buffers: Map<string, Float32Array> = new Map();
+
+  constructor(parts: readonly LaneParts[], endsAll: (error: unknown) => boolean) {
+    const clocks: SideClocks = { reference: new SideClock(), devices: new SideClock() };
+    this.#lanes = parts.map((part) => new Lane(part, clocks));
+    this.#endsAll = endsAll;
+    this.#end = parts.length;
+  }
+
+  get ends(): LaneEnd[] {
+    return this.#lanes.map((lane, i) => {
+      if (this.#errors.has(i)) return { status: 'rejected', reason: this.#errors.get(i) };
+      return lane.isDone ? { status: 'fulfilled', value: lane.outcome } : undefined;
+    });
+  }
+
+  async run(): Promise<void> {
+    // Short texts need no buffer of a whole chunk, which is 156 MB at Qwen2-7B's vocabulary.
+    const needed = this.#lanes.reduce((sum, lane) => sum + lane.longestLength, 0);
+    const capacity = Math.min(needed, Math.max(...this.#lanes.map((lane) => lane.chunkMost)));
+    for (const some of this.#knownParts(capacity)) {
+      this.#shareRooms(some, capacity, (i) => this.#lanes[i]!.knownRows);
+      await this.#each(some, (lane) => lane.feedKnown());
     }
-    this.#deviceChunks = new Map(
-      [...new Set(golden)].map((index) => [index, new GoldenChunk(capacity, devices[index]!.vocabSize)]),
-    );
-  }
-
-  async run(): Promise<SequenceOutcome> {
-    const request = this.#request;
-    await blame('reference', () => this.#reference.truncate(0));
-    await this.#eachDevice((device) => device.truncate(0));
-    const known = knownIds(request);
-    while (this.#ids.length < known.length) {
-      request.signal?.throwIfAborted();
-      await this.#feedReference(known.subarray(this.#ids.length, this.#ids.length + this.#chunk.capacity));
-      if (this.#ids.length < known.length) await this.#compare(known[this.#ids.length]);
-    }
-    // The last known chunk waits for its golden argmax, which is the token that follows it.
-    let next = this.#nextToken();
-    await this.#compare(next.tokenId);
-    while (next.tokenId !== undefined) {
-      request.signal?.throwIfAborted();
-      await this.#feedReference(Int32Array.of(next.tokenId));
-      next = this.#nextToken();
-      if (this.#chunk.isFull || next.tokenId === undefined) await this.#compare(next.tokenId);
-    }
-    return {
-      tokenIds: Int32Array.from(this.#ids),
-      newTokens: this.#ids.length - request.promptIds.length,
-      stopReason: next.stopReason ?? 'max-new-tokens',
-    };
-  }
-
-  #nextToken(): NextToken {
-    const { promptIds, continuationIds, maxNewTokens, maxSeqLen, eosTokenIds, prompt } = this.#request;
-    const stop = (stopReason: StopReason): NextToken => ({ tokenId: undefined, stopReason });
-    if (continuationIds !== undefined) return stop('continuation-end');
-    if (this.#ids.length - promptIds.length >= maxNewTokens) return stop('max-new-tokens');
-    if (this.#ids.length >= maxSeqLen) return stop('max-seq-len');
-    const last = this.#chunk.last();
-    const tokenId = argmax(last.logits);
-    if (tokenId < 0) {
-      throw new ReferenceFaultError(`prompt "${prompt}": the reference's logits hold no number to continue from.`, {
-        code: 'GOLDEN_NOT_FINITE',
-        facts: { position: last.position },
-        hint: 'make the reference again: its weights or its recording hold NaN or infinities, or are of another config.json.',
-      });
-    }
-    if (eosTokenIds.includes(tokenId)) return stop('eos');
-    return { tokenId, stopReason: undefined };
-  }
-
-  async #feedReference(ids: Int32Array): Promise<void> {
-    const { onStage, prompt } = this.#request;
-    const firstPosition = this.#ids.length;
-    onStage?.({ side: 'reference', firstPosition, lastPosition: firstPosition + ids.length - 1 });
-    const wanted = this.#wanted(firstPosition, ids.length);
-    let found = 0;
-    let since = performance.now();
-    await blame('reference', () =>
-      this.#reference.feed(ids, feedRequest(this.#request), (row) => {
-        if (!this.#isWanted(row.position)) return;
-        requireRows('golden', skipped(wanted.subarray(found), row, ids[row.position - firstPosition]), prompt);
-        requireContext('golden', row, wanted[found] ?? -1, ids[row.position - firstPosition], prompt);
-        found++;
-        this.#chunk.push(row, performance.now() - since);
-        since = performance.now();
-      }),
-    );
-    requireRows('golden', wanted.subarray(found), prompt);
-    this.#ids.push(...ids);
-  }
-
-  /** Feeds the devices what the reference was fed since they were last, and hands out the pairs. */
-  async #compare(tokenAfterChunk: number | undefined): Promise<void> {
-    const ids = Int32Array.from(this.#ids.slice(this.#chunkStart));
-    await this.#eachDevice((device, index) => this.#feedDevice(device, index, ids, tokenAfterChunk));
-    this.#chunkStart = this.#ids.length;
-    this.#chunk.clear();
-    for (const chunk of this.#deviceChunks.values()) chunk.clear();
-  }
-
-  async #feedDevice(
-    device: LogitsSource,
-    index: number,
-    ids: Int32Array,
-    tokenAfterChunk: number | undefined,
-  ): Promise<void> {
-    const request = this.#request;
-    const firstPosition = this.#chunkStart;
-    const stage = { side: 'device', firstPosition, lastPosition: firstPosition + ids.length - 1 } as const;
-    const { onStage } = request;
-    onStage?.(stage);
-    const onLayer = (done: number, total: number): void => onStage?.({ ...stage, layers: { done, total } });
-    const want = { ...feedRequest(request), ...(onStage === undefined ? {} : { onLayer }) };
-    const { rows } = this.#chunk;
-    let found = 0;
-    let since = performance.now();
-    await blame('device', () =>
-      device.feed(ids, want, async (actual) => {
-        const actualMs = performance.now() - since;
-        if (!this.#isWanted(actual.position)) return;
-        const golden = rows[found];
-        if (golden === undefined) throw tooManyRows(request.prompt, actual);
-        requireRows(
-          'actual',
-          skipped(positionsOf(rows.slice(found)), actual, ids[actual.position - firstPosition]),
-          request.prompt,
-        );
-        requireContext('actual', actual, golden.position, golden.tokenId, request.prompt);
-        found++;
-        request.signal?.throwIfAborted();
-        const { position, tokenId } = golden;
-        const pair = {
-          position,
-          step: decodeStep(position, request),
-          tokenId,
-          nextTokenId: ids[position + 1 - firstPosition] ?? tokenAfterChunk,
-          actual,
-        };
-        this.#deviceChunks.get(index)?.push(actual, actualMs);
-        for (const [comparison, { row, milliseconds }] of this.#goldenOf(index, found - 1)) {
-          try {
-            await this.#sinks.onPair(comparison, {
-              ...pair,
-              golden: row,
-              ms: { golden: milliseconds, actual: actualMs },
-            });
-          } catch (error) {
-            throw new SinkError(error);
-          }
-        }
-        since = performance.now();
-      }),
-    );
-    requireRows('actual', positionsOf(rows.slice(found)), request.prompt);
-  }
-
-  /** The golden row of each comparison of a device, at an index of the chunk. */
-  *#goldenOf(device: number, index: number): Generator<readonly [number, { row: LogitsRow; milliseconds: number }]> {
-    for (const [i, comparison] of this.#comparisons.entries()) {
-      if (comparison.device !== device) continue;
-      const { golden } = comparison;
-      if (golden !== undefined && this.#failed.has(golden)) continue;
-      const chunk = golden === undefined ? this.#chunk : this.#deviceChunks.get(golden)!;
-      yield [i, { row: chunk.rows[index]!, milliseconds: chunk.milliseconds[index]! }];
-    }
-  }
-
-  /** Runs what may fail for a device that has not failed yet; what a sink threw is nobody's fault and goes through as it was. */
-  async #eachDevice(action: (device: LogitsSource, index: number) => Promise<void>): Promise<void> {
-    for (const [index, device] of this.#devices.entries()) {
-      if (this.#failed.has(index)) continue;
-      try {
-        await blame('device', () => action(device, index));
-      } catch (error) {
-        if (error instanceof SinkError) throw error.thrown;
-        if (isAbort(error) || this.#sinks.onDeviceError === undefined) throw error;
-        this.#failed.add(index);
-        for (const [i, { device: used, golden }] of this.#comparisons.entries()) {
-          if (used === index || golden === index) this.#sinks.onDeviceError(i, error);
-        }
+    const all = this.#lanes.map((_, i) => i);
+    let alive = all.filter((i) => this.#isAlive(i));
+    while (alive.length > 0) {
+      const rows = Math.max(1, Math.floor(capacity / alive.length));
+      this.#shareRooms(alive, capacity, (i) => Math.min(rows, this.#lanes[i]!.chunkPositions));
+      for (;;) {
+        const stepping = alive.filter((i) => this.#isAlive(i) && this.#lanes[i]!.canStep);
+        if (stepping.length === 0) break;
+        await this.#each(stepping, (lane) => lane.step());
       }
+      await this.#each(alive, (lane) => lane.compare());
+      alive = all.filter((i) => this.#isAlive(i));
     }
   }
 
-  #isWanted(position: number): boolean {
-    return this.#request.positions === undefined || isIn(this.#request.positions, position);
+  #isAlive(i: number): boolean {
+    return i < this.#end && !this.#errors.has(i) && !this.#lanes[i]!.isDone;
   }
 
-  /** Positions of a feed whose rows are to be judged. */
-  #wanted(firstPosition: number, count: number): Int32Array {
-    return Int32Array.from({ length: count }, (_, i) => firstPosition + i).filter((position) =>
-      this.#isWanted(position),
-    );
+  /** Lanes in order, as many together as have no more known rows than one chunk. */
+  *#knownParts(capacity: number): Generator<readonly number[]> {
+    let part: number[] = [];
+    let rows = 0;
+    for (const [i, { knownRows }] of this.#lanes.entries()) {
+      if (part.length > 0 && rows + knownRows > capacity) {
+        yield part;
+        [part, rows] = [[], 0];
+      }
+      part.push(i);
+      rows += knownRows;
+    }
+    yield part;
+  }
+
+  /** Gives each of the lanes its part of the buffers. */
+  #shareRooms(lanes: readonly number[], capacity: number, rowsOf: (lane: number) => number): void {
+    let first = 0;
+    for (const i of lanes) {
+      const rows = rowsOf(i);
+      let buffer = 0;
+      const roomFor: RoomFor = ({ vocabSize }) => {
+        const name = `${buffer++} ${vocabSize}`;
+        const whole = this.#buffers.get(name) ?? new Float32Array(capacity * vocabSize);
+        this.#buffers.set(name, whole);
+        return new GoldenChunk(whole.subarray(first * vocabSize, (first + rows) * vocabSize), vocabSize);
+      };
+      this.#lanes[i]!.useRooms(roomFor, rows);
+      first += rows;
+    }
+  }
+
+  /** Begins the same with each of the lanes and waits for all; what fails, fails alone or ends those after it. */
+  async #each(lanes: readonly number[], action: (lane: Lane) => Promise<void>): Promise<void> {
+    const begun = lanes.filter((i) => i < this.#end);
+    const ends = await Promise.allSettled(begun.map((i) => action(this.#lanes[i]!)));
+    for (const [k, end] of ends.entries()) {
+      const i = begun[k]!;
+      if (end.status === 'fulfilled' || i >= this.#end) continue;
+      this.#errors.set(i, end.reason);
+      if (this.#endsAll(end.reason)) this.#end = i + 1;
+    }
   }
 }
 
-interface NextToken {
-  readonly tokenId: number | undefined;
-  readonly stopReason: StopReason | undefined;
-}
-
-/** Binary search in rising numbers. */
-function isIn(sorted: Int32Array, value: number): boolean {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return sorted[low] === value;
-}
-
-function positionsOf(rows: readonly LogitsRow[]): Int32Array {
-  return Int32Array.from(rows, ({ position }) => position);
-}
-
-function tooManyRows(prompt: string, row: LogitsRow): Error {
-  return new RangeError(`prompt "${prompt}": a row of position ${row.position}, which the device was not fed.`);
+function requireOrder(comparisons: readonly Comparison[]): void {
+  const tooLate = comparisons.find((comparison) => (comparison.golden ?? -1) >= comparison.device);
+  if (tooLate === undefined) return;
+  throw new InternalError('a device is compared with one that is fed after it.', {
+    code: 'COMPARISON_ORDER',
+    facts: { device: tooLate.device, golden: tooLate.golden! },
+  });
 }

@@ -66,6 +66,11 @@ export class ToySource implements LogitsSource {
     }
   }
 
+  /** Of the same vocabulary and errors. */
+  sequence(): ToySource {
+    return new ToySource(this.vocabSize, this.#change);
+  }
+
   async truncate(length: number): Promise<void> {
     this.#context.length = Math.min(length, this.#context.length);
   }

@@ -40,7 +40,7 @@ async function open(
   const { key = KEY, isChanged = false, toy } = options;
   const opened: ToySource[] = [];
   const use = new GoldenCacheUse();
-  const openToy = async (): Promise<LogitsSource> => {
+  const openToy = async (): Promise<ToySource> => {
     const one = toy ?? new ToySource(V);
     opened.push(one);
     return one;

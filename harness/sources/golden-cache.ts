@@ -34,17 +34,46 @@ export interface GoldenCacheOptions {
 export async function cachedReference(
   key: GoldenKey,
   folder: string,
-  open: () => Promise<LogitsSource>,
+  open: OpenReference,
   options: GoldenCacheOptions = {},
 ): Promise<LogitsSource> {
-  return new CachedReference(key, folder, open, options);
+  const shared = new SharedReference(open);
+  return new CachedReference(key, folder, shared, () => shared.close(), options);
 }
+
+/** Opens a reference that many sequences can share. */
+export type OpenReference = () => Promise<LogitsSource & Required<Pick<LogitsSource, 'sequence'>>>;
 
 /** Where reading stands in a file. */
 interface Place {
   readonly file: GoldenFile;
   readonly feed: number;
   readonly row: number;
+}
+
+/** The reference that all sequences share, opened for the first of them that needs it. */
+class SharedReference {
+  readonly #open: OpenReference;
+  #opened: ReturnType<OpenReference> | undefined;
+
+  constructor(open: OpenReference) {
+    this.#open = open;
+  }
+
+  async sequence(): Promise<LogitsSource> {
+    if (this.#opened !== undefined) return (await this.#opened).sequence();
+    this.#opened = this.#open();
+    return this.#opened;
+  }
+
+  /** Gives back what a sequence holds alone; the first one is the reference itself. */
+  async closeSequence(sequence: LogitsSource): Promise<void> {
+    if (sequence !== (await this.#opened)) await sequence.close();
+  }
+
+  async close(): Promise<void> {
+    await (await this.#opened)?.close();
+  }
 }
 
 class CachedReference implements LogitsSource {
@@ -54,7 +83,10 @@ class CachedReference implements LogitsSource {
   readonly #folder: string;
   /** Name of the context before the first feed. */
   readonly #empty: string;
-  readonly #open: () => Promise<LogitsSource>;
+  readonly #shared: SharedReference;
+  readonly #closeShared: () => Promise<void>;
+  /** Another sequence of the same reference: its rows are kept beside these. */
+  readonly sequence: () => LogitsSource;
   readonly #use: GoldenCacheUse;
   readonly #keeper: GoldenKeeper;
   /** [V], of the row that is handed out. */
@@ -70,14 +102,22 @@ class CachedReference implements LogitsSource {
   #isLive = false;
   #isKept = true;
 
-  constructor(key: GoldenKey, folder: string, open: () => Promise<LogitsSource>, options: GoldenCacheOptions) {
+  constructor(
+    key: GoldenKey,
+    folder: string,
+    shared: SharedReference,
+    closeShared: () => Promise<void>,
+    options: GoldenCacheOptions,
+  ) {
     const { use = new GoldenCacheUse(), requireUnchanged = async () => undefined } = options;
     this.info = key.info;
     this.vocabSize = key.vocabSize;
     this.#empty = goldenFolderName(key);
     this.#context = this.#empty;
     this.#folder = path.resolve(folder, this.#empty);
-    this.#open = open;
+    this.#shared = shared;
+    this.#closeShared = closeShared;
+    this.sequence = () => new CachedReference(key, folder, shared, async () => undefined, options);
     this.#use = use;
     this.#logits = new Float32Array(key.vocabSize);
     this.#keeper = new GoldenKeeper({
@@ -128,7 +168,8 @@ class CachedReference implements LogitsSource {
 
   async close(): Promise<void> {
     await this.#keeper.keep();
-    await this.#inner?.close();
+    if (this.#inner !== undefined) await this.#shared.closeSequence(this.#inner);
+    await this.#closeShared();
   }
 
   /** @returns how many positions of the feed are done: fewer than all where it is not kept, or a row is not as it was written. */
@@ -157,7 +198,7 @@ class CachedReference implements LogitsSource {
 
   /** Opens the inner source if it is not yet, and feeds it the sequence so far, feed by feed. */
   async #goLive({ taps: _taps, ...want }: FeedRequest): Promise<void> {
-    this.#inner ??= await this.#open();
+    this.#inner ??= await this.#shared.sequence();
     await this.#inner.truncate(0);
     for (const tokenIds of this.#feeds) {
       want.signal?.throwIfAborted();

@@ -103,6 +103,11 @@ class OwningSource extends WrappedSource {
     this.#closeRest = closeRest;
   }
 
+  /** Of the same model: what this was built on is not its own to close. */
+  sequence(): LogitsSource {
+    return this.inner.sequence!();
+  }
+
   override async close(): Promise<void> {
     await super.close();
     await this.#closeRest();

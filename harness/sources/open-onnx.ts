@@ -1,5 +1,5 @@
 // Opens the ONNX reference of a checkpoint, behind a golden cache where there is one.
-import { createReference } from '../../reference/onnx-reference.ts';
+import { createReference, type Reference } from '../../reference/onnx-reference.ts';
 import { type ReferenceOptions, referenceInfo } from '../../reference/reference-options.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { checkedSource, type SourceSide } from '../../src/device/checked-source.ts';
@@ -19,7 +19,7 @@ export async function openOnnx(
   side: SourceSide,
   cache: GoldenCachePlace | undefined,
 ): Promise<LogitsSource> {
-  const open = (): Promise<LogitsSource> => createReference(checkpoint, options);
+  const open = (): Promise<Reference> => createReference(checkpoint, options);
   const checked = (source: LogitsSource): LogitsSource => checkedSource(source, side, checkpoint.config);
   if (cache === undefined || (options.taps ?? []).length > 0) return checked(await open());
   const key = { info: await referenceInfo(checkpoint, options), vocabSize: checkpoint.config.vocabSize };

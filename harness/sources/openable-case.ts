@@ -1,6 +1,6 @@
 // A planned case with what it takes to run it: its sources are opened when its turn comes and closed after it.
 import type { LogitsSource } from '../../src/device/logits-source.ts';
-import type { CaseSpec, VariantSpec } from '../record/run-spec.ts';
+import type { CaseSpec, RunUnit, VariantSpec } from '../record/run-spec.ts';
 import type { GoldenCacheUsage } from '../record/run-usage.ts';
 import type { Lab } from './open-lab.ts';
 
@@ -27,6 +27,8 @@ export interface OpenableCase {
   readonly spec: CaseSpec;
   readonly texts: TokenTexts;
   readonly layers: number;
+  /** How many of these prompts may run together with the memory that there is; no limit without it. */
+  readonly promptsTogether?: (units: readonly Pick<RunUnit, 'prompt'>[]) => number;
   readonly openReference: () => Promise<LogitsSource>;
   readonly variants: readonly OpenableVariant[];
   /** What its references took from a golden cache so far, if they have one. */

@@ -16,12 +16,15 @@ const CLOSE_MS = 2000;
  * Code that never yields to the event loop cannot be ended by any timer.
  */
 export class StepTimeout extends WrappedSource {
+  /** Each sequence is waited for by itself. */
+  readonly sequence?: () => LogitsSource;
   readonly #milliseconds: number;
   #hasHung = false;
 
   constructor(inner: LogitsSource, milliseconds: number) {
     super(inner);
     this.#milliseconds = Math.min(milliseconds, LONGEST_TIMER_MS);
+    if (inner.sequence !== undefined) this.sequence = () => new StepTimeout(inner.sequence!(), milliseconds);
   }
 
   override feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {

@@ -48,6 +48,7 @@ export function checkedSource(source: LogitsSource, side: SourceSide, model: Mod
     vocabSize,
     taps: source.taps,
     ...(source.positions === undefined ? {} : { positions: source.positions.bind(source) }),
+    ...(source.sequence === undefined ? {} : { sequence: () => checkedSource(source.sequence!(), side, model) }),
     ...(source.logitsFormatOf === undefined ? {} : { logitsFormatOf: source.logitsFormatOf.bind(source) }),
     get length() {
       return source.length;

@@ -77,6 +77,12 @@ export interface LogitsSource {
    * that it does not have, or refuses. After a failure the sequence is good for `truncate(0)` only.
    */
   feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void>;
+  /**
+   * Another sequence of the same model, empty; without this method there is only one. Each is fed and truncated by itself, and feeds of
+   * several that are under way at the same time may share a pass over the weights: no bit of a row depends on it. It is good until this
+   * source is closed; closing it gives back what it holds alone.
+   */
+  sequence?(): LogitsSource;
   /** Forgets positions >= length, 0 … `this.length`; 0 begins a new sequence. */
   truncate(length: number): Promise<void>;
   close(): Promise<void>;

@@ -28,13 +28,26 @@ export async function createCaptureSource(recording: Recording, options: Capture
   const vocabSize = comparedColumns(recording, options.checkpoint);
   const formats = recordedFormats(recording, vocabSize, options.logitsFormat);
   const info = await describeCapture(recording, options, vocabSize, formats);
+  const taps = [...new Set(recording.prompts.flatMap((prompt) => prompt.taps))];
+  const createSequence = (): CaptureSource => replay({ recording, info, vocabSize, taps, formats, createSequence });
+  return createSequence();
+}
+
+interface Replay extends Pick<LogitsSource, 'info' | 'vocabSize' | 'taps'> {
+  readonly recording: Recording;
+  readonly formats: ReturnType<typeof recordedFormats>;
+  readonly createSequence: () => CaptureSource;
+}
+
+function replay({ recording, info, vocabSize, taps, formats, createSequence }: Replay): CaptureSource {
   let sequence = new ReplayedSequence(recording);
 
   return {
     info,
     recording,
     vocabSize,
-    taps: [...new Set(recording.prompts.flatMap(({ taps }) => taps))],
+    taps,
+    sequence: createSequence,
     get length() {
       return sequence.length;
     },

@@ -6,14 +6,22 @@ import type { DeviceEngine } from '../wormhole/attention-engine.ts';
 import type { N150Config } from './compute-config.ts';
 import { decoderLayer } from './decoder-layer.ts';
 import type { DeviceWeights } from './device-weights.ts';
-import { type ConfigFor, createLayerOps, createNorm } from './layer-ops.ts';
+import { type ConfigFor, createLayerOps, createNorm, type LayerOps } from './layer-ops.ts';
 import { createLinear } from './linear.ts';
-import { createPositionTables } from './ops/position-tables.ts';
-import type { Rows } from './rows.ts';
+import { createPositionTables, type PositionTables } from './ops/position-tables.ts';
+import { fromRow, type Rows } from './rows.ts';
 import { storeLogits, storeRows, withStoredFormats } from './stored-formats.ts';
+
+/** Keys and values of one sequence, with the operations of each layer on them. */
+export interface GraphSequence {
+  readonly layers: readonly LayerOps[];
+  /** Forgets all positions and gives the memory of their keys and values back. */
+  release(): void;
+}
 
 /** The next positions of a sequence; those before them must have been run. */
 export interface Pass {
+  readonly sequence: GraphSequence;
   /** [P]. */
   readonly tokenIds: Int32Array;
   /** Of row 0. */
@@ -36,12 +44,16 @@ export interface Onlooker {
 }
 
 export interface DecodeGraph {
-  /** Runs the layers and keeps their keys and values. @returns [wantedRows, H] after the final norm. */
-  run(pass: Pass, onlooker: Onlooker): Promise<Float32Array>;
+  openSequence(): GraphSequence;
+  /**
+   * Runs the layers and keeps their keys and values.
+   *
+   * @param passes - of different sequences, whose rows share each operation; of several, all rows are wanted.
+   * @returns [wanted rows of all passes, H] after the final norm.
+   */
+  run(passes: readonly [Pass, ...Pass[]], onlooker: Onlooker): Promise<Float32Array>;
   /** Rows [R, H] of the final norm to logits [R, V]. */
   logits(normed: Float32Array, onlooker: Pick<Onlooker, 'between'>): Promise<Float32Array>;
-  /** Forgets all positions and gives the memory of their keys and values back. */
-  release(): void;
 }
 
 export interface GraphParts {
@@ -56,23 +68,38 @@ export interface GraphParts {
 export function createDecodeGraph({ model, config, configFor, weights, engine }: GraphParts): DecodeGraph {
   const { hiddenSize, vocabSize } = model;
   const positionTables = createPositionTables(model, config);
-  const layers = Array.from({ length: weights.layerCount }, (_, layer) =>
-    withStoredFormats(
-      createLayerOps(model, engine, (opClass) => configFor(layer, opClass)),
-      model,
-      (opClass) => configFor(layer, opClass),
-    ),
-  );
   const norm = createNorm(model, config, 'finalNorm');
   const lmHead = createLinear(engine, config, config.lmHeadFidelity, config.logitsFormat);
 
-  async function run(pass: Pass, { onTap, showsCache, between, onLayer }: Onlooker): Promise<Float32Array> {
-    const { tokenIds, firstPosition, wantedRows, promptLength } = pass;
+  function openSequence(): GraphSequence {
+    const layers = Array.from({ length: weights.layerCount }, (_, layer) =>
+      withStoredFormats(
+        createLayerOps(model, engine, (opClass) => configFor(layer, opClass)),
+        model,
+        (opClass) => configFor(layer, opClass),
+      ),
+    );
+    return {
+      layers,
+      release(): void {
+        for (const layer of layers) layer.release();
+      },
+    };
+  }
+
+  async function run(
+    passes: readonly [Pass, ...Pass[]],
+    { onTap, showsCache, between, onLayer }: Onlooker,
+  ): Promise<Float32Array> {
+    const [{ firstPosition }] = passes;
+    const tokenIds = passes.flatMap((pass) => [...pass.tokenIds]);
+    const wantedRows = passes.reduce((sum, pass) => sum + pass.wantedRows, 0);
     const hidden = embed(tokenIds);
     onTap('embed_tokens.out', hidden);
-    const tables = positionTables(firstPosition, tokenIds.length, promptLength);
-    for (const [layer, ops] of layers.entries()) {
-      const firstRow = layer === layers.length - 1 ? tokenIds.length - wantedRows : 0;
+    const tables = tablesOf(passes);
+    for (let layer = 0; layer < weights.layerCount; layer++) {
+      const ops = jointOps(passes, layer);
+      const firstRow = layer === weights.layerCount - 1 ? tokenIds.length - wantedRows : 0;
       const tap = <R extends Rows>(name: LayerTap, rows: R): R => {
         onTap(layerTap(layer, name), rows);
         return rows;
@@ -91,7 +118,14 @@ export function createDecodeGraph({ model, config, configFor, weights, engine }:
     return normed;
   }
 
-  function embed(tokenIds: Int32Array): Float32Array {
+  function tablesOf(passes: readonly Pass[]): PositionTables {
+    const all = passes.map(({ firstPosition, tokenIds, promptLength }) =>
+      positionTables(firstPosition, tokenIds.length, promptLength),
+    );
+    return { cosines: all.flatMap(({ cosines }) => cosines), sines: all.flatMap(({ sines }) => sines) };
+  }
+
+  function embed(tokenIds: readonly number[]): Float32Array {
     const hidden = new Float32Array(tokenIds.length * hiddenSize);
     tokenIds.forEach((tokenId, row) => {
       weights.embed(tokenId, hidden, row * hiddenSize);
@@ -111,11 +145,33 @@ export function createDecodeGraph({ model, config, configFor, weights, engine }:
     return whole;
   }
 
+  return { openSequence, run, logits };
+}
+
+/** A layer's operations on the joined rows of several sequences: those that have a cache go to each sequence's own. */
+function jointOps(passes: readonly [Pass, ...Pass[]], layer: number): LayerOps {
+  const [{ sequence: first }] = passes;
+  const one = first.layers[layer]!;
+  if (passes.length === 1) return one;
+  let row = 0;
+  const shares = passes.map(({ sequence, firstPosition, tokenIds }) => {
+    const share = { ops: sequence.layers[layer]!, firstPosition, firstRow: row, rows: tokenIds.length };
+    row += share.rows;
+    return share;
+  });
   return {
-    run,
-    logits,
-    release(): void {
-      for (const layer of layers) layer.release();
+    ...one,
+    remember(keys, values): void {
+      for (const { ops, firstPosition, firstRow, rows } of shares) {
+        ops.remember(fromRow(keys, firstRow), fromRow(values, firstRow), firstPosition, rows);
+      }
+    },
+    attend(queries): Float32Array {
+      const mixed = new Float32Array(row * queries.width);
+      for (const { ops, firstPosition, firstRow, rows } of shares) {
+        mixed.set(ops.attend(fromRow(queries, firstRow), firstPosition, rows), firstRow * queries.width);
+      }
+      return mixed;
     },
   };
 }

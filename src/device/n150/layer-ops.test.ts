@@ -45,16 +45,14 @@ async function tapsWith(configFor: ConfigFor): Promise<Map<TapName, Float32Array
   const graph = createDecodeGraph({ model, config, configFor, weights, engine });
   const wantedRows = tokenIds.length;
   const taps = new Map<TapName, Float32Array>();
-  await graph.run(
-    { tokenIds, firstPosition: 0, wantedRows, promptLength: undefined },
-    {
-      onTap: (tap, rows) => taps.set(tap, copyLastRows(rows, wantedRows, tapWidth(tap, model))),
-      showsCache: true,
-      between: () => Promise.resolve(),
-      onLayer: () => {},
-    },
-  );
-  graph.release();
+  const sequence = graph.openSequence();
+  await graph.run([{ sequence, tokenIds, firstPosition: 0, wantedRows, promptLength: undefined }], {
+    onTap: (tap, rows) => taps.set(tap, copyLastRows(rows, wantedRows, tapWidth(tap, model))),
+    showsCache: true,
+    between: () => Promise.resolve(),
+    onLayer: () => {},
+  });
+  sequence.release();
   return taps;
 }
 
