@@ -11,6 +11,7 @@ import type { RunSpec } from '../record/run-spec.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 import { readRun } from '../replay/read-run.ts';
 import { ToySource } from '../sequence/toy-source.fixture.ts';
+import type { OpenableCase } from '../sources/openable-case.ts';
 import {
   logLines,
   noisyToy,
@@ -35,15 +36,15 @@ function tokensOf(folder: string): TokenRecord[] {
   return tokens;
 }
 
-/** A device that throws at one position of the prompts that begin with a token. */
-const failingAt = (position: number, firstToken: number, error: () => Error): ToySource => {
-  let first = -1;
-  return new ToySource(TOY_VOCABULARY, (row) => {
-    if (row.position === 0) first = row.tokenId;
-    if (row.position === position && first === firstToken) throw error();
+/** A device that throws at one position of the prompts that have a token there. */
+const failingAt = (position: number, tokenId: number, error: () => Error): ToySource =>
+  new ToySource(TOY_VOCABULARY, (row) => {
+    if (row.position === position && row.tokenId === tokenId) throw error();
     return row;
   });
-};
+
+/** The same case, a prompt at a time. */
+const oneByOne = (one: OpenableCase): OpenableCase => ({ ...one, promptsTogether: () => 1 });
 
 describe('writeRun', () => {
   it('judges every token of every prompt of every case', async () => {
@@ -57,7 +58,7 @@ describe('writeRun', () => {
   it('runs the reference once for all variants of a case', async () => {
     let opened = 0;
     const feeds: number[] = [];
-    const one = toyCase('a', { first: noisyToy, second: noisyToy, third: noisyToy });
+    const one = oneByOne(toyCase('a', { first: noisyToy, second: noisyToy, third: noisyToy }));
     const counted = {
       ...one,
       openReference: async () => {
@@ -122,7 +123,7 @@ describe('writeRun', () => {
   it('keeps what was judged when it is interrupted, and lists what was not', async () => {
     const controller = new AbortController();
     let judged = 0;
-    const { run, folder } = await runToy(scratch, two, {
+    const { run, folder } = await runToy(scratch, two.map(oneByOne), {
       signal: controller.signal,
       onToken: () => {
         judged++;
@@ -141,6 +142,22 @@ describe('writeRun', () => {
     expect(xml).toMatch(/name="third"[\s\S]*?<error message="stopped by the user"/);
     expect(xml).toMatch(
       /classname="b" name="first"[\s\S]*?<skipped message="the run ended at a › third: stopped by the user"/,
+    );
+  });
+
+  it('writes whole prompts only of those that it was interrupted in together, and goes on with them', async () => {
+    const controller = new AbortController();
+    let judged = 0;
+    const onToken = (): void => {
+      if (++judged === 30) controller.abort();
+    };
+    const { run, folder } = await runToy(scratch, two, { signal: controller.signal, onToken });
+    expect(run).toMatchObject({ exitCode: EXIT_CODES.interrupted, verdict: { status: 'error' } });
+    expect(new Set(tokensOf(folder).map(({ prompt }) => prompt))).toEqual(new Set(['first']));
+    const resumed = await resumeToy(folder, two);
+    expect(resumed.run.coverage).toMatchObject({ tokensPlanned: 72, tokensJudged: 72 });
+    expect(tokensOf(folder).map(({ timing: _, ...record }) => record)).toEqual(
+      tokensOf((await runToy(scratch, two.map(oneByOne))).folder).map(({ timing: _, ...record }) => record),
     );
   });
 
@@ -182,7 +199,7 @@ describe('writeRun', () => {
   it('is invalid when a file changes under it', async () => {
     let looks = 0;
     const changing = {
-      ...toyCase('a'),
+      ...oneByOne(toyCase('a')),
       requireUnchanged: async () => {
         if (++looks === 3)
           throw new ComparisonInvalidError('model.safetensors has changed.', { code: 'CHECKPOINT_CHANGED' });
