@@ -66,7 +66,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/ladder': ['harness/record', 'harness/metrics'],
   'harness/replay': ['harness/record', 'harness/metrics', 'harness/gate', 'harness/ladder', 'harness/baseline'],
   'harness/sequence': ['harness/record', 'src/device'],
-  'harness/sources': ['harness/record', 'reference', ...SRC_ROOMS, ...DEVICES],
+  'harness/sources': ['harness/record', 'harness/sequence', 'reference', ...SRC_ROOMS, ...DEVICES],
   'harness/faults': ['harness/sources', 'src/checkpoint', 'src/device'],
   'harness/selftest': [
     ...JUDGING,

@@ -21,6 +21,7 @@ import { configFromKnobs, parseDeviceSpec } from '../sources/device-spec.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { planRun } from '../sources/plan-run.ts';
+import { chooseReferenceWeights } from '../sources/plan-together.ts';
 import { defaultPrompts, givenResources, localPaths } from './case-options.ts';
 import { compareChoices, parseCompareArgument, recipeArgument } from './compare-plan.ts';
 import { onInterrupt } from './interrupt.ts';
@@ -117,7 +118,7 @@ async function begin(
     models,
   );
   const args = process.argv.slice(2);
-  const local = localPaths(options, paths, args);
+  const local = chooseReferenceWeights(spec, localPaths(options, paths, args), models);
   // What cannot be opened is refused before a folder is made.
   openCases(spec, local, { models });
   return { ...startRun(options.out, { ...runHeader(args), notes, spec }, local), local };

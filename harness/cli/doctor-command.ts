@@ -7,18 +7,22 @@ import { deviceEnvironmentHelp, readDeviceEnvironment } from '../../src/device/n
 import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
 import { checkVectors, type VectorReport } from '../../src/device/n150/vector-check/check-vectors.ts';
 import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
-import { EXIT_CODES } from '../../src/errors.ts';
+import { EXIT_CODES, QwenPccError } from '../../src/errors.ts';
 import { availableMemory, defaultThreads } from '../../src/machine.ts';
+import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { formatBytes, formatDuration } from '../report/format.ts';
 import { createChalk, plainTable } from '../report/plain-table.ts';
 import { describeEnvironment } from '../run/environment.ts';
-import { ESTIMATED_POSITIONS, estimateRun, type RunEstimate } from '../run/estimate-run.ts';
+import { type EstimatedJob, estimateRun, type RunEstimate } from '../run/estimate-run.ts';
+import { parseDeviceSpec } from '../sources/device-spec.ts';
 import { Models } from '../sources/models.ts';
 import { rememberInWeightCache } from '../sources/open-n150.ts';
 import { packageVersion } from '../sources/package-root.ts';
-import { MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
+import { MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT } from '../sources/plan.ts';
+import type { PlanRequest } from '../sources/plan-request.ts';
+import { planRun } from '../sources/plan-run.ts';
 import { addAdapterOption } from './adapter-option.ts';
-import { chooseWeights } from './case-options.ts';
+import { chooseWeights, defaultPrompts } from './case-options.ts';
 import { byteCount, threadCount } from './option-values.ts';
 
 interface DoctorOptions {
@@ -113,18 +117,20 @@ async function doctor(options: DoctorOptions): Promise<void> {
   );
 }
 
-/** The cost of a run of ESTIMATED_POSITIONS on this machine, in the terms that a run states after it. */
+/** The cost of the default run on this machine, in the terms that a run states after it. */
 function estimateTable(
   checkpoints: readonly CheckpointFacts[],
   machine: Machine,
   chalk: ReturnType<typeof createChalk>,
 ): string {
-  const rows = checkpoints.map(({ name, estimate }) => {
+  const rows = checkpoints.map(({ name, prompts, estimate }) => {
     const { seconds, memoryBytes, readBytes, writeBytes } = estimate;
     const memory = memoryBytes.reference + memoryBytes.device;
     return [
       name,
-      `≥ ${formatDuration(seconds.reference * 1000)}`,
+      `${prompts}, ${estimate.together} together`,
+      `≤ ${estimate.positions}`,
+      `≥ ${formatDuration(seconds.reference * 1000)}, ${estimate.referenceWeights}`,
       `≥ ${formatDuration(seconds.device * 1000)}`,
       seconds.packing === 0 ? 'none' : `≥ ${formatDuration(seconds.packing * 1000)}`,
       formatBytes(memory),
@@ -134,7 +140,9 @@ function estimateTable(
     ];
   });
   const header = [
-    `${ESTIMATED_POSITIONS} positions`,
+    'default run',
+    'prompts',
+    'positions',
     'reference',
     'device',
     'packing',
@@ -184,7 +192,9 @@ interface CheckpointFacts {
   readonly weightBytes: number;
   /** How quantised weights are stored; null for plain ones. */
   readonly encoding: string | null;
-  /** With the device's default knobs. */
+  /** Of the default run. */
+  readonly prompts: number;
+  /** Of it with the device's default knobs. */
   readonly estimate: RunEstimate;
   /** float32 keys and values of both sides. */
   readonly keyValueBytes: number;
@@ -198,7 +208,9 @@ async function describeCheckpoint(
   gridRows: number,
   { memory, weightCache, threads }: DoctorOptions,
 ): Promise<CheckpointFacts> {
-  const { checkpoint, family } = new Models().open(folder);
+  const models = new Models();
+  const { checkpoint, family } = models.open(folder);
+  const job = await defaultJob(folder, models);
   const cacheFolder = rememberInWeightCache(checkpoint, family === 'instruct', DEFAULT_N150_CONFIG, {
     weightCache,
     qwenDir: process.env['QWEN_DIR'],
@@ -212,11 +224,42 @@ async function describeCheckpoint(
     vocabSize,
     encoding: checkpoint.encoding ?? null,
     weightBytes: tensors.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0),
-    estimate: await estimateRun(checkpoint, { memoryBytes: memory, cacheFolder, threads }),
+    prompts: job.prompts.length,
+    estimate: await estimateRun(checkpoint, job, { memoryBytes: memory, cacheFolder, threads }),
     keyValueBytes: 2 * 2 * 4 * layers * keyValueHeads * headDim * MAX_SEQ_LEN_DEFAULT,
     cores: coreCounts(checkpoint.config, gridRows),
   };
 }
+
+/** The prompts that a run has which is given none; as long as the original demo's where the checkpoint has no tokenizer for them. */
+async function defaultJob(folder: string, models: Models): Promise<EstimatedJob> {
+  const pccMinimum = DEFAULT_PCC_MINIMUM;
+  const request: PlanRequest = {
+    weights: [folder],
+    defaultPrompts: defaultPrompts(),
+    devices: [parseDeviceSpec('n150', process.env)],
+    reference: { kind: 'onnx' },
+    precision: 'fp32',
+    mode: 'teacherForced',
+    judge: { semantics: 'strict', pccMinimum, rules: defaultRules({ pccMinimum }) },
+  };
+  try {
+    const { spec } = await planRun(request, models);
+    return { prompts: spec.cases[0]!.prompts, limits: spec.limits };
+  } catch (error) {
+    if (!(error instanceof QwenPccError)) throw error;
+    const prompts = Array.from({ length: ASSUMED.prompts }, (_, i) => ({
+      name: `${i}`,
+      user: 0,
+      promptIds: new Array<number>(ASSUMED.tokens).fill(0),
+      continuationIds: null,
+      positions: null,
+    }));
+    return { prompts, limits: { maxNewTokens: MAX_NEW_TOKENS_DEFAULT, maxSeqLen: MAX_SEQ_LEN_DEFAULT } };
+  }
+}
+
+const ASSUMED = { prompts: 8, tokens: 128 } as const;
 
 async function doctorVectors(folder: string, options: DoctorOptions): Promise<void> {
   const engine = await createKernelMatmulEngine({ threads: options.threads ?? defaultThreads() });

@@ -21,6 +21,7 @@ import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { packageVersion } from '../sources/package-root.ts';
 import type { PlannedRun } from '../sources/plan-run.ts';
+import { chooseReferenceWeights } from '../sources/plan-together.ts';
 import { annotateJob } from './annotate.ts';
 import { baselineFile, withBaseline } from './baseline-file.ts';
 import {
@@ -142,7 +143,7 @@ async function begin(options: ValidateOptions, command: Command, models: Models)
   const args = process.argv.slice(2);
   const header = runHeader(args);
   const { spec, paths, notes } = await planOf(options, command, models);
-  const local = localPaths(options, paths, args);
+  const local = chooseReferenceWeights(spec, localPaths(options, paths, args), models);
   // What cannot be opened is refused before a folder is made.
   openCases(spec, local, { models });
   const share = options.shard === undefined ? {} : shareOf(spec, chooseShard(options.shard, process.env));

@@ -11,6 +11,8 @@ export interface CasePaths {
   readonly weights: string;
   /** The golden recording, if one stands in for the reference. */
   readonly golden?: string | undefined;
+  /** How the ONNX reference holds its weights: chosen once, since it decides last bits. */
+  readonly referenceWeights?: 'mapped' | 'resident' | 'streamed' | undefined;
   /** By the variant's name. */
   readonly variants: Readonly<Record<string, VariantPaths>>;
 }
@@ -49,6 +51,7 @@ export const LocalPathsSchema: z.ZodType<LocalPaths, unknown> = z.strictObject({
     z.strictObject({
       weights: absolute,
       golden: absolute.optional(),
+      referenceWeights: z.enum(['mapped', 'resident', 'streamed']).optional(),
       variants: z.record(z.string(), z.strictObject({ weights: absolute.optional(), recording: absolute.optional() })),
     }),
   ),

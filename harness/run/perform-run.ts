@@ -22,6 +22,7 @@ import { runFree } from '../sequence/free-running.ts';
 import { type Comparison, type LaneParts, runTogether } from '../sequence/lockstep.ts';
 import type { SequenceRequest } from '../sequence/sequence.ts';
 import { blame, isAbort, requireComparable } from '../sequence/sides.ts';
+import { PROMPTS_TOGETHER } from '../sources/batch-plan.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
 import { describeFailure } from './describe-failure.ts';
 import { evidenceShare } from './evidence-file.ts';
@@ -94,9 +95,6 @@ interface LaneSources {
   readonly devices: readonly LogitsSource[];
   readonly judges: readonly TokenJudge[];
 }
-
-/** Most prompts that run together: of twice as many, a step takes hardly less time for each. */
-const PROMPTS_TOGETHER = 16;
 
 class Run {
   readonly #options: PerformOptions;

@@ -16,7 +16,7 @@ import { ComparisonInvalidError, InputError } from '../../src/errors.ts';
 import { vocabularyNote } from '../../src/text/encode-prompt.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
-import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
+import type { CaseSpec, RunSpec, SequenceLimits, VariantSpec } from '../record/run-spec.ts';
 import { configFromKnobs } from './device-spec.ts';
 import { GoldenCacheUse } from './golden-cache.ts';
 import { type Model, Models } from './models.ts';
@@ -24,6 +24,7 @@ import { type Lab, openLab } from './open-lab.ts';
 import { type DeviceResources, openN150, planN150 } from './open-n150.ts';
 import { type GoldenCachePlace, openOnnx } from './open-onnx.ts';
 import type { OpenableCase, OpenableVariant } from './openable-case.ts';
+import { togetherOf } from './plan-together.ts';
 import { StepTimeout } from './step-timeout.ts';
 
 export interface OpenOptions {
@@ -40,10 +41,16 @@ export interface OpenOptions {
  */
 export function openCases(spec: RunSpec, paths: LocalPaths, options: OpenOptions = {}): OpenableCase[] {
   const models = options.models ?? new Models();
-  return spec.cases.map((one) => openCase(one, paths, models, options));
+  return spec.cases.map((one) => openCase(one, spec.limits, paths, models, options));
 }
 
-function openCase(spec: CaseSpec, local: LocalPaths, models: Models, options: OpenOptions): OpenableCase {
+function openCase(
+  spec: CaseSpec,
+  limits: SequenceLimits,
+  local: LocalPaths,
+  models: Models,
+  options: OpenOptions,
+): OpenableCase {
   const paths = local.cases[spec.name];
   if (paths === undefined) {
     throw new InputError(`nothing says where the files of ${spec.name} are.`, {
@@ -72,6 +79,7 @@ function openCase(spec: CaseSpec, local: LocalPaths, models: Models, options: Op
       decode: (tokenIds) => tokenizer?.decode(tokenIds) ?? [...tokenIds].map(idText).join(''),
     },
     layers: checkpoint.config.layers,
+    promptsTogether: (units) => togetherOf(spec, checkpoint, checkpoints, units, limits, local),
     openReference: () => openReference(checkpoint, spec, paths, local, cache, options),
     variants: variants.map(({ openable }) => withTimeout(openable, local.stepTimeoutMs)),
     ...(cache === undefined ? {} : { goldenCacheUse: use }),
@@ -113,6 +121,7 @@ async function openReference(
   }
   const settings = {
     precision: spec.reference.precision,
+    ...(paths.referenceWeights === undefined ? {} : { weights: paths.referenceWeights }),
     ...(threads === undefined ? {} : { threads }),
     ...(taps === undefined ? {} : { taps: tapsOf(checkpoint.config.layers, taps) }),
   };
