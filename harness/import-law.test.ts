@@ -94,6 +94,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'harness/lens': [
     'harness/record',
+    'harness/ladder',
     'harness/gate',
     'harness/report',
     'harness/compare',

@@ -75,7 +75,7 @@ export function inspectCommand(): Command {
     )
     .option('--why', 'what heals this token and what alone breaks it: each operation by itself, each knob promoted')
     .option('--stored', 'show what the run has stored, run nothing again')
-    .option('--keep', "keep the taps in the run's folder, where `qwen-pcc report` shows them")
+    .option('--keep', "keep the taps, or what --why found, in the run's folder, where `qwen-pcc report` shows them")
     .option(
       '--bundle <file>',
       'write the token with both rows, taps and all that its numbers follow from; `qwen-pcc replay FILE` gives the same numbers elsewhere',
@@ -104,11 +104,12 @@ async function inspect(given: string | undefined, { weights, adapter, ...rest }:
   const opened = options.stored === true ? undefined : openForInspection(folder, replay, record, options);
   requireBundlable(options);
   if (options.why === true) {
-    await why(requireOpened(opened), record, tokenIds, options);
+    await why(folder, requireOpened(opened), record, tokenIds, options);
     return;
   }
   const again = opened === undefined ? undefined : await runAgain(opened, replay, record, tokenIds, options);
-  if (options.keep === true && again !== undefined && !opened!.isOtherDevice) keepTaps(folder, record, again);
+  if (options.keep === true && again !== undefined && !opened!.isOtherDevice)
+    keepFile(folder, record, 'json', keptTapsText(record, again));
   if (options.bundle !== undefined) {
     bundleToken({
       file: options.bundle,
@@ -142,13 +143,15 @@ async function inspect(given: string | undefined, { weights, adapter, ...rest }:
 }
 
 async function why(
-  { openReference, variant }: OpenedToken,
+  folder: string,
+  { openReference, variant, isOtherDevice }: OpenedToken,
   record: TokenRecord,
   tokenIds: Int32Array,
   options: InspectOptions,
 ): Promise<void> {
   const command = shownCommand(process.argv.slice(2));
   const found = await inspectWhy({ openReference, variant, record, tokenIds, command });
+  if (options.keep === true && !isOtherDevice) keepFile(folder, record, 'why.json', formatWhy(found));
   process.stdout.write(options.json === true ? formatWhy(found) : whyText(found, createChalk(process.env)));
 }
 
@@ -185,12 +188,12 @@ function requireOpened(opened: OpenedToken | undefined): OpenedToken {
 }
 
 /** Only of the run's own device: another one's taps say nothing about this run. */
-function keepTaps(folder: string, record: TokenRecord, again: InspectedToken): void {
-  const name = path.basename(evidenceName(record)).replace(/safetensors$/, 'json');
+function keepFile(folder: string, record: TokenRecord, ending: string, content: string): void {
+  const name = path.basename(evidenceName(record)).replace(/safetensors$/, ending);
   const file = path.join(folder, TAPS_FOLDER, name);
   guardWrite(file, () => {
     makeFolder(path.dirname(file));
-    replaceFile(file, keptTapsText(record, again));
+    replaceFile(file, content);
   });
 }
 

@@ -29,7 +29,7 @@ function laddersOf(rows: Readonly<Record<string, readonly (number | null)[]>>): 
       const distribution =
         klNats === null ? null : { klNats, klReverseNats: 0, logNormaliser: { golden: 0, actual: 0 }, textToken: null };
       const pcc = klNats === null ? null : 1 - klNats / 10;
-      ladders.add(tokenRecordExample({ ...KEY, variant, position, distribution, pcc }), variant !== 'card');
+      ladders.add(tokenRecordExample({ ...KEY, variant, position, distribution, pcc }));
     }
   }
   return ladders;

@@ -37,10 +37,14 @@ export class Ladders {
   /** Variants whose tokens are kept: rungs and the devices on top, by case. */
   readonly #kept: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #columns: Map<string, Columns> = new Map();
+  readonly #rungs: ReadonlyMap<string, ReadonlySet<string>>;
   #rungTokens = 0;
 
   constructor(spec: RunSpec) {
     this.#spec = spec;
+    this.#rungs = new Map(
+      spec.cases.map(({ name, variants }) => [name, new Set(variants.filter(isRung).map((one) => one.name))]),
+    );
     this.#kept = new Map(
       spec.cases.map(({ name, variants }) => [
         name,
@@ -49,14 +53,19 @@ export class Ladders {
     );
   }
 
+  /** Whether a token or prompt is of a rung, which nobody judges. */
+  isRung({ case: name, variant }: Pick<SequenceKey, 'case' | 'variant'>): boolean {
+    return this.#rungs.get(name)?.has(variant) === true;
+  }
+
   /** Tokens of rungs so far. */
   get rungTokens(): number {
     return this.#rungTokens;
   }
 
   /** Takes a token of any variant; only those on a ladder are kept. */
-  add(record: TokenRecord, isOfRung: boolean): void {
-    if (isOfRung) this.#rungTokens++;
+  add(record: TokenRecord): void {
+    if (this.isRung(record)) this.#rungTokens++;
     if (this.#kept.get(record.case)?.has(record.variant) !== true) return;
     const id = sequenceId(record);
     const columns = this.#columns.get(id) ?? { position: [], klNats: [], pccGap: [] };

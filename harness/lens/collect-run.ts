@@ -2,11 +2,14 @@
 import path from 'node:path';
 import { readSafetensorsHeader, readTensorFloat32 } from '../../src/checkpoint/safetensors.ts';
 import { QwenPccError } from '../../src/errors.ts';
-import { readLog } from '../record/read-log.ts';
+import { Ladders } from '../ladder/ladders.ts';
+import { readLog, readRunEvent } from '../record/read-log.ts';
 import type { RunRecord } from '../record/run-record.ts';
+import { isRung } from '../record/run-spec.ts';
 import { type SequenceKey, sequenceId, type TokenKey, type TokenRecord } from '../record/token-record.ts';
-import { readKeptTaps, tokenId } from './kept-taps.ts';
+import { readKeptTaps, readKeptWhy, tokenId } from './kept-taps.ts';
 import type { RowPicture } from './lens-format.ts';
+import { ladderTable, whyTable } from './note-tables.ts';
 import { rowPicture } from './row-picture.ts';
 import { SequenceColumns } from './sequence-columns.ts';
 
@@ -20,16 +23,19 @@ export interface CollectedRun {
 
 export function collectRun(folder: string, { runId }: Pick<RunRecord, 'runId'>): CollectedRun {
   const kept = readKeptTaps(folder);
+  const why = readKeptWhy(folder);
+  const ladders = laddersOf(folder);
   const extras = {
     pictureOf: (evidence: string) => pictureOf(folder, evidence),
     tapsOf: (key: TokenKey) => kept.get(tokenId(key)),
+    tablesOf: (key: TokenKey) => [...ladderTable(ladders?.ofToken(key)), ...whyTable(why.get(tokenId(key)))],
   };
   const sequences = new Map<string, SequenceColumns>();
   const texts = new Map<string, Map<number, string>>();
   // Its lines were checked when the run's state was read from them.
   for (const { event } of readLog(folder, { isKnown: true })) {
     if (event.event === 'prompt') addTexts(textsOf(event), event.texts ?? []);
-    if (event.event !== 'token') continue;
+    if (event.event !== 'token' || ladders?.isRung(event) === true) continue;
     columnsOf(event).add(event);
     addTexts(textsOf(event), [[event.inputToken.golden, event.text]]);
   }
@@ -51,6 +57,15 @@ export function collectRun(folder: string, { runId }: Pick<RunRecord, 'runId'>):
     texts.set(name, fresh);
     return fresh;
   }
+}
+
+/** Undefined for a run without rungs, whose log is read once. */
+function laddersOf(folder: string): Ladders | undefined {
+  const { spec } = readRunEvent(folder);
+  if (!spec.cases.some(({ variants }) => variants.some(isRung))) return undefined;
+  const ladders = new Ladders(spec);
+  for (const { event } of readLog(folder, { isKnown: true })) if (event.event === 'token') ladders.add(event);
+  return ladders;
 }
 
 function addTexts(texts: Map<number, string>, more: Iterable<readonly [number, string]>): void {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { InspectedToken } from '../record/inspected-token.ts';
 import { sequenceId, type TokenKey } from '../record/token-record.ts';
+import { type WhyRecord, WhyRecordSchema } from '../record/why-record.ts';
 import type { TapNote } from './lens-format.ts';
 
 export const TAPS_FOLDER = 'inspected';
@@ -31,14 +32,28 @@ export function keptTapsText(key: TokenKey, { taps }: Pick<InspectedToken, 'taps
 
 /** By token; a file that is none of ours is left out, since the folder is anybody's. */
 export function readKeptTaps(folder: string): Map<string, readonly TapNote[]> {
-  const kept = new Map<string, readonly TapNote[]>();
+  const taps = keptFiles(folder).flatMap((json) => {
+    const { data } = KeptTapsSchema.safeParse(json);
+    return data === undefined ? [] : [[tokenId(data), data.taps] as const];
+  });
+  return new Map(taps);
+}
+
+/** What `inspect --why --keep` found, by token; as `readKeptTaps`. */
+export function readKeptWhy(folder: string): Map<string, WhyRecord> {
+  const found = keptFiles(folder).flatMap((json) => {
+    const { data } = WhyRecordSchema.safeParse(json);
+    return data === undefined ? [] : [[tokenId(data.token), data] as const];
+  });
+  return new Map(found);
+}
+
+function keptFiles(folder: string): unknown[] {
   const parent = path.join(folder, TAPS_FOLDER);
-  if (!existsSync(parent)) return kept;
-  for (const file of readdirSync(parent).sort()) {
-    const parsed = KeptTapsSchema.safeParse(jsonOf(path.join(parent, file)));
-    if (parsed.success) kept.set(tokenId(parsed.data), parsed.data.taps);
-  }
-  return kept;
+  if (!existsSync(parent)) return [];
+  return readdirSync(parent)
+    .sort()
+    .map((file) => jsonOf(path.join(parent, file)));
 }
 
 function jsonOf(file: string): unknown {

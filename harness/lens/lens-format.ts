@@ -82,6 +82,18 @@ export interface TokenNote {
   readonly picture?: RowPicture;
   /** Taps of the layers in order, from an inspection that was kept: [name, PCC, relative L2]. */
   readonly taps?: readonly TapNote[];
+  /** Its noise ladder, and what promotions of the device are worth. */
+  readonly tables?: readonly NoteTable[];
+}
+
+/** Words with a table under them, made when the report is written: the app shows them as they are. */
+export interface NoteTable {
+  readonly words: string;
+  /** The first column is of names, the others are numbers. */
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** Parts of a whole of 100, a row each from the first on. */
+  readonly bar?: readonly (readonly [from: number, width: number])[];
 }
 
 export type TapNote = readonly [tap: string, pcc: number | null, relL2: number | null];

@@ -7,6 +7,7 @@ import {
   LEVEL_MAX,
   NO_FLIP_CODE,
   NO_LEVEL,
+  type NoteTable,
   PAGE_COUNTS,
   PAGE_NUMBERS,
   PAGE_TOKENS,
@@ -40,6 +41,7 @@ export interface TokenExtras {
   /** Of a token whose rows were kept; undefined if they cannot be read any more. */
   readonly pictureOf: (evidence: string) => RowPicture | undefined;
   readonly tapsOf: (key: TokenKey) => readonly TapNote[] | undefined;
+  readonly tablesOf: (key: TokenKey) => readonly NoteTable[];
 }
 
 export class SequenceColumns {
@@ -203,7 +205,7 @@ function countOf(record: TokenRecord, name: PageCount): number {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-function noteOf(record: TokenRecord, { pictureOf, tapsOf }: TokenExtras): TokenNote {
+function noteOf(record: TokenRecord, { pictureOf, tapsOf, tablesOf }: TokenExtras): TokenNote {
   const { hygiene, inputToken, inputPosition, pccJudgement } = record;
   const note: Mutable<TokenNote> = {};
   const pairOf = ({ golden, actual }: { golden: number; actual: number }): [number, number] => [golden, actual];
@@ -230,6 +232,8 @@ function noteOf(record: TokenRecord, { pictureOf, tapsOf }: TokenExtras): TokenN
   if (picture !== undefined) note.picture = picture;
   const taps = tapsOf(record);
   if (taps !== undefined) note.taps = taps;
+  const tables = tablesOf(record);
+  if (tables.length > 0) note.tables = tables;
   return note;
 }
 

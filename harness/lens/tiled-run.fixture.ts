@@ -30,7 +30,7 @@ export function tiledRun(of: RunRecord, records: readonly TokenRecord[], prompts
   const promptRecords: PromptRecord[] = [];
   for (let p = 0; p < prompts; p++) {
     const prompt = `tiled-${p}`;
-    const columns = new SequenceColumns({ pictureOf: () => undefined, tapsOf: () => undefined });
+    const columns = new SequenceColumns({ pictureOf: () => undefined, tapsOf: () => undefined, tablesOf: () => [] });
     for (let position = 0; position < length; position++) {
       const record = records[(p * 997 + position) % records.length]!;
       columns.add({ ...record, prompt, position, evidence: null });

@@ -10,7 +10,6 @@ import { ContextChain } from '../record/context-hash.ts';
 import type { CaseEvent, EndEvent, LogEvent, PromptEvent, RunEvent, TokenEvent } from '../record/events.ts';
 import { REPEAT_WAYS, type RepeatEvent } from '../record/repeat.ts';
 import {
-  isRung,
   type RunUnit,
   repeatedUnitsOf,
   type SequenceLimits,
@@ -56,8 +55,6 @@ export class RunReplay {
   end: EndEvent | null = null;
   unitsDone = 0;
   readonly #open: Map<string, OpenSequence> = new Map();
-  /** Ids of variants that nobody judges. */
-  readonly #rungs: ReadonlySet<string>;
   readonly #repeated: ReadonlySet<RunUnit>;
   #underWay: { readonly unit: RunUnit | undefined; readonly ids: readonly string[] } = { unit: undefined, ids: [] };
 
@@ -66,11 +63,6 @@ export class RunReplay {
     this.units = unitsOfRun(run);
     this.gate = createGate(run.spec.judge.rules, run.spec.judge.expected);
     this.ladders = new Ladders(run.spec);
-    this.#rungs = new Set(
-      run.spec.cases.flatMap(({ name, variants }) =>
-        variants.filter(isRung).map((variant) => caseId({ case: name, variant: variant.name })),
-      ),
-    );
     this.#repeated = repeatedOf(run, this.units);
   }
 
@@ -113,7 +105,7 @@ export class RunReplay {
 
   /** Whether a token or prompt is of a ladder's rung, which nobody judges. */
   isRung(key: Pick<SequenceKey, 'case' | 'variant'>): boolean {
-    return this.#rungs.size > 0 && this.#rungs.has(caseId(key));
+    return this.ladders.isRung(key);
   }
 
   /** Tokens judged of a sequence so far. */
@@ -165,7 +157,7 @@ export class RunReplay {
         broken.join(', ') || 'none',
       );
     }
-    this.ladders.add(event, isOfRung);
+    this.ladders.add(event);
     if (isOfRung) return;
     this.gate.add(event);
     this.highlights.add(event);

@@ -1,5 +1,5 @@
 // Where to look next: the taps of every layer where an inspection kept them, and the commands that go on.
-import type { TapNote } from '../lens/lens-format.ts';
+import type { NoteTable, TapNote } from '../lens/lens-format.ts';
 import { formatPcc, formatSmall } from '../report/format.ts';
 import { TAP_PCC_MINIMUM } from '../report/tap-limit.ts';
 import { commandOf, copyText } from './copying.ts';
@@ -7,24 +7,29 @@ import type { TokenView } from './views.ts';
 
 export function WhyTab({ report, sequence, spine, token, detail }: TokenView) {
   const command = commandOf(report, sequence.index, spine.position[token]!);
-  const { taps } = detail.note;
+  const { taps, tables = [] } = detail.note;
   return (
     <>
+      {tables.map(({ words, head, rows, bar }) => (
+        <figure key={words}>
+          <figcaption>
+            <b>{words}</b>
+          </figcaption>
+          {bar && <ShareBar bar={bar} />}
+          <NumberTable head={head} rows={rows} />
+        </figure>
+      ))}
       {taps === undefined ? (
         <p>
-          A run compares logits. In which layer they were lost, this token tells when it runs again with a tap behind
-          every layer of both sides; <code>--keep</code> leaves the answer for <code>qwen-pcc report</code> to show
-          here:
+          Run again with a tap behind every layer, a token tells where it was lost; <code>qwen-pcc report</code> shows
+          here what <code>--keep</code> left:
         </p>
       ) : (
         <TapCurve taps={taps} />
       )}
       <Command text={`${command} --keep`} />
-      <p class="quiet">
-        An attention tap points at keys, values and positions; an MLP tap at SiLU and the wide matmuls. What one knob of
-        the device is worth for this token:
-      </p>
-      <Command text={`${command} --device n150:kvFormat=BF16`} />
+      <p class="quiet">What heals it, and what alone breaks it:</p>
+      <Command text={`${command} --why --keep`} />
       <p class="quiet">Without the checkpoint, as stored:</p>
       <Command text={`${command} --stored`} />
       <p class="quiet">The whole run:</p>
@@ -63,32 +68,60 @@ function TapCurve({ taps }: { readonly taps: readonly TapNote[] }) {
       </svg>
       <details>
         <summary>{taps.length} taps as a table</summary>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">tap</th>
-              <th scope="col" class="n">
-                PCC
-              </th>
-              <th scope="col" class="n">
-                relative error
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {taps.map((tap) => (
-              <tr key={tap[0]} class={isLow(tap) ? 'broken' : ''}>
-                <th scope="row">
-                  <code>{tap[0]}</code>
-                </th>
-                <td class="n">{formatPcc(tap[1])}</td>
-                <td class="n">{formatSmall(tap[2])}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <NumberTable
+          head={['tap', 'PCC', 'relative error']}
+          rows={taps.map(([tap, pcc, relL2]) => [tap, formatPcc(pcc), formatSmall(relL2)])}
+          broken={taps.map(isLow)}
+        />
       </details>
     </figure>
+  );
+}
+
+/** Shares as widths, darker from rung to rung; the table under it has them in words. */
+function ShareBar({ bar }: { readonly bar: NonNullable<NoteTable['bar']> }) {
+  return (
+    <svg viewBox="0 0 100 6" fill="currentColor" aria-hidden="true">
+      {bar.map(([from, width], i) => (
+        <rect key={from} x={from} width={width} height="6" opacity={(i + 1) / 5} />
+      ))}
+    </svg>
+  );
+}
+
+interface NumberTableProps {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly broken?: readonly boolean[];
+}
+
+function NumberTable({ head, rows, broken = [] }: NumberTableProps) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          {head.map((title, i) => (
+            <th key={title} scope="col" class={i > 0 ? 'n' : ''}>
+              {title}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(([name, ...cells], r) => (
+          <tr key={name} class={broken[r] ? 'broken' : ''}>
+            <th scope="row">
+              <code>{name}</code>
+            </th>
+            {cells.map((cell, i) => (
+              <td key={head[i + 1]} class="n">
+                {cell}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
