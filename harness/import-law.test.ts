@@ -81,6 +81,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/rules-file': ['harness/record', 'harness/gate'],
   'harness/suggest': [...JUDGING, 'harness/rules-file'],
   'harness/report': ['harness/record', 'harness/gate', 'harness/replay'],
+  'harness/ttnn': ['harness/record', 'harness/report', 'src/text'],
   'harness/bundle': [
     'harness/record',
     'harness/gate',
@@ -137,6 +138,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'harness/selftest',
     'harness/bundle',
     'harness/history',
+    'harness/ttnn',
     'harness/compare',
     'harness/hub',
     'harness/synthesize',

@@ -26,6 +26,8 @@ import { quoteWord, shownCommand } from '../run/shown-command.ts';
 import { knobSettings, parseDeviceSpec, variantName } from '../sources/device-spec.ts';
 import { openCases, tapsOf } from '../sources/open-cases.ts';
 import type { OpenableCase } from '../sources/openable-case.ts';
+import { readComparisonRecords } from '../ttnn/comparison-records.ts';
+import { comparisonText } from '../ttnn/comparison-text.ts';
 import { addAdapterOption, withAdapter } from './adapter-option.ts';
 import { bundleToken } from './bundle-token.ts';
 import { inspectWhy } from './inspect-why.ts';
@@ -43,6 +45,7 @@ interface InspectOptions extends TokenChoice {
   readonly keep?: boolean;
   readonly taps?: string[];
   readonly why?: boolean;
+  readonly ttnnRecords?: string;
   readonly bundle?: string;
   readonly withWeights?: boolean;
   readonly json?: boolean;
@@ -77,6 +80,10 @@ export function inspectCommand(): Command {
     .option('--stored', 'show what the run has stored, run nothing again')
     .option('--keep', "keep the taps, or what --why found, in the run's folder, where `qwen-pcc report` shows them")
     .option(
+      '--ttnn-records <file>',
+      "show what ttnn's comparison mode found of the device's own tensors too, and what it skipped: REPORT.comparison_records.json",
+    )
+    .option(
       '--bundle <file>',
       'write the token with both rows, taps and all that its numbers follow from; `qwen-pcc replay FILE` gives the same numbers elsewhere',
     )
@@ -97,6 +104,7 @@ async function inspect(given: string | undefined, { weights, adapter, ...rest }:
   const [place] = withAdapter(weights === undefined ? [] : [weights], adapter);
   const options: InspectOptions = { ...rest, ...(place === undefined ? {} : { weights: place }) };
   const folder = findRunFolder(given, options.out);
+  const ttnn = options.ttnnRecords === undefined ? undefined : readComparisonRecords(options.ttnnRecords);
   const picker = new TokenPicker(options);
   const replay = readRun(folder, (record) => picker.add(record));
   const record = picker.picked();
@@ -126,7 +134,9 @@ async function inspect(given: string | undefined, { weights, adapter, ...rest }:
   }
   if (options.json === true) {
     const { taps = [] } = again ?? {};
-    process.stdout.write(`${JSON.stringify({ record: JSON.parse(formatTokenLine(record)), taps }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ record: JSON.parse(formatTokenLine(record)), taps, ...(ttnn === undefined ? {} : { ttnn }) }, null, 2)}\n`,
+    );
     return;
   }
   const texts = opened?.texts ?? textsIfThere(folder, replay, record, options);
@@ -140,6 +150,7 @@ async function inspect(given: string | undefined, { weights, adapter, ...rest }:
       chalk: createChalk(process.env),
     }),
   );
+  if (ttnn !== undefined) process.stdout.write(comparisonText(ttnn, createChalk(process.env)));
 }
 
 async function why(

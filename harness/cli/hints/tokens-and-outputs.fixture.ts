@@ -222,4 +222,22 @@ export const TOKEN_AND_OUTPUT_CASES: readonly HintCase[] = [
       fixtureOf('tiny-qwen2'),
     ],
   },
+  {
+    code: 'COMPARISON_RECORDS',
+    wrong: async (room) => {
+      await run(room);
+      return inspect(room, '--token', '1', '--stored', '--ttnn-records', room.write('other.json', '{}'));
+    },
+    hint: /name REPORT(\S+), as/,
+    follow: (room, [suffix], args) =>
+      swapped(
+        args,
+        room.path('other.json'),
+        room.write(`report${suffix}`, {
+          tensors: [],
+          local_tensor_comparison_records: [],
+          global_tensor_comparison_records: [],
+        }),
+      ),
+  },
 ];
