@@ -31,6 +31,11 @@ class FeedSensitiveToy extends ToySource {
     });
   }
 
+  /** With feeds of its own, whatever the others were fed. */
+  override sequence(): FeedSensitiveToy {
+    return new FeedSensitiveToy();
+  }
+
   override async truncate(length: number): Promise<void> {
     if (length === 0) this.feeds.length = 0;
     await super.truncate(length);
