@@ -125,6 +125,37 @@ describe('the file', () => {
   });
 
   it.each([
+    { name: 'a.json', content: '{"rules": [{"id": "top1", "threshold": 1}], "rules": []}', found: 'rules twice' },
+    { name: 'a.json', content: '{"rules": [{}, {"id": "a,{", "i\\u0064": "b"}]}', found: 'rules[1].id twice' },
+    {
+      name: 'a.mjs',
+      content: 'export default (async () => ({ rules: [] }))();',
+      found: 'a Promise at the default export',
+    },
+    { name: 'a.mjs', content: 'export default { rules: () => [] };', found: 'a function at rules' },
+    {
+      name: 'a.mjs',
+      content: 'export default { rules: [{ threshold: process.env.NONE }] };',
+      found: 'undefined at rules[0].threshold',
+    },
+    {
+      name: 'a.mjs',
+      content: 'export default { rules: [{ threshold: Number("x") }] };',
+      found: 'NaN at rules[0].threshold',
+    },
+  ])('is refused where a part of it would go unread: $found', async ({ name, content, found }) => {
+    await expect(readRulesFile(write(name, content))).rejects.toMatchObject({
+      code: 'CONFIG_FILE',
+      facts: { found: expect.stringContaining(found) },
+    });
+  });
+
+  it('may have equal keys in several objects', async () => {
+    const content = '{"rules": [{"id": "top1", "reason": "\\"id\\":"}, {"id": "kl-mean", "reason": "id"}]}';
+    expect((await readRulesFile(write('a.json', content))).content.rules).toHaveLength(2);
+  });
+
+  it.each([
     { what: 'nothing', file: () => path.join(scratch, 'nowhere.json') },
     { what: 'a folder', file: () => written({}) },
   ])('is refused when it is $what', async ({ file }) => {

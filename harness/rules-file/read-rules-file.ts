@@ -5,6 +5,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { InputError, UsageError } from '../../src/errors.ts';
 import { RulesFileSchema } from './config-schema.ts';
+import { firstKeyTwice, firstNoData } from './plain-data.ts';
 import type { ReadRulesFile, RulesFile } from './rules-file.ts';
 import { describeIssues } from './schema-issues.ts';
 
@@ -81,11 +82,17 @@ function readBytes(file: string): Buffer {
 }
 
 function parseJson(bytes: Buffer, file: string): unknown {
+  let text: string;
+  let value: unknown;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    value = JSON.parse(text);
   } catch (error) {
     throw unreadable(file, (error as Error).message, 'write JSON in UTF-8.', error);
   }
+  const twice = firstKeyTwice(text);
+  if (twice === undefined) return value;
+  throw unreadable(file, `${twice} twice`, 'take one of the two out: only the last would be read.');
 }
 
 /** Code of the user's own, run by Node itself: the file that stands here or was named, and nothing else. */
@@ -104,17 +111,22 @@ async function importValue(file: string): Promise<unknown> {
     throw unreadable(file, String((error as Error).message ?? error), 'mend it, or write it as JSON.', error);
   }
   if (module.default === undefined) throw unreadable(file, 'no default export', 'write export default { … }.');
-  // Data alone: what JSON cannot hold is no part of a plan.
+  return dataOf(module.default, file);
+}
+
+/** Data alone: what JSON cannot hold is no part of a plan. */
+function dataOf(value: unknown, file: string): unknown {
+  const noData = (found: string, cause?: unknown): InputError =>
+    unreadable(file, `a default export that is no data: ${found}`, 'export an object of data.', cause);
+  let text: string | undefined;
   try {
-    return JSON.parse(JSON.stringify(module.default));
+    text = JSON.stringify(value);
   } catch (error) {
-    throw unreadable(
-      file,
-      `a default export that is no data (${typeof module.default})`,
-      'export an object of data.',
-      error,
-    );
+    throw noData((error as Error).message, error);
   }
+  const found = firstNoData(value);
+  if (found !== undefined || text === undefined) throw noData(found ?? typeof value);
+  return JSON.parse(text);
 }
 
 function unreadable(file: string, found: string, hint: string, cause?: unknown): InputError {
