@@ -1,10 +1,8 @@
 // The rule that a baseline brings: no variant is worse than it was; its result is a row of the gate's table like any.
 import { LEAST_TOKENS } from '../paired/verdict.ts';
 import type { BaselineReading, BaselineVariantReading } from '../record/baseline-reading.ts';
-import { BASELINE_METRIC, type BaselineRule } from '../record/rules.ts';
+import { BASELINE_METRIC, BASELINE_RULE_ID, type BaselineRule } from '../record/rules.ts';
 import type { RuleResult } from '../record/verdict.ts';
-
-export const BASELINE_RULE_ID = 'not-worse-than-baseline';
 
 /** What a reading adds to a verdict. */
 export interface BaselineVerdict {

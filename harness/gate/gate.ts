@@ -94,7 +94,7 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
       return { all: summarize(tokens), byPhase: summarizePhases(tokens) };
     },
     countUnstable(filter, spreadOf) {
-      const outcomeOf = stableOutcomes(columns, tokenRules, keyOf, spreadOf);
+      const outcomeOf = stableOutcomes(columns, tokenRules, keyOf, spreadOf, expected);
       const unstable = Array.from(tokensOf(filter)).filter((token) => isUnstable(token, outcomeOf));
       return { tokens: unstable.length, failed: unstable.filter((token) => isBroken(token)).length };
     },
@@ -123,7 +123,7 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
   }
 
   function conclude(plan: readonly PlannedSequence[], isPart = false, beside: JudgedBeside = {}): Verdict {
-    const outcomeOf = stableOutcomes(columns, tokenRules, keyOf, beside.spreadOf);
+    const outcomeOf = stableOutcomes(columns, tokenRules, keyOf, beside.spreadOf, expected);
     const arranged = arrangeSequences(sequences, plan);
     const audit = auditCoverage(sequences, plan, arranged);
     const prompts = arranged.map((index) => ({ key: sequences.all[index]!.key, tokens: columns.ofSequence(index) }));

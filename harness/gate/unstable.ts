@@ -1,7 +1,9 @@
 // Tokens whose verdict the device itself cannot repeat: a limit is no further away than rows that were made twice lie apart.
+import type { ExpectedFailure } from '../record/allowances.ts';
 import { NO_SPREAD, SPREAD_METRICS, type Spread, type SpreadMetric } from '../record/repeat.ts';
-import type { SequenceKey } from '../record/token-record.ts';
+import type { SequenceKey, TokenKey } from '../record/token-record.ts';
 import type { RuleOutcome, TokenRule } from './judge-token.ts';
+import { isExpected } from './rule-places.ts';
 import type { TokenColumns } from './token-columns.ts';
 
 /** Of a variant of a case; undefined where nothing was made twice. */
@@ -15,12 +17,14 @@ export type StableOutcome = RuleOutcome | 4;
  * no number, stays so too.
  *
  * @param keyOf - of a token.
+ * @param expected - a token that is let fail has no limit to be near to.
  */
 export function stableOutcomes(
   columns: TokenColumns,
   rules: readonly TokenRule[],
-  keyOf: (token: number) => SequenceKey,
+  keyOf: (token: number) => TokenKey,
   spreadOf: SpreadOf | undefined,
+  expected: readonly ExpectedFailure[],
 ): (rule: number, token: number) => StableOutcome {
   if (spreadOf === undefined) return columns.outcomeOf;
   const spreads = new Map<number, Spread>();
@@ -32,12 +36,13 @@ export function stableOutcomes(
   };
   return (index, token) => {
     const outcome = columns.outcomeOf(index, token);
-    const { metric, threshold } = rules[index]!;
+    const { id, metric, threshold } = rules[index]!;
     // A failure that is expected stays one: it decides nothing.
     if (outcome === 0 || outcome === 3 || !isSpreadMetric(metric)) return outcome;
     const spread = spreadAt(token)[metric];
     const value = columns.valueOf(metric, token);
-    return spread > 0 && value !== null && Math.abs(value - threshold) <= spread ? 4 : outcome;
+    const isWithin = spread > 0 && value !== null && Math.abs(value - threshold) <= spread;
+    return isWithin && !isExpected(expected, id, keyOf(token)) ? 4 : outcome;
   };
 }
 

@@ -122,6 +122,8 @@ export type GateRule = RuleBase &
 
 /** Of the rule that a baseline brings; no rule of a table may ask for it, since it is a matter of two runs. */
 export const BASELINE_METRIC = 'variantsWorse';
+/** Its id, which no other rule may have: a run that fails by it alone may be accepted. */
+export const BASELINE_RULE_ID = 'not-worse-than-baseline';
 
 /** Not of the spec's rules: a run with a baseline has it besides. */
 export type BaselineRule = RuleBase & {

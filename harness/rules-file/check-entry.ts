@@ -1,6 +1,6 @@
 // A rule of a file, checked: a change of a default rule that is not hard, or a rule of its own that says all it needs.
 import { nearestName } from '../../src/errors.ts';
-import type { GateRule } from '../record/rules.ts';
+import { BASELINE_RULE_ID, type GateRule } from '../record/rules.ts';
 import { refuse, unknownRule } from './refusals.ts';
 import { metricsOf } from './rule-metrics.ts';
 import type { RuleEntry } from './rules-file.ts';
@@ -20,6 +20,12 @@ export interface Where {
 export function checkEntry(entry: RuleEntry, { file, place, defaults }: Where): CheckedEntry {
   const named = defaults.find(({ id }) => id === entry.id);
   const at = (key: string): string => `${place}.${key}`;
+  if (entry.id === BASELINE_RULE_ID) {
+    throw refuse('CONFIG_RULE', `${file}: ${entry.id} is the name of the rule that a baseline brings.`, {
+      facts: { at: at('id') },
+      hint: 'give the rule a name of its own.',
+    });
+  }
   if (named !== undefined && entry.applies !== undefined) {
     throw refuse('CONFIG_RULE', `${file}: ${entry.id} is a default rule, which stays where this one does not apply.`, {
       facts: { at: at('id') },

@@ -200,6 +200,11 @@ describe('a rules file', () => {
     },
     { what: 'a limit of what is off', entries: [{ id: 'top1', off: true, threshold: 0.9 }], says: 'switched off' },
     { what: 'an unknown rule', entries: [{ id: 'a', instead: 'top2', threshold: 0.9 }], says: 'did you mean top1?' },
+    {
+      what: 'the name of the rule that a baseline brings',
+      entries: [{ id: 'not-worse-than-baseline', scope: 'token', metric: 'pcc', threshold: 0.9, reason: 'mine' }],
+      says: 'a name of its own',
+    },
     { what: 'a sample of a token', entries: [{ id: 'golden-rank', sampleMinimum: 3 }], says: 'sampleMinimum' },
   ];
   it.each(refusals)('is refused for $what', ({ entries, says }) => {

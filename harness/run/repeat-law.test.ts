@@ -154,6 +154,18 @@ describe('a device that does not', () => {
     );
   });
 
+  it('is not blamed for the side of a limit on which tokens lie that may break it', async () => {
+    const cases = jittering(0.3);
+    const { min } = (await runToy(folderFor(), cases)).run.summary.all.pcc!;
+    const known = { reason: 'bug 7', owner: 'Ada', expires: '2027-01-31', isExpired: false };
+    const expected = [{ rule: 'pcc-minimum', places: [{ case: 'a', variant: 'toy' }], ...known }];
+    const { run: within } = await run(cases, specOf(cases, { ...minimum(min - 1e-9), expected }));
+    expect(within).toMatchObject({ exitCode: 0, verdict: { status: 'pass' } });
+    const over = [{ ...expected[0]!, isExpired: true }];
+    const { run: after } = await run(cases, specOf(cases, { ...minimum(min - 1e-9), expected: over }));
+    expect(after).toMatchObject({ exitCode: 4, verdict: { status: 'invalid' } });
+  });
+
   it('fails all the same where tokens lie beyond the spread', async () => {
     const cases = jittering(0.001);
     const plain = (await runToy(folderFor(), cases)).run;

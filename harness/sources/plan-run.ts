@@ -8,7 +8,7 @@ import type { CaseSpec, RunSpec, VariantSpec } from '../record/run-spec.ts';
 import { Models } from './models.ts';
 import { caseNames, MAX_NEW_TOKENS_DEFAULT, MAX_SEQ_LEN_DEFAULT, requireRunnable } from './plan.ts';
 import type { PlanRequest } from './plan-request.ts';
-import { planRungs, requireLadder } from './planned-ladder.ts';
+import { planRungs, requireLadder, requireOwnNames } from './planned-ladder.ts';
 import { chooseCases } from './planned-prompts.ts';
 import { openRecordings, requireOneRecorded, unplannedNotes } from './planned-recordings.ts';
 import { deviceWeightsOf, planVariants } from './planned-variants.ts';
@@ -79,6 +79,7 @@ function withRungs(
     const own = place === undefined ? checkpoint : models.checkpoint(place);
     return planRungs(request, device, variant, own, own !== checkpoint);
   });
+  requireOwnNames(variants, rungs);
   return [...variants, ...rungs];
 }
 

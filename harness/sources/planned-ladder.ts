@@ -68,6 +68,16 @@ export function planRungs(
   }));
 }
 
+/** @throws UsageError LADDER_NAME for a device that is called as a rung is: nobody would judge it. */
+export function requireOwnNames(variants: readonly VariantSpec[], rungs: readonly VariantSpec[]): void {
+  const taken = variants.find(({ name }) => rungs.some((rung) => rung.name === name));
+  if (taken === undefined) return;
+  throw new UsageError(`a device has the name of a rung: ${taken.name}.`, {
+    code: 'LADDER_NAME',
+    hint: 'give that variant another name in the rules file, or leave --ladder out.',
+  });
+}
+
 /** What a knob plants that no healthy device has is no arithmetic: it shows above the ladder. */
 function withoutFaults(config: N150Config): N150Config {
   const { skipLayer, ropePositionOffset, demoRotOffByOne } = DEFAULT_N150_CONFIG;

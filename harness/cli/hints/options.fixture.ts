@@ -213,6 +213,16 @@ export const OPTION_CASES: readonly HintCase[] = [
     follow: (_room, _said, args) => without(args, '--precision'),
   },
   {
+    code: 'LADDER_NAME',
+    wrong: (room) => {
+      const names = ['a', 'a/weights'];
+      const variants = names.map((name, i) => ({ name, device: `n150:skipLayer=${i}` }));
+      return room.validateIds('--ladder', 'n150', '--config', room.write('rules.json', { variants }));
+    },
+    hint: /or leave --ladder out/,
+    follow: (_room, _said, args) => without(args, '--ladder'),
+  },
+  {
     code: 'LADDER_DEVICE',
     wrong: (room) => room.validateIds('--ladder', 'capture:rows.safetensors'),
     hint: /write --device \S+ --ladder (n150)\./,
