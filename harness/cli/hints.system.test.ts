@@ -13,6 +13,7 @@ import { PROMPT_CASES } from './hints/prompts.fixture.ts';
 import { QUANTISED_CASES } from './hints/quantised.fixture.ts';
 import { ARRAY_CASES } from './hints/recorded-arrays.fixture.ts';
 import { RECORDED_PLAN_CASES } from './hints/recorded-plans.fixture.ts';
+import { RULES_FILE_CASES } from './hints/rules-file.fixture.ts';
 import { RUN_CASES } from './hints/runs.fixture.ts';
 import { SHARD_CASES } from './hints/shards.fixture.ts';
 import { TOKENIZER_CASES } from './hints/tokenizers.fixture.ts';
@@ -35,6 +36,7 @@ const ROOMS: readonly { readonly about: string; readonly cases: readonly HintCas
   { about: 'comparisons', cases: COMPARE_CASES },
   { about: 'shards', cases: SHARD_CASES },
   { about: 'baselines', cases: BASELINE_CASES },
+  { about: 'rules files', cases: RULES_FILE_CASES },
   { about: 'tokens and outputs', cases: TOKEN_AND_OUTPUT_CASES },
   { about: 'attribution', cases: WHY_CASES },
 ];

@@ -60,6 +60,7 @@ export function fixtureOf(name: string): string {
 export interface Call {
   readonly args: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
 }
 
 export interface HintCase {
