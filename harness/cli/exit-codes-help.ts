@@ -6,7 +6,8 @@ const MEANINGS: Readonly<Record<keyof typeof EXIT_CODES, string>> = {
   accuracyFail: 'accuracy fail: the gate, or a vector, found a difference',
   usage: 'usage: options or files that cannot be used, a full disk, or a hub out of reach',
   deviceFault: 'device fault: the device side broke down',
-  comparisonInvalid: 'comparison invalid: other tokens, positions or vocabulary, not finite, or not all judged',
+  comparisonInvalid:
+    'comparison invalid: other tokens, positions or vocabulary, not finite, not all judged, or within the spread of the device',
   referenceFault: 'reference fault: the reference side broke down',
   internal: 'a fault of qwen-pcc itself',
   interrupted: 'interrupted by Ctrl-C; what was judged is kept',

@@ -46,6 +46,9 @@ export function verdictSentence(run: RunRecord, failing: number): string {
         ? `No single token fails, but ${countOf(broken.length, 'rule')} over many tokens ${broken.length === 1 ? 'is' : 'are'} broken.`
         : `${number(failing)} of ${tokens} fail, and ${broken.length} of ${countOf(gate.rules.length, 'rule')} ${broken.length === 1 ? 'is' : 'are'} broken.`;
     case 'invalid':
+      if (gate.rules.some(({ status }) => status === 'unstable') && broken.length === 0 && run.failure === null) {
+        return 'No verdict: tokens lie nearer to a limit than the device repeats its own rows.';
+      }
       return 'The comparison is invalid: its numbers say nothing about accuracy.';
     case 'error':
       return `The run ended before it could be judged: ${number(coverage.tokensJudged)} of ${number(coverage.tokensPlanned)} tokens were compared.`;

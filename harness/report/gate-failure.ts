@@ -18,7 +18,9 @@ export function gateFailureText(run: RunRecord, highlights: TokenHighlights, fol
     device,
     'logits',
   ];
-  const broken = run.gate.rules.filter((rule) => rule.status === 'fail' || rule.status === 'invalid');
+  const broken = run.gate.rules.filter(
+    ({ status }) => status === 'fail' || status === 'invalid' || status === 'unstable',
+  );
   return [
     title.filter((part) => part !== undefined).join(' › '),
     `  ${run.verdict.status.toUpperCase()}  ${run.verdict.headline}`,
@@ -32,6 +34,8 @@ export function gateFailureText(run: RunRecord, highlights: TokenHighlights, fol
 function describeRule(rule: RuleResult): string {
   if (rule.loosening?.isExpired === true && rule.failures === 0) return describeLoosening(rule) ?? rule.id;
   const { id, metric, observed, op, threshold, failures, judged, worstAt } = rule;
+  if (rule.status === 'unstable')
+    return `${id}: ${countOf(rule.unstable ?? 0, 'token')} within the device's own spread of ${op} ${formatValue(threshold)}`;
   return `${id}: ${metric} ${formatValue(observed)}, wanted ${op} ${formatValue(threshold)}${describePlace(worstAt)}; ${failures} of ${judged}`;
 }
 
