@@ -49,7 +49,7 @@ function plot({ points }: HistorySeries): Html {
   const label = `Mean KL of ${points.length} runs, from ${formatSmall(known[0]?.kl ?? null)} to ${formatSmall(known.at(-1)?.kl ?? null)} nat; highest ${formatSmall(highest)}.`;
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}">
 <line x1="${EDGE}" y1="${y(0)}" x2="${WIDTH - EDGE}" y2="${y(0)}"/><line x1="${EDGE}" y1="${y(highest)}" x2="${WIDTH - EDGE}" y2="${y(highest)}"/>
-<text x="2" y="${y(0) + 4}">0</text><text x="2" y="${y(highest) + 4}">${formatSmall(highest)}</text>
+<text x="2" y="${y(0) + 4}">0</text><text x="2" y="${y(highest) + 4}">${formatSmall(highest)}</text><text x="2" y="${y(highest) + 18}">nat</text>
 <text x="${EDGE}" y="${HEIGHT - 4}">${dayOf(points[0])}</text><text x="${WIDTH - EDGE}" y="${HEIGHT - 4}" text-anchor="end">${dayOf(points.at(-1))}</text>
 <polyline points="${line}"/>
 ${known.map(({ point, i, kl }) => mark(point, x(i), y(kl)))}
