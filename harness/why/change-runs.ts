@@ -20,6 +20,7 @@ const DRAWN_SHARE = 0.3;
 const DRAWN_PROMOTIONS = 6;
 const DRAWN_DEMOTIONS = 2;
 const EXTRA_DRAWS = 3;
+const NEARLY = 0.9;
 const PAIRED = 4;
 /** Layers that are promoted together, at most. */
 const TOGETHER = 4;
@@ -111,9 +112,8 @@ export class ChangeRuns {
         .map((one) => ({ one, share: this.#share(one, measured.get(one)!) ?? 0 }))
         .filter(({ share }) => share >= DRAWN_SHARE)
         .sort((a, b) => b.share - a.share)
+        .filter((one, _at, all) => !all.some((other) => standsFor(other, one)))
         .map(({ one }) => one)
-        // A class and a knob of the same operations are one suspect: the better one stands for both.
-        .filter((one, at, all) => !all.slice(0, at).some((before) => isOneSuspect(before.change, one.change)))
         .slice(0, count);
     return [...best('promotion', DRAWN_PROMOTIONS), ...best('demotion', DRAWN_DEMOTIONS)];
   }
@@ -302,8 +302,16 @@ function isSameOps(a: PlannedChange, b: PlannedChange): boolean {
   return a.ops.some((op) => b.ops.includes(op));
 }
 
-function isOneSuspect(a: PlannedChange, b: PlannedChange): boolean {
-  return a.kind !== b.kind && a.ops.join() === b.ops.join();
+interface Suspect {
+  readonly one: Variation;
+  readonly share: number;
+}
+
+/** A class and a knob of the same operations are one suspect: the knob stands for both if it does nearly as much, since it can be turned. */
+function standsFor(other: Suspect, one: Suspect): boolean {
+  const [a, b] = [other.one.change, one.one.change];
+  if (a.kind === b.kind || a.ops.join() !== b.ops.join()) return false;
+  return a.kind === 'knob' ? other.share >= NEARLY * one.share : one.share < NEARLY * other.share;
 }
 
 function meanKl(measures: readonly TokenMeasure[]): number | null {

@@ -103,9 +103,12 @@ function bestPromotion({ changes }: Evidence): Change | undefined {
   );
   const shareOf = ({ share }: Change): number => share ?? 0;
   const singles = promotions.filter(({ kind }) => kind !== 'pair');
-  const [best] = shareOf(singles[0] ?? promotions[0]!) >= HEALING_SHARE ? singles : promotions;
-  if (best === undefined || shareOf(best) < LEAST_SHARE) return undefined;
-  return promotions.find(({ kind, share }) => kind === 'knob' && (share ?? 0) >= NEARLY * shareOf(best)) ?? best;
+  const top = singles[0] ?? promotions[0];
+  if (top === undefined) return undefined;
+  const best = shareOf(top) >= HEALING_SHARE ? top : promotions[0]!;
+  if (shareOf(best) < LEAST_SHARE) return undefined;
+  const isAsGood = (one: Change): boolean => one.draws >= best.draws && shareOf(one) >= NEARLY * shareOf(best);
+  return promotions.find((one) => one.kind === 'knob' && isAsGood(one)) ?? best;
 }
 
 function drawsText({ draws, effective }: Change): string {
