@@ -17,9 +17,11 @@ export const HEALING_SHARE = 0.8;
 const BREAKING_SHARE = 0.5;
 /** Changes that are worth more than one draw of the roundings. */
 const DRAWN_SHARE = 0.3;
-const DRAWN_PROMOTIONS = 6;
-const DRAWN_DEMOTIONS = 2;
-const EXTRA_DRAWS = 3;
+/** How much is drawn anew: all that may matter where it takes seconds, and the first suspects where it takes minutes. */
+const DRAWING = {
+  small: { draws: 3, promotions: 6, demotions: 2 },
+  large: { draws: 2, promotions: 4, demotions: 1 },
+} as const;
 const NEARLY = 0.9;
 const PAIRED = 4;
 /** Layers that are promoted together, at most. */
@@ -43,12 +45,14 @@ export interface Changes {
 export class ChangeRuns {
   readonly #experiment: Experiment;
   readonly #isSmall: boolean;
+  readonly #drawing: (typeof DRAWING)[keyof typeof DRAWING];
   /** Of the device, drawn anew. */
   readonly #redrawn: TokenMeasure[] = [];
 
   constructor(experiment: Experiment) {
     this.#experiment = experiment;
     this.#isSmall = layerWeightsOf(experiment.lanes.lab.model) * experiment.positions <= SMALL_WORK;
+    this.#drawing = this.#isSmall ? DRAWING.small : DRAWING.large;
   }
 
   /** Best first within each direction. */
@@ -84,7 +88,7 @@ export class ChangeRuns {
     const { layers } = lanes.lab.model;
     const planned = [...promotions(lanes, positions), ...demotions(lanes)];
     const first = planned.reduce((sum, change) => sum + (this.#pastOf(change) === 'kept' ? 1 : positions), 0);
-    const drawn = EXTRA_DRAWS * (1 + DRAWN_PROMOTIONS + DRAWN_DEMOTIONS) * positions;
+    const drawn = this.#drawing.draws * (1 + this.#drawing.promotions + this.#drawing.demotions) * positions;
     const places = (1 + (layers + TOGETHER) / 2) * positions;
     return first + drawn + places;
   }
@@ -97,7 +101,7 @@ export class ChangeRuns {
 
   #pastOf(change: PlannedChange): Change['past'] {
     if (!canBeRedone(change)) return 'kept';
-    const feeds = change.kind !== 'layer' && change.ops.some((op) => FEEDING_CACHE.includes(op));
+    const feeds = change.kind !== 'layer' && change.ops.every((op) => FEEDING_CACHE.includes(op));
     return this.#isSmall || feeds ? 'redone' : 'kept';
   }
 
@@ -115,13 +119,14 @@ export class ChangeRuns {
         .filter((one, _at, all) => !all.some((other) => standsFor(other, one)))
         .map(({ one }) => one)
         .slice(0, count);
-    return [...best('promotion', DRAWN_PROMOTIONS), ...best('demotion', DRAWN_DEMOTIONS)];
+    return [...best('promotion', this.#drawing.promotions), ...best('demotion', this.#drawing.demotions)];
   }
 
   async #draw(variations: readonly Variation[], measured: Map<Variation, TokenMeasure[]>): Promise<void> {
     if (variations.length === 0) return;
-    for (let draw = 1; draw <= EXTRA_DRAWS; draw++) {
-      for (const [one, measure] of await this.#inDraw(`draw ${draw} of ${EXTRA_DRAWS}`, variations, draw)) {
+    const { draws } = this.#drawing;
+    for (let draw = 1; draw <= draws; draw++) {
+      for (const [one, measure] of await this.#inDraw(`draw ${draw} of ${draws}`, variations, draw)) {
         measured.get(one)!.push(measure);
       }
     }
@@ -166,13 +171,16 @@ export class ChangeRuns {
       .map((one, layer) => ({ layer, share: this.#share(one, found.get(one)!) ?? 0 }))
       .sort((a, b) => b.share - a.share)
       .map(({ layer }) => layer);
-    const together = Array.from(
-      { length: Math.min(TOGETHER, layers) - 1 },
-      (_, more): Variation => ({
-        change: this.#inLayers(change, order.slice(0, more + 2)),
-        past,
-      }),
-    );
+    const isOneEnough = (this.#share(single[order[0]!]!, found.get(single[order[0]!]!)!) ?? 0) >= NEARLY * best.share;
+    const together = isOneEnough
+      ? []
+      : Array.from(
+          { length: Math.min(TOGETHER, layers) - 1 },
+          (_, more): Variation => ({
+            change: this.#inLayers(change, order.slice(0, more + 2)),
+            past,
+          }),
+        );
     const sets = await this.#first(`${change.name}, layers together`, together);
     const heads = change.ops.includes('kvCache') ? this.#headsOf(order[0]!) : [];
     const inHeads = await this.#first('heads', heads);
