@@ -82,7 +82,8 @@ export async function killRuns(
       const folder = begunFolder(out);
       const again = folder === undefined ? validate(out) : ['validate', '--resume', folder];
       if (folder !== undefined && index % 2 === 0) {
-        ended = await command(out, again, draws.below(changes));
+        // What is left makes fewer changes.
+        ended = await command(out, again, draws.below(Math.max(8, Math.floor((changes - at) / 2))));
         if (ended.signal === 'SIGKILL') kills++;
       }
       ended = await command(out, again, undefined);
