@@ -9,7 +9,9 @@ export interface GateMatchers {
 }
 
 declare module 'vitest' {
-  interface Assertion extends GateMatchers {}
+  // With vitest's own type parameter: without it, whether they merge depends on the order in which a project's files are compiled.
+  // biome-ignore lint/suspicious/noExplicitAny: as vitest declares it.
+  interface Matchers<T = any> extends GateMatchers {}
 }
 
 /** A finished run and where its folder is, as a reader of the failure text can type it. */
