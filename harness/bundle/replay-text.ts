@@ -1,5 +1,6 @@
 // What a replayed bundle says, for the terminal and as JSON.
 import type { ChalkInstance } from 'chalk';
+import { printable } from '../../src/text/printable.ts';
 import { isTokenRule, judgeByTokenRules } from '../gate/judge-token.ts';
 import { isExpected } from '../gate/rule-places.ts';
 import { tokenMetricValue } from '../gate/token-metrics.ts';
@@ -77,16 +78,17 @@ export function replayText(found: ReplayedBundle, token: TokenRecord, chalk: Cha
   const { run, sides, rules, taps, rerun, rowsFrom, loggedDiffers, sha256 } = found;
   const { klNats } = token.distribution ?? { klNats: null };
   const rows = rules.map(({ id, observed, op, threshold, status }) => [
-    id,
+    printable(id),
     formatValue(observed),
     `${op} ${formatValue(threshold)}`,
     status === 'fail' ? chalk.red(status) : status === 'notJudged' ? 'not judged' : chalk.green(status),
   ]);
-  const tapRows = taps.map(({ tap, pcc, relL2 }) => [tap, formatPcc(pcc), formatSmall(relL2)]);
+  // A bundle comes from anybody: no text of it may steer the terminal.
+  const tapRows = taps.map(({ tap, pcc, relL2 }) => [printable(tap), formatPcc(pcc), formatSmall(relL2)]);
   const lines = [
-    `${chalk.bold(token.prompt)} · ${formatPosition(token.position, token.step)} · token ${quoteText(token.text)} · run ${run.runId}`,
-    `${sides.actual.label} against ${sides.golden.label}`,
-    `PCC ${formatPcc(token.pcc)}; KL ${formatSmall(klNats)} nat; ${token.status}${token.reason === null ? '' : `: ${token.reason}`}`,
+    `${chalk.bold(printable(token.prompt))} · ${formatPosition(token.position, token.step)} · token ${quoteText(token.text)} · run ${printable(run.runId)}`,
+    `${printable(sides.actual.label)} against ${printable(sides.golden.label)}`,
+    `PCC ${formatPcc(token.pcc)}; KL ${formatSmall(klNats)} nat; ${token.status}${token.reason === null ? '' : `: ${printable(token.reason)}`}`,
     '',
     plainTable(['rule', 'observed', 'limit', 'says'], rows, 1, chalk),
     ...(tapRows.length === 0 ? [] : ['', plainTable(['tap', 'PCC', 'relative error'], tapRows, 1, chalk)]),

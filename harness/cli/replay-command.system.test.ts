@@ -29,6 +29,8 @@ interface Forgeable {
     readonly judge: { readonly rules: { readonly id: string; threshold: number }[] };
     readonly cases: { readonly prompts: { readonly promptIds: number[] }[] }[];
   };
+  readonly run: object;
+  readonly sides: { readonly golden: object };
   readonly files: { readonly name: string; bytes: number; sha256: string }[];
 }
 
@@ -177,6 +179,17 @@ describe('a bundle', () => {
       stdout: '',
       stderr: expect.stringContaining('BUNDLE_DIFFERS'),
     });
+  });
+
+  it('has no text that steers a terminal', async () => {
+    const steering = '\u001b[31mred\u001b[2J';
+    const file = forged('steering.zip', (_entries, record) => {
+      Object.assign(record.run, { runId: steering });
+      Object.assign(record.sides.golden, { label: steering });
+    });
+    const { code, stdout } = await replay(file);
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('\u001b');
   });
 
   it('is refused where it is none', async () => {
