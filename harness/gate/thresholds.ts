@@ -1,5 +1,6 @@
 // Every threshold of the default gate, one row each: value, origin, what was measured, why.
 import type { Calibration, GateRule } from '../record/rules.ts';
+import { withEvidence } from './default-evidence.ts';
 
 /** The original test's per-token limit (models/demos/qwen/tests/test_qwen_model.py). */
 export const DEFAULT_PCC_MINIMUM = 0.79;
@@ -55,7 +56,7 @@ export interface GateOptions {
  * fails at any length.
  */
 export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
-  return [
+  const rules: readonly GateRule[] = [
     {
       id: 'same-context',
       scope: 'token',
@@ -293,4 +294,6 @@ export function defaultRules({ pccMinimum }: GateOptions): readonly GateRule[] {
         'what no honest stretch of eight tokens or more exceeds: 0.0472 is the worst; logits of nine tenths hardly move KL',
     },
   ];
+  // What passes a rule was tried at its own limit.
+  return rules.map((rule) => (rule.metric === 'pcc' && pccMinimum !== DEFAULT_PCC_MINIMUM ? rule : withEvidence(rule)));
 }
