@@ -13,7 +13,12 @@ export const FILE_METRICS: readonly string[] = [...new Set([...TOKEN_METRICS, ..
   (metric) => !HARD_METRICS.has(metric),
 );
 
-const text = z.string().trim().min(1);
+/** It stands in terminals and reports. */
+const text = z
+  .string()
+  .trim()
+  .min(1)
+  .regex(/^\P{Cc}*$/u, 'must be one line without control characters');
 const texts = z.union([text, z.array(text).min(1)]);
 const count = z.int().min(0);
 const size = z.union([text, z.number()]);

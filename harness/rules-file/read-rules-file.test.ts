@@ -47,6 +47,8 @@ describe('a value that is none', () => {
     { what: 'a date', entry: { loosened: { ...loosened, expires: '31.01.2027' } } },
     { what: 'a day that does not exist', entry: { loosened: { ...loosened, expires: '2027-02-30' } } },
     { what: 'an empty owner', entry: { loosened: { ...loosened, owner: ' ' } } },
+    { what: 'a reason of two lines', entry: { loosened: { ...loosened, reason: 'a\nPASS' } } },
+    { what: 'a name that moves a terminal', entry: { id: '\u001b[2J' } },
     { what: 'an infinite limit', entry: { threshold: 'Infinity' } },
     { what: 'the metric of a hard rule', entry: { metric: 'nonFinite' } },
   ])('$what is refused', ({ entry }) => {
