@@ -70,6 +70,7 @@ export function limitOfScale(
 
 /** A share of tokens, those of a kind that an honest device has few of. */
 export interface MeasuredShare {
+  /** A mean over runs need not be whole. */
   readonly hits: number;
   readonly tokens: number;
   /** How many tokens say as much as one independent one; at least 1. */

@@ -19,54 +19,86 @@ export type Units = readonly Float64Array[];
 export interface MeasuredVariant extends VariantPlace {
   /** By metric: [strata] of units; those of a stratum are alike but for chance. */
   readonly strata: Readonly<Record<MeasuredMetric, readonly Units[]>>;
-  readonly tokens: number;
+  /** How many runs have tokens of it. */
+  readonly runs: number;
 }
 
 /** With fewer prompts blocks of them are the units. */
 const PROMPTS_LEAST = 8;
 
+/** [metrics] of [tokens] values: a prompt in a run. */
+type Columns = number[][];
+
 /** Collects tokens of any number of runs. */
 export class MeasuredTokens {
-  readonly #variants: Map<string, { place: VariantPlace; prompts: Map<string, number[][]> }> = new Map();
+  /** By variant: its texts, each by the runs that have it. */
+  readonly #variants: Map<string, { place: VariantPlace; texts: Map<string, Map<string, Columns>> }> = new Map();
 
-  /** @param run - tells runs apart: the same prompt in two is two texts. */
   add(run: string, record: TokenRecord): void {
     const { case: caseName, variant, prompt, user } = record;
-    const id = JSON.stringify([caseName, variant]);
-    const known = this.#variants.get(id) ?? { place: { case: caseName, variant }, prompts: new Map() };
-    this.#variants.set(id, known);
-    const text = JSON.stringify([run, prompt, user]);
-    const columns = known.prompts.get(text) ?? MEASURED_METRICS.map(() => []);
-    known.prompts.set(text, columns);
+    const known = getOrMake(this.#variants, JSON.stringify([caseName, variant]), () => ({
+      place: { case: caseName, variant },
+      texts: new Map<string, Map<string, Columns>>(),
+    }));
+    const text = getOrMake(known.texts, JSON.stringify([prompt, user]), () => new Map<string, Columns>());
+    const columns = getOrMake(text, run, (): Columns => MEASURED_METRICS.map(() => []));
     for (const [i, metric] of MEASURED_METRICS.entries()) columns[i]!.push(measuredValue(metric, record));
   }
 
   variants(texts: Texts): MeasuredVariant[] {
-    return Array.from(this.#variants.values(), ({ place, prompts }) => {
-      const all = [...prompts.values()];
+    return Array.from(this.#variants.values(), ({ place, texts: byText }) => {
+      const all = Array.from(byText.values(), (runs) => [...runs.values()]);
       const strata = MEASURED_METRICS.map((metric, i) => [
         metric,
         strataOf(
-          all.map((columns) => columns[i]!),
+          all.map((runs) => runs.map((columns) => columns[i]!)),
           texts,
         ),
       ]);
       return {
         ...place,
         strata: Object.fromEntries(strata) as unknown as MeasuredVariant['strata'],
-        tokens: all.reduce((sum, [first]) => sum + first!.length, 0),
+        runs: new Set(Array.from(byText.values(), (runs) => [...runs.keys()]).flat()).size,
       };
     });
   }
 }
 
-/** Same texts: blocks within each prompt; prompts of one block have no scatter of their own and are a stratum together. */
-function strataOf(prompts: readonly (readonly number[])[], texts: Texts): readonly Units[] {
-  if (texts === 'other')
-    return [prompts.flatMap((values) => cut(values, prompts.length >= PROMPTS_LEAST ? 1 : undefined))];
-  const strata = prompts.map((values) => cut(values));
+function getOrMake<V>(map: Map<string, V>, key: string, make: () => V): V {
+  const known = map.get(key) ?? make();
+  map.set(key, known);
+  return known;
+}
+
+/**
+ * Same texts: blocks within each prompt; prompts of one block have no scatter of their own and are a stratum together. A block has the tokens
+ * of every run: a device that repeats its bits says nothing new by it.
+ *
+ * @param prompts - [prompts] of [runs] of [tokens].
+ */
+function strataOf(prompts: readonly (readonly (readonly number[])[])[], texts: Texts): readonly Units[] {
+  if (texts === 'other') {
+    return [prompts.flatMap((runs) => cutAll(runs, prompts.length >= PROMPTS_LEAST ? 1 : undefined))];
+  }
+  const strata = prompts.map((runs) => cutAll(runs));
   const single = strata.flatMap((units) => (units.length === 1 ? units : []));
   return [...strata.filter(({ length }) => length > 1), ...(single.length === 0 ? [] : [single])];
+}
+
+/** Every run of a text in as many pieces; each unit has the same piece of all runs. */
+function cutAll(
+  runs: readonly (readonly number[])[],
+  pieces: number = Math.max(1, Math.round((runs[0]?.length ?? 0) / BLOCK_TOKENS)),
+): Float64Array[] {
+  return Array.from({ length: pieces }, (_, piece) =>
+    joined(runs.map((values) => pieceOf(values, piece, pieces))),
+  ).filter(({ length }) => length > 0);
+}
+
+function pieceOf(values: readonly number[], piece: number, pieces: number): Float64Array {
+  const from = Math.floor((piece * values.length) / pieces);
+  const to = Math.floor(((piece + 1) * values.length) / pieces);
+  return Float64Array.from(values.slice(from, to).filter((value) => !Number.isNaN(value)));
 }
 
 /** As the gate's aggregates take them: a value that does not exist is left out, and NaN here. */
@@ -83,17 +115,6 @@ function measuredValue(metric: MeasuredMetric, record: TokenRecord): number {
     default:
       return tokenMetricValue(record, metric) ?? Number.NaN;
   }
-}
-
-function cut(
-  values: readonly number[],
-  pieces = Math.max(1, Math.round(values.length / BLOCK_TOKENS)),
-): Float64Array[] {
-  return Array.from({ length: pieces }, (_, piece) => {
-    const from = Math.floor((piece * values.length) / pieces);
-    const to = Math.floor(((piece + 1) * values.length) / pieces);
-    return Float64Array.from(values.slice(from, to).filter((value) => !Number.isNaN(value)));
-  }).filter(({ length }) => length > 0);
 }
 
 /** All values of units, one unit after the other. */

@@ -136,6 +136,12 @@ describe('suggestRules', () => {
     expect(limit('other')).toBeGreaterThan(limit('same'));
   });
 
+  it('of two runs of one plan is for one, and learns nothing from bits that were repeated', () => {
+    const limitsOf = (tokens: MeasuredTokens) =>
+      suggest(tokens).rules.map(({ threshold, sampleMinimum }) => [threshold, sampleMinimum]);
+    expect(limitsOf(measured(HONEST, HONEST))).toEqual(limitsOf(measured(HONEST)));
+  });
+
   it('says the same of the same tokens', () => {
     expect(suggest(measured(HONEST))).toEqual(suggest(measured(HONEST)));
   });

@@ -84,13 +84,15 @@ function suggestOne(
   const place = variant.case === variant.variant ? variant.case : `${variant.case} › ${variant.variant}`;
   const strata = variant.strata[measure.of];
   const sample = sortSample(joined(strata.flat()));
-  if (sample.length < measure.least || freedomOf(strata) < FREEDOM_LEAST) {
-    notes.push(`${measure.id} of ${place}: ${sample.length} tokens are too few, at least ${measure.least} are needed`);
+  // What is judged is one run, as long as those given are in the mean.
+  const tokens = Math.floor(sample.length / variant.runs);
+  if (tokens < measure.least || freedomOf(strata) < FREEDOM_LEAST) {
+    notes.push(`${measure.id} of ${place}: ${tokens} tokens are too few, at least ${measure.least} are needed`);
     return [];
   }
   const value = statisticOf(measure)(sample);
   const floor = floorOf(measure, variant, floors) ?? value;
-  const found = limitOf(measure, { strata, sample, value, floor }, { alpha, beta, multiple });
+  const found = limitOf(measure, { strata, tokens, value, floor }, { alpha, beta, multiple });
   const of = (amount: number): number => (measure.isComplement === true ? round(1 - amount, 9) : amount);
   const threshold = of(roundedUp(found.limit));
   const applies = { case: variant.case, variant: variant.variant };
@@ -101,13 +103,13 @@ function suggestOne(
     distribution: distributionOf(sample, measure),
     headroom: round(Math.max(0, 1 - value / found.limit), 3),
     errorRates: {
-      ...{ alpha, beta, tokens: sample.length },
+      ...{ alpha, beta, tokens },
       detects: found.detects === null ? null : round(of(found.detects), 6),
       tokensNeeded: found.tokensNeeded,
       ...{ floor: round(of(floor), 6), multiple },
     },
   };
-  const broken = defaults.filter((rule) => isBrokenBy(rule, measure, of(value), sample.length));
+  const broken = defaults.filter((rule) => isBrokenBy(rule, measure, of(value), tokens));
   if (broken.length > 0) {
     notes.push(
       `${place} breaks ${broken.map(({ id }) => id).join(', ')}: what is looser needs a reason, an owner and a last day`,
@@ -120,7 +122,7 @@ function suggestOne(
     }));
   }
   // Some of the texts may be harder than all of them.
-  const sampleMinimum = texts === 'other' ? found.sampleMinimum : Math.ceil(SAME_SHARE * sample.length);
+  const sampleMinimum = texts === 'other' ? found.sampleMinimum : Math.ceil(SAME_SHARE * tokens);
   const tighter = defaults.find((rule) => isTighter(rule, measure, threshold, sampleMinimum));
   if (tighter !== undefined) {
     notes.push(`${measure.id} of ${place}: ${tighter.id} is no looser than what is measured allows (${threshold})`);
@@ -154,20 +156,19 @@ function freedomOf(strata: readonly Units[]): number {
 
 interface Measured {
   readonly strata: readonly Units[];
-  readonly sample: SortedSample;
+  readonly tokens: number;
   readonly value: number;
   readonly floor: number;
 }
 
-function limitOf(measure: Measure, { strata, sample, value, floor }: Measured, rates: ErrorRates): SuggestedLimit {
+function limitOf(measure: Measure, { strata, tokens, value, floor }: Measured, rates: ErrorRates): SuggestedLimit {
   const standardError = bootstrapError(strata, statisticOf(measure), SEED);
-  const tokens = sample.length;
   if (measure.statistic !== undefined) {
     return limitOfScale({ value, standardError, degreesOfFreedom: freedomOf(strata), tokens, floor }, rates);
   }
   const plain = (value * (1 - value)) / tokens;
   const designEffect = plain === 0 ? 1 : Math.max(1, standardError ** 2 / plain);
-  return limitOfShare({ hits: Math.round(value * tokens), tokens, designEffect, floor }, rates);
+  return limitOfShare({ hits: value * tokens, tokens, designEffect, floor }, rates);
 }
 
 /** Of the same variant's case, all its floor runs together; undefined if there are none. */
