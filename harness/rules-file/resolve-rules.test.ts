@@ -179,11 +179,6 @@ describe('a rules file', () => {
       entries: [{ ...own, scope: 'token', sampleMinimum: undefined as never }],
       says: 'klNats',
     },
-    {
-      what: 'the name of the rule of a baseline',
-      entries: [{ ...own, id: 'not-worse-than-baseline' }],
-      says: 'two rules are called',
-    },
     { what: 'two of one name', entries: [own, own], says: 'two rules are called mine' },
     {
       what: 'a default that applies to some',
