@@ -27,6 +27,7 @@ import { compareChoices, parseCompareArgument, recipeArgument } from './compare-
 import { onInterrupt } from './interrupt.ts';
 import { judgeRun, runHeader } from './judged-run.ts';
 import { refreshLens } from './rewrite-lens.ts';
+import { requireSameVersion } from './same-version.ts';
 import { writeResult } from './write-result.ts';
 
 export interface LeagueCommandOptions {
@@ -140,7 +141,10 @@ function deviceOf({
 function goOn(options: LeagueCommandOptions): LocatedRun {
   const folder = findRunFolder(options.resume === true ? undefined : options.resume, options.out);
   const local = readLocalPaths(folder, 'start the comparison again.');
-  return { ...resumeRun(folder), local: { ...local, ...givenResources(options) } };
+  return {
+    ...resumeRun(folder, ({ run }) => requireSameVersion(run.tool, folder)),
+    local: { ...local, ...givenResources(options) },
+  };
 }
 
 /** @returns the exit code if the league's own does not count: the run could not compare what it was asked to. */

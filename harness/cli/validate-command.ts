@@ -19,7 +19,6 @@ import { resumeRun, type StartedRun, startRun } from '../run/write-run.ts';
 import { isAbort } from '../sequence/sides.ts';
 import { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
-import { packageVersion } from '../sources/package-root.ts';
 import type { PlannedRun } from '../sources/plan-run.ts';
 import { chooseReferenceWeights } from '../sources/plan-together.ts';
 import { annotateJob } from './annotate.ts';
@@ -39,6 +38,7 @@ import { addJudgeOptions, type JudgeOptions, settingsOf } from './judge-options.
 import { judgeRun, runHeader } from './judged-run.ts';
 import { wholeNumber } from './option-values.ts';
 import { withRepeat } from './repeat-choice.ts';
+import { requireSameVersion } from './same-version.ts';
 import { chooseShard, parseShard, SHARD_HELP, type ShardRequest } from './shard-choice.ts';
 import { addSuggestOptions, printSuggestions, type SuggestCommandOptions } from './suggest-option.ts';
 import { needsNoReport } from './unstarted-run.ts';
@@ -213,13 +213,7 @@ function isPlanGiven(command: Command): boolean {
 }
 
 function requireSamePlan({ run }: RunReplay, wanted: RunSpec | undefined, folder: string): void {
-  if (run.tool.version !== packageVersion()) {
-    throw new InputError(`${folder} was made by another version of qwen-pcc.`, {
-      code: 'RESUME_VERSION',
-      facts: { found: run.tool.version, wanted: packageVersion() },
-      hint: 'rows of two versions do not mix; go on with that version, or start a new run.',
-    });
-  }
+  requireSameVersion(run.tool, folder);
   const difference =
     wanted === undefined ? undefined : firstDifference(run.spec, JSON.parse(JSON.stringify(wanted)), '');
   if (difference === undefined) return;
