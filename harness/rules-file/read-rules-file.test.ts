@@ -152,6 +152,13 @@ describe('the file', () => {
     });
   });
 
+  it('that a shell has just emptied is said to be', async () => {
+    await expect(readRulesFile(write('a.json', '\n'))).rejects.toMatchObject({
+      code: 'CONFIG_FILE',
+      hint: expect.stringContaining('send it to another one'),
+    });
+  });
+
   it('may have equal keys in several objects', async () => {
     const content = '{"rules": [{"id": "top1", "reason": "\\"id\\":"}, {"id": "kl-mean", "reason": "id"}]}';
     expect((await readRulesFile(write('a.json', content))).content.rules).toHaveLength(2);

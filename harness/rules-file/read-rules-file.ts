@@ -81,13 +81,19 @@ function readBytes(file: string): Buffer {
   }
 }
 
+/** As `selftest --with-damage > qwen-pcc.config.json` finds it. */
+const EMPTY_HINT =
+  'write {} or rules into it; a shell empties the file that it sends output to before the command can read it, so send it to another one.';
+
 function parseJson(bytes: Buffer, file: string): unknown {
   let text: string;
   let value: unknown;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    if (text.trim() === '') throw unreadable(file, 'nothing', EMPTY_HINT);
     value = JSON.parse(text);
   } catch (error) {
+    if (error instanceof InputError) throw error;
     throw unreadable(file, (error as Error).message, 'write JSON in UTF-8.', error);
   }
   const twice = firstKeyTwice(text);

@@ -11,6 +11,8 @@ interface Plan {
   readonly today: string;
   readonly file: string;
   readonly rules: readonly GateRule[];
+  /** Rules of the file that stand nowhere in this plan. */
+  readonly unused: readonly Pick<GateRule, 'id'>[];
   /** Taken to: entries that apply to nothing. */
   readonly notes: string[];
 }
@@ -18,12 +20,16 @@ interface Plan {
 /** @throws InputError CONFIG_RULE, CONFIG_HARD. */
 export function resolveExpected(
   entries: readonly ExpectedEntry[],
-  { file, rules, cases, today, notes }: Plan,
+  { file, rules, unused, cases, today, notes }: Plan,
 ): ExpectedFailure[] {
   return entries.flatMap((entry, i) => {
     const { rule: id, applies = {} } = entry;
     const place = `expected[${i}]`;
     const rule = rules.find((one) => one.id === id);
+    if (rule === undefined && unused.some((one) => one.id === id)) {
+      notes.push(`what ${file} expects of ${id} applies to nothing here`);
+      return [];
+    }
     if (rule === undefined) throw unknownRule(id, `${place}.rule`, file, rules);
     if (rule.origin === 'hard') {
       throw refuse('CONFIG_HARD', `${file}: ${id} is a hard rule, whose failures nobody may expect.`, {

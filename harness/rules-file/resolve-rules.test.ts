@@ -254,4 +254,31 @@ describe('a rules file', () => {
       },
     ]);
   });
+
+  it.each([
+    { what: 'applies to nothing here', applies: { variant: 'elsewhere' }, options: {} },
+    { what: 'gave way to --threshold', applies: { case: 'general' }, options: { threshold: 0.8 } },
+  ])('is said, and refused by nobody, of a rule that $what', ({ applies, options }) => {
+    const content = {
+      rules: [{ id: 'mine', instead: 'pcc-minimum', applies, threshold: 0.9 }],
+      expected: [{ rule: 'mine', ...ADA }],
+    };
+    const { judge, notes } = resolve(content, options);
+    expect(judge).not.toHaveProperty('expected');
+    expect(notes).toContain('what a/qwen-pcc.config.json expects of mine applies to nothing here');
+  });
+});
+
+it('resolves to the same rules beside a ladder', () => {
+  const rung = { model: 'tiny', device: { kind: 'onnx', precision: 'bf16' } } as const;
+  const laddered = CASES.map((one) => ({
+    ...one,
+    variants: [...one.variants, { ...rung, name: 'n150/bf16', ladder: { rung: 'bf16', of: 'n150' } } as const],
+  }));
+  const content = {
+    rules: [{ id: 'mine', instead: 'pcc-minimum', applies: { variant: 'n150*' }, threshold: 0.9 }],
+    expected: [{ rule: 'mine', applies: { variant: '*' }, ...ADA }],
+  };
+  expect(resolve(content).judge.pccMinimum).toBe(0.9);
+  expect(resolve(content, { cases: laddered })).toEqual(resolve(content));
 });

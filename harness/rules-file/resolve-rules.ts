@@ -2,7 +2,7 @@
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import type { VariantPlace } from '../record/allowances.ts';
 import type { GateRule } from '../record/rules.ts';
-import type { JudgeSettings } from '../record/run-spec.ts';
+import { isRung, type JudgeSettings } from '../record/run-spec.ts';
 import { type CheckedEntry, checkEntry, requireOwnIds } from './check-entry.ts';
 import { changedRule, ownRule } from './made-rules.ts';
 import { isSame, type PlannedCases, placesOf, select } from './places.ts';
@@ -31,7 +31,9 @@ export interface ResolvedRules {
  * @throws InputError CONFIG_RULE, CONFIG_HARD, CONFIG_LOOSENED.
  */
 export function resolveRules({ path: file, sha256, content }: ReadRulesFile, options: ResolveOptions): ResolvedRules {
-  const { cases, today, threshold, semantics } = options;
+  const { today, threshold, semantics } = options;
+  // Nobody judges a rung, so that rules are for the same variants beside a ladder and without one.
+  const cases = options.cases.map(({ name, variants }) => ({ name, variants: variants.filter((one) => !isRung(one)) }));
   const notes: string[] = [];
   const defaults = defaultRules({ pccMinimum: threshold ?? DEFAULT_PCC_MINIMUM });
   const all = placesOf(cases);
@@ -63,7 +65,8 @@ export function resolveRules({ path: file, sha256, content }: ReadRulesFile, opt
     .filter(({ entry }) => entry.instead === undefined)
     .map(({ entry, places }) => ({ ...ownRule(entry, file), ...placed(places) }));
   const judged = [...rules, ...own];
-  const expected = resolveExpected(content.expected ?? [], { file, cases, rules: judged, today, notes });
+  const unused = entries.filter(({ id }) => !judged.some((rule) => rule.id === id));
+  const expected = resolveExpected(content.expected ?? [], { file, cases, rules: judged, unused, today, notes });
   return {
     judge: {
       semantics,
