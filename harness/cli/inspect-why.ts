@@ -21,7 +21,7 @@ export interface WhyRequest {
   readonly command: string;
 }
 
-/** @throws UsageError `WHY_RECORDING`, `WHY_GOLDEN` for sides that cannot be run with one thing changed. */
+/** @throws UsageError `WHY_RECORDING`, `WHY_GOLDEN`, `WHY_STORED` for sides that cannot be run with one thing changed. */
 export async function inspectWhy({
   openReference,
   variant,
@@ -36,6 +36,7 @@ export async function inspectWhy({
       hint: 'name the device model with --device n150, or look at the recorded taps without --why.',
     });
   }
+  requireOwnRoundings(variant);
   const reference = await blame('reference', openReference);
   try {
     requireAllTaps(reference);
@@ -99,4 +100,13 @@ function createWhyProgress(stream: NodeJS.WriteStream): (stage: string, done: nu
     drawn = performance.now();
     stream.write(done < total ? `\r\x1b[K${stage}: ${Math.round((100 * done) / total)} %` : '\r\x1b[K');
   };
+}
+
+/** @throws UsageError WHY_STORED: the lanes know no tier that rounds what it stores and nothing else. */
+function requireOwnRoundings({ spec: { device, name } }: OpenableVariant): void {
+  if (device.kind !== 'n150' || device.knobs['storedFormats'] !== true) return;
+  throw new UsageError(`${name}: storedFormats=true is a rung to measure, no device to ask.`, {
+    code: 'WHY_STORED',
+    hint: 'leave --why out, or name a device without it with --device n150:tier=fp32.',
+  });
 }

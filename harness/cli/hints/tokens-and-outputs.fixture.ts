@@ -240,4 +240,13 @@ export const TOKEN_AND_OUTPUT_CASES: readonly HintCase[] = [
         }),
       ),
   },
+  {
+    code: 'WHY_STORED',
+    wrong: async (room) => {
+      await run(room, room.validateIds('--device', 'n150:tier=fp32,storedFormats=true'));
+      return inspect(room, '--token', '1', '--why');
+    },
+    hint: /leave (--why) out/,
+    follow: (_room, [why], args) => args.filter((word) => word !== why),
+  },
 ];
