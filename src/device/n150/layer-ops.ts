@@ -4,17 +4,18 @@ import type { ModelConfig } from '../../checkpoint/config.ts';
 import type { DeviceEngine, LayerAttention } from '../wormhole/attention-engine.ts';
 import { createKvPacking } from '../wormhole/kv-packing.ts';
 import type { LoadedMatrix } from '../wormhole/matmul-engine.ts';
+import { tabulatedSilu } from '../wormhole/sfpu/silu-table.ts';
 import { createVectorUnit } from '../wormhole/sfpu/vector-unit.ts';
 import { attentionKnobs } from './attention-knobs.ts';
 import { coreCounts } from './chip.ts';
 import type { N150Config } from './compute-config.ts';
 import type { LayerWeights } from './device-weights.ts';
 import { createLinear } from './linear.ts';
-import { createAdd, createMultiply, multiplyOnVectorUnit } from './ops/eltwise.ts';
 import { createPlainAttention } from './ops/plain-attention.ts';
 import type { PositionTables } from './ops/position-tables.ts';
 import { createRmsNorm } from './ops/rms-norm.ts';
 import { createRotate } from './ops/rotary.ts';
+import { createAddRows, createMultiplyRows } from './ops/row-eltwise.ts';
 import { type Columns, fromRow } from './rows.ts';
 
 /** Classes of a layer's operations that can have knobs of their own. */
@@ -100,9 +101,9 @@ export function createLayerOpsOn(
     attend: ({ values, start, stride }, firstPosition, rows) =>
       attention.attend(values.subarray(start), stride, rows, firstPosition),
     o: createLinear(engine, configOf('o'), configOf('o').oFidelity, 'BF16'),
-    add: createAddInPlace(configOf('residual')),
+    add: createAddInPlace(engine, configOf('residual')),
     gateUp: createLinear(engine, configOf('gateUp'), configOf('gateUp').gateUpFidelity, 'BF16'),
-    gatedSilu: createGatedSilu(configOf('gatedSilu')),
+    gatedSilu: createGatedSilu(engine, configOf('gatedSilu')),
     down: createLinear(engine, configOf('down'), configOf('down').downFidelity, 'BF16'),
     release: () => attention.release(),
   };
@@ -137,12 +138,10 @@ function createQkv(model: ModelConfig, engine: DeviceEngine, config: N150Config)
   const keyValueWidth = model.keyValueHeads * model.headDim;
   const stride = queryWidth + 2 * keyValueWidth;
   const project = createLinear(engine, config, config.qkvFidelity, 'BF16');
-  const add = createAdd(config);
+  const addBias = createAddRows(engine, config);
   return (normed, { qkvProj, qkvBias }) => {
     const values = project(normed, qkvProj);
-    for (let start = 0; start < values.length; start += stride) {
-      for (let i = 0; i < stride; i++) values[start + i] = add(values[start + i]!, qkvBias[i]!);
-    }
+    addBias(values, qkvBias);
     return {
       queries: { values, start: 0, stride, width: queryWidth },
       keys: { values, start: queryWidth, stride, width: keyValueWidth },
@@ -176,22 +175,20 @@ function createCached({ headDim }: ModelConfig, config: N150Config): LayerOps['c
   };
 }
 
-function createAddInPlace(config: N150Config): LayerOps['add'] {
-  const add = createAdd(config);
+function createAddInPlace(engine: DeviceEngine, config: N150Config): LayerOps['add'] {
+  const add = createAddRows(engine, config);
   return (hidden, branch) => {
-    for (let i = 0; i < hidden.length; i++) hidden[i] = add(hidden[i]!, branch[i]!);
+    add(hidden, branch);
     return hidden;
   };
 }
 
-function createGatedSilu(config: N150Config): LayerOps['gatedSilu'] {
-  const { silu } = createVectorUnit(config);
-  const multiply =
-    config.tier === 'fp32' || config.eltwiseMul === 'matrixUnit'
-      ? createMultiply(config, config.multiplyFidelity)
-      : multiplyOnVectorUnit;
+function createGatedSilu(engine: DeviceEngine, config: N150Config): LayerOps['gatedSilu'] {
+  const silu = config.tier === 'fp32' ? createVectorUnit(config).silu : tabulatedSilu(config);
+  const multiply = createMultiplyRows(engine, config, config.multiplyFidelity);
   return (gate, up) => {
-    for (let i = 0; i < gate.length; i++) gate[i] = multiply(silu(gate[i]!), up[i]!);
+    for (let i = 0; i < gate.length; i++) gate[i] = silu(gate[i]!);
+    multiply(gate, up);
     return gate;
   };
 }

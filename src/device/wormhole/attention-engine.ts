@@ -1,5 +1,6 @@
 // The contract of a layer's attention with its keys and values: the plain TypeScript twin and the WASM kernel compute the
 // same bits behind it.
+import type { EltwiseEngine } from './eltwise-engine.ts';
 import type { KvPackingKnobs } from './kv-packing.ts';
 import type { MathFidelity, MatmulEngine } from './matmul-engine.ts';
 import type { ExponentialKnobs } from './sfpu/attention-exponentials.ts';
@@ -56,5 +57,5 @@ export interface AttentionEngine {
   openAttention(shape: AttentionShape, knobs: AttentionKnobs): LayerAttention | undefined;
 }
 
-/** What the decode graph computes with; an engine of matmuls alone leaves attention to the twin. */
-export type DeviceEngine = MatmulEngine & Partial<AttentionEngine>;
+/** What the decode graph computes with; an engine of matmuls alone leaves the rest to the twins. */
+export type DeviceEngine = MatmulEngine & Partial<AttentionEngine> & Partial<EltwiseEngine>;

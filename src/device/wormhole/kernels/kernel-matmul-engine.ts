@@ -2,7 +2,7 @@
 // Exactness: the bits of the plain twins in matrix-unit/, for any number of threads and any number of rows at once.
 import { DeviceError, ShapeError } from '../../../errors.ts';
 import { packedBytes, TILE_SIDE, tilesAcross } from '../../../tensor/tile-layout.ts';
-import type { AttentionEngine } from '../attention-engine.ts';
+import type { DeviceEngine } from '../attention-engine.ts';
 import { PHASE_COUNT } from '../fidelity.ts';
 import type {
   LoadedMatrix,
@@ -16,6 +16,7 @@ import { requireSupportedMatmul } from '../matrix-unit/matmul-blocks.ts';
 import { FAST_OPERAND_MASKS } from '../matrix-unit/matmul-fast.ts';
 import * as layout from './job-layout.ts';
 import { createKernelAttention, hasKernelAttention } from './kernel-attention.ts';
+import { createKernelEltwise } from './kernel-eltwise.ts';
 import {
   bankWithRoom,
   createKernelPool,
@@ -53,12 +54,12 @@ export interface KernelEngineOptions {
   readonly threads: number;
 }
 
-export async function createKernelMatmulEngine(options: KernelEngineOptions): Promise<MatmulEngine & AttentionEngine> {
+export async function createKernelMatmulEngine(options: KernelEngineOptions): Promise<Required<DeviceEngine>> {
   return createEngineOnPool(await createKernelPool(options));
 }
 
 /** The engine on a pool that the caller made; closing the engine closes the pool. */
-export function createEngineOnPool(pool: KernelPool): MatmulEngine & AttentionEngine {
+export function createEngineOnPool(pool: KernelPool): Required<DeviceEngine> {
   const residents = new Set<Resident>();
 
   function requireResident(weights: LoadedMatrix): Resident {
@@ -106,6 +107,7 @@ export function createEngineOnPool(pool: KernelPool): MatmulEngine & AttentionEn
     },
     openAttention: (shape, config) =>
       hasKernelAttention(shape, config) ? createKernelAttention(pool, shape, config) : undefined,
+    ...createKernelEltwise(pool),
     close: () => pool.close(),
   };
 }

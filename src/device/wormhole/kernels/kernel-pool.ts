@@ -33,6 +33,8 @@ import { createSharedHeap, type SharedHeap } from './shared-heap.ts';
 export interface KernelExports {
   runJob(scratch: number, heartbeat: number): void;
   tileActivations(source: number, target: number, rows: number, k: number, mask: number): number;
+  addRows(target: number, term: number, rows: number, width: number): void;
+  multiplyRows(target: number, factor: number, elements: number, phases: number): void;
   splitActivations(tiled: number, high: number, low: number, exponents: number, ranges: number, groups: number): void;
   packWeights(
     source: number,

@@ -5,6 +5,7 @@ import {
 import { attendUnit } from './attention';
 import { computeUnit, field } from './blocks';
 
+export { addRows, multiplyRows } from './eltwise';
 export { splitActivations } from './exact-operands';
 export { packWeights } from './pack-weights';
 export { tileActivations } from './prepare';
