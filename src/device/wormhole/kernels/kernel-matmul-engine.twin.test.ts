@@ -173,4 +173,17 @@ describe('kernels of tier fast where products leave the range of float32', () =>
     expect(seen.size).toBeGreaterThan(2000);
     expect(seen.has(Number.POSITIVE_INFINITY) || seen.has(Number.NEGATIVE_INFINITY)).toBe(true);
   });
+
+  it.each(WEIGHT_FORMATS)('equal the twin for ordinary activations and any %s weights', (format) => {
+    for (const rows of [1, 2]) {
+      const [k, n] = [96, 64];
+      const in0 = bf16Operands(rows * k, 'plain', rows);
+      for (const kind of ['extreme', 'sparse', 'wide'] as const) {
+        const packed = packMatrix(bf16Operands(k * n, kind, 3 + rows), k, n, { format, rounding: 'halfUp' });
+        for (const options of [UNROUNDED, { ...DEMO_MATMUL }]) {
+          expectTwin(in0, rows, packed, options, `${rows} rows, ${kind}`);
+        }
+      }
+    }
+  });
 });

@@ -13,7 +13,7 @@ import { exactRow, isDstSafe, isSafe } from './exact-step';
 import { EMPTY_MAXIMUM, EMPTY_MINIMUM, rangeOfFields, unionOf } from './exponent-range';
 import { floatStep, TO_DST_16, TO_DST_32, TO_L1 } from './float-step';
 import { areProductsExact } from './multiply-add';
-import { keepsBfp8, oneRowStep } from './one-row-step';
+import { isUsualRange, keepsBfp8, oneRowStep } from './one-row-step';
 import { packPanel } from './pack';
 import { tileBytes, unpackTile } from './unpack';
 
@@ -143,6 +143,7 @@ export function computeUnit(panel: i32, firstRow: i32, rows: i32, scratch: usize
     field(JOB_ROWS) == 1 &&
     field(JOB_TIER) == TIER_FLOAT &&
     field(JOB_WEIGHT_FORMAT) == FORMAT_BFP8 &&
+    isUsualRange(field(JOB_IN0_RANGE)) &&
     keepsBfp8(field(JOB_WEIGHT_MASK));
 
   memory.fill(scratch + IS_SCALAR_START, 0, BLOCK_ROWS);

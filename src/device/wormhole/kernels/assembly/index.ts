@@ -7,6 +7,7 @@ import { computeUnit, field } from './blocks';
 
 export { addRows, multiplyRows } from './eltwise';
 export { splitActivations } from './exact-operands';
+export { usualRow } from './one-row-step';
 export { packWeights } from './pack-weights';
 export { tileActivations } from './prepare';
 

@@ -3,7 +3,7 @@
 import { largestOf, smallestOf } from './exponent-range';
 
 /** Least sum of two exponent fields whose bfloat16 product ends at or above float32's last bit, 2^-149. */
-export const SMALLEST_SUM: i32 = 119;
+const SMALLEST_SUM: i32 = 119;
 /** Largest sum of two exponent fields whose bfloat16 product is finite for certain. */
 export const LARGEST_SUM: i32 = 380;
 

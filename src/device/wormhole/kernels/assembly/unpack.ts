@@ -7,7 +7,7 @@ const BFP8_TILE_BYTES: usize = 1088;
 const BFP4_TILE_BYTES: usize = 576;
 const BF16_TILE_BYTES: usize = 2048;
 /** Below this shared exponent a normalised datum's exponent wraps modulo 256. */
-export const SMALLEST_PLAIN_EXPONENT: i32 = 7;
+const SMALLEST_PLAIN_EXPONENT: i32 = 7;
 export const LARGEST_PLAIN_EXPONENT: i32 = 254;
 /** A shared exponent less the field of its smallest magnitude, 1. */
 export const MAGNITUDE_BITS: i32 = 6;
@@ -27,17 +27,18 @@ function bitsFromBfp8(sharedExponent: i32, byte: i32): u32 {
   return sign | (<u32>((sharedExponent - shift) & 0xff) << 23) | (<u32>((magnitude << shift) & 0x3f) << 17);
 }
 
-/** Whether a group's values are not simply magnitude times power of two, or its exponent is not in [from, to]; byte 0x80 is neither. */
+/** Whether a group's values are not simply magnitude times power of two: exponents at the edge, byte 0x80. */
 // @ts-ignore: decorator
 @inline
-export function isRareGroup(bytes: v128, sharedExponent: i32, from: i32, to: i32): bool {
-  return sharedExponent < from || sharedExponent > to || v128.any_true(i8x16.eq(bytes, i8x16.splat(-128)));
+function isRareGroup(bytes: v128, sharedExponent: i32): bool {
+  const isPlain = sharedExponent >= SMALLEST_PLAIN_EXPONENT && sharedExponent <= LARGEST_PLAIN_EXPONENT;
+  return !isPlain || v128.any_true(i8x16.eq(bytes, i8x16.splat(-128)));
 }
 
 /** Sign and magnitude to two's complement. */
 // @ts-ignore: decorator
 @inline
-export function signedMagnitudes(bytes: v128): v128 {
+function signedMagnitudes(bytes: v128): v128 {
   const sign = i8x16.lt_s(bytes, i8x16.splat(0));
   return i8x16.sub(v128.xor(v128.and(bytes, i8x16.splat(0x7f)), sign), sign);
 }
@@ -46,7 +47,7 @@ export function signedMagnitudes(bytes: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function unpackGroup(bytes: v128, sharedExponent: i32, mask: v128, target: usize): i32 {
-  if (isRareGroup(bytes, sharedExponent, SMALLEST_PLAIN_EXPONENT, LARGEST_PLAIN_EXPONENT)) {
+  if (isRareGroup(bytes, sharedExponent)) {
     v128.store(target, bytes);
     unpackRareGroup(sharedExponent, i32x4.extract_lane(mask, 0), target);
     return rangeOfSixteen(target);
@@ -74,7 +75,7 @@ function rangeOfSixteen(values: usize): i32 {
 }
 
 /** @param target - has the sixteen bytes in its first quarter; receives sixteen values. */
-export function unpackRareGroup(sharedExponent: i32, keep: i32, target: usize): void {
+function unpackRareGroup(sharedExponent: i32, keep: i32, target: usize): void {
   // From the last element on, no byte is overwritten before it is read.
   for (let i = 15; i >= 0; i--) {
     const byte = <i32>load<u8>(target + <usize>i);
