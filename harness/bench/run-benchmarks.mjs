@@ -1,6 +1,10 @@
-// Runs the built benchmarks one after the other and prints medians, spreads and targets: `npm run bench [name…]`.
+// Runs the built benchmarks one after the other and prints medians, spreads and targets: `npm run bench [name…] [-- --python PATH …]`.
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+
+/** What some benchmarks need from outside, and the variables that they read it from. */
+const OUTSIDE = { weights: 'QWEN_DIR', python: 'PYTHON', gguf: 'GGUF', 'node-llama-cpp': 'NODE_LLAMA_CPP' };
 
 const folder = new URL('../../dist/harness/bench/', import.meta.url);
 if (!existsSync(folder)) {
@@ -10,7 +14,11 @@ if (!existsSync(folder)) {
 const { keepsTarget, spreadOf } = await import(new URL('benchmark.js', folder).href);
 const files = readdirSync(folder).filter((file) => file.endsWith('.bench.js'));
 const names = files.map((file) => file.replace('.bench.js', ''));
-const asked = process.argv.slice(2);
+const { values, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: Object.fromEntries(Object.keys(OUTSIDE).map((option) => [option, { type: 'string' }])),
+});
+for (const [option, value] of Object.entries(values)) process.env[OUTSIDE[option]] = value;
 const unknown = asked.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   console.error(`No benchmark is called ${unknown.join(', ')}.\n  wanted  ${names.join(', ')}`);
