@@ -37,6 +37,7 @@ interface PeerRun extends ChildRun {
 
 export const benchmark: Benchmark = {
   name: 'peers',
+  isLong: true,
   description: `${PROMPT_TOKENS} + ${GREEDY_TOKENS} greedy tokens on $QWEN_DIR (tiny-qwen2 without it), each a child process; $PYTHON, $GGUF, $NODE_LLAMA_CPP`,
   async run() {
     const folder = process.env['QWEN_DIR'] ?? TINY;
