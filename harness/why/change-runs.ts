@@ -101,6 +101,8 @@ export class ChangeRuns {
 
   #pastOf(change: PlannedChange): Change['past'] {
     if (!canBeRedone(change)) return 'kept';
+    // A layer that the device leaves out has no past to keep.
+    if (this.#experiment.lanes.lab.config.skipLayer >= 0) return 'redone';
     const feeds = change.kind !== 'layer' && change.ops.every((op) => FEEDING_CACHE.includes(op));
     return this.#isSmall || feeds ? 'redone' : 'kept';
   }

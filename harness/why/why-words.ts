@@ -70,9 +70,10 @@ function cureText({ what, measure }: Change, { device, healthy }: Evidence): str
 /** No operation is worse than its formats and kernels make it. */
 function precisionWords(evidence: Evidence): string[] {
   const { device, token } = evidence;
-  const sound = 'No operation errs more than a healthy device of these settings does.';
+  const isPassing = token.status.startsWith('pass');
+  const sound = `${isPassing ? 'The token passes its rules. ' : ''}No operation errs more than a healthy device of these settings does.`;
   if (device.klNats === null) return [sound, 'But the row is not finite: look for the first tap without a PCC.'];
-  if (token.status.startsWith('pass') && device.klNats < NO_LOSS) {
+  if (isPassing && device.klNats < NO_LOSS) {
     return [sound, `The token lost ${nats(device.klNats)}: there is nothing to explain.`];
   }
   const best = bestPromotion(evidence);
