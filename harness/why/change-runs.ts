@@ -161,7 +161,11 @@ export class ChangeRuns {
     const best = variations
       .filter(({ change }) => change.direction === 'promotion' && change.kind !== 'layer' && canBeRedone(change))
       .map((one) => ({ one, share: this.#share(one, measured.get(one)!) ?? 0 }))
-      .sort((a, b) => b.share - a.share)[0];
+      .sort((a, b) => {
+        const isHealed = a.share >= HEALING_SHARE && b.share >= HEALING_SHARE;
+        const pcc = (one: Variation): number => measured.get(one)![0]!.pcc ?? -1;
+        return isHealed ? pcc(b.one) - pcc(a.one) : b.share - a.share;
+      })[0];
     if (best === undefined || best.share < BREAKING_SHARE) return [];
     const { change, past } = best.one;
     const single = Array.from(
@@ -355,15 +359,20 @@ function unpackedHead(
   };
 }
 
-/** Cures, promotions and demotions, the largest share first; one that was drawn once may be luck, and never stands above a proven one. */
+/** Cures, promotions and demotions, the largest share first, of those that heal the highest PCC; one that was drawn once may be luck, and never stands above a proven one. */
 function ranked(changes: readonly Change[]): Change[] {
   const order: readonly Change['direction'][] = ['cure', 'promotion', 'demotion'];
   const worth = ({ share, draws }: Change): number => {
     if (share === null) return Number.NEGATIVE_INFINITY;
     return draws > 1 ? share : Math.min(share, DRAWN_SHARE);
   };
+  // KL is next to nothing for whatever heals; how near the whole row comes tells the cause from a lucky draw.
+  const isHealed = (one: Change): boolean => one.direction === 'promotion' && worth(one) >= HEALING_SHARE;
+  const nearer = (a: Change, b: Change): number => (b.measure.pcc ?? -1) - (a.measure.pcc ?? -1);
   return [...changes].sort(
     (a, b) =>
-      order.indexOf(a.direction) - order.indexOf(b.direction) || worth(b) - worth(a) || (b.share ?? 0) - (a.share ?? 0),
+      order.indexOf(a.direction) - order.indexOf(b.direction) ||
+      (isHealed(a) && isHealed(b) ? nearer(a, b) : worth(b) - worth(a)) ||
+      (b.share ?? 0) - (a.share ?? 0),
   );
 }
