@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { InputError } from '../../src/errors.ts';
 import type { Benchmark, BenchResult } from './benchmark.ts';
 import { benchDecode } from './full-size/decode.ts';
+import { benchDefaultJob } from './full-size/default-job.ts';
 import { benchFullModel } from './full-size/full-model.ts';
 import { benchLayers } from './full-size/layers.ts';
 import { benchLongSequence } from './full-size/long-sequence.ts';
@@ -17,20 +18,41 @@ const DISK_BYTES = 45e9;
 export const benchmark: Benchmark = {
   name: 'full-size',
   description:
-    'Qwen2-7B, synthetic weights: 28 layers x 248 positions, 7 / 14 / 28 layers, 4096 positions, decode; 72B, one layer',
+    'Qwen2-7B, synthetic weights: 28 layers x 248 positions, 7 / 14 / 28 layers, 4096 positions, decode; 16 greedy prompts; 72B, one layer',
   isLong: true,
   async run() {
     const folder = process.env['QWEN_PCC_BENCH_DIR'] ?? join(tmpdir(), 'qwen-pcc-full-size');
     requireDisk(folder);
     const workspace = new Workspace(folder);
     const results: BenchResult[] = [];
-    for (const part of [benchFullModel, benchLayers, benchLongSequence, benchDecode, benchSeventyTwoB]) {
-      results.push(...(await part(workspace)));
-    }
+    for (const part of chosenParts()) results.push(...(await part(workspace)));
     if (process.env['QWEN_PCC_BENCH_DIR'] === undefined) rmSync(folder, { recursive: true });
     return results;
   },
 };
+
+const PARTS = {
+  model: benchFullModel,
+  'default-job': benchDefaultJob,
+  layers: benchLayers,
+  'long-sequence': benchLongSequence,
+  decode: benchDecode,
+  '72b': benchSeventyTwoB,
+} as const;
+
+/** Those that QWEN_PCC_BENCH_PARTS names, by commas; all without it. */
+function chosenParts(): readonly (typeof PARTS)[keyof typeof PARTS][] {
+  const asked = process.env['QWEN_PCC_BENCH_PARTS']?.split(',');
+  const unknown = asked?.find((name) => !Object.keys(PARTS).includes(name));
+  if (unknown !== undefined) {
+    throw new InputError(`QWEN_PCC_BENCH_PARTS: there is no part "${unknown}".`, {
+      code: 'BENCH_PART',
+      facts: { wanted: Object.keys(PARTS).join(', ') },
+      hint: 'name some of these, with commas between them.',
+    });
+  }
+  return Object.entries(PARTS).flatMap(([name, part]) => (asked?.includes(name) === false ? [] : [part]));
+}
 
 function requireDisk(folder: string): void {
   mkdirSync(folder, { recursive: true });

@@ -59,6 +59,18 @@ export class Workspace {
     return file;
   }
 
+  /** A prompt file of several prompts of `length` ids, each its own, whose texts the reference goes on with. */
+  greedyPrompts(count: number, length: number): string {
+    const file = join(this.folder, `greedy-${count}-${length}.json`);
+    const ids = (prompt: number): number[] =>
+      Array.from({ length }, (_, i) => ((prompt * length + i + 1) * 7919) % 151_643);
+    writeFileSync(
+      file,
+      JSON.stringify(Array.from({ length: count }, (_, i) => ({ name: `greedy-${i}`, ids: ids(i) }))),
+    );
+    return file;
+  }
+
   /** `validate` with streamed weights. */
   async validate(checkpoint: string, prompts: string, options: ChildRunOptions = {}): Promise<Validated> {
     this.tell(`validate on ${checkpoint}`);
