@@ -1,6 +1,7 @@
 // What a rules file allows for a time, in words: loosened rules, expected failures and those that did not happen.
 import type { ExpectedResult, Loosening } from '../record/allowances.ts';
 import type { BaselineRule, GateRule } from '../record/rules.ts';
+import { DEFAULT_PCC_MINIMUM, defaultRules } from './thresholds.ts';
 
 /** Clauses for a headline: short, since a line for each stands in every report. @param isWhole - all that was planned was judged. */
 export function describeAllowances(
@@ -15,13 +16,35 @@ export function describeAllowances(
   const happened = expected.filter(({ found, isExpired }) => found > 0 && !isExpired);
   const count = happened.reduce((sum, { found }) => sum + found, 0);
   const absent = isWhole ? expected.filter(({ found }) => found === 0).map(({ rule }) => rule) : [];
+  const unanswered = rules.filter(isLooserByNobody).map(({ id }) => id);
   return [
+    ...(unanswered.length === 0
+      ? []
+      : [`LOOSER than the default, and nobody answers for it: ${unanswered.join(', ')}`]),
     ...(loosened.length === 0 ? [] : [`LOOSENED: ${loosened.join(', ')}`]),
     ...(over.length === 0 ? [] : [`no longer allowed to be loosened: ${over.join(', ')}`]),
     ...(count === 0 ? [] : [`${count} expected ${count === 1 ? 'failure' : 'failures'}`]),
     ...(absent.length === 0 ? [] : [`expected to fail and did not: ${absent.join(', ')}`]),
   ];
 }
+
+/**
+ * No rules file makes such a rule: a program did, another version, or somebody who changed the log. The minimum of PCC is typed by its user
+ * (--threshold).
+ */
+function isLooserByNobody(rule: GateRule | BaselineRule): boolean {
+  const own = DEFAULTS.get(rule.id);
+  if (own === undefined || rule.loosening !== undefined || own.metric === 'pcc') return false;
+  const isLimitLooser = own.op === '>=' ? !(rule.threshold >= own.threshold) : !(rule.threshold <= own.threshold);
+  const isSampleLooser = own.scope !== 'token' && rule.scope !== 'token' && rule.sampleMinimum > own.sampleMinimum;
+  return (
+    isLimitLooser || isSampleLooser || rule.op !== own.op || rule.metric !== own.metric || rule.onBreak !== own.onBreak
+  );
+}
+
+const DEFAULTS: ReadonlyMap<string, GateRule> = new Map(
+  defaultRules({ pccMinimum: DEFAULT_PCC_MINIMUM }).map((rule) => [rule.id, rule]),
+);
 
 /** `kl-mean: loosened until 2027-01-31 by Ada: … (0.1 instead of 0.05)`, or that it is over; null for a rule that is not. */
 export function describeLoosening(rule: GateRule | BaselineRule): string | null {

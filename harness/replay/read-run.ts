@@ -1,6 +1,7 @@
 // From a run folder to its state; where a resumed run goes on; one token of a log.
 import path from 'node:path';
 import { InputError } from '../../src/errors.ts';
+import type { RunEvent } from '../record/events.ts';
 import { brokenLog, LOG_FILE, type LogLine, readLog, readLogText } from '../record/read-log.ts';
 import type { ResumePoint } from '../record/run-log.ts';
 import type { TokenRecord } from '../record/token-record.ts';
@@ -70,11 +71,9 @@ export function readForResume(folder: string): ResumedRun {
 
 function addLine(replay: RunReplay | undefined, { event, text, number }: LogLine, folder: string): RunReplay {
   const file = path.join(folder, LOG_FILE);
-  if (replay === undefined) {
-    if (event.event !== 'run') throw brokenLog(file, number, text, undefined);
-    return new RunReplay(event);
-  }
+  if (replay === undefined && event.event !== 'run') throw brokenLog(file, number, text, undefined);
   try {
+    if (replay === undefined) return new RunReplay(event as RunEvent);
     replay.add(event, text);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;

@@ -58,7 +58,11 @@ export class RunReplay {
   readonly #repeated: ReadonlySet<RunUnit>;
   #underWay: { readonly unit: RunUnit | undefined; readonly ids: readonly string[] } = { unit: undefined, ids: [] };
 
+  /** @throws InputError LOG_INCONSISTENT if failures are expected of a hard rule. */
   constructor(run: RunEvent) {
+    const { rules, expected = [] } = run.spec.judge;
+    const hard = expected.find((one) => rules.some(({ id, origin }) => id === one.rule && origin === 'hard'));
+    if (hard !== undefined) throw inconsistent(`expected failures of ${hard.rule}`, 'none of a hard rule');
     this.run = run;
     this.units = unitsOfRun(run);
     this.gate = createGate(run.spec.judge.rules, run.spec.judge.expected);

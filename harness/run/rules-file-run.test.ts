@@ -75,6 +75,29 @@ describe('a run with a rules file', () => {
     whole = await run(judgeOf(FILE));
   });
 
+  it('whose log was given looser rules by hand says so', () => {
+    const [first, ...rest] = logLines(whole.folder);
+    const changed = first!.replace(/("id":"kl-mean",.*?"threshold":)0\.05/, '$10.5');
+    expect(changed).not.toBe(first);
+    const folder = room();
+    cpSync(whole.folder, folder, { recursive: true });
+    writeLog(folder, [changed, ...rest]);
+    expect(concludeRun(readRun(folder)).verdict.headline).toContain(
+      'LOOSER than the default, and nobody answers for it: kl-mean;',
+    );
+    expect(whole.run.verdict.headline).not.toContain('LOOSER than');
+  });
+
+  it('whose log was given an expected failure of a hard rule does not hold together', () => {
+    const [first, ...rest] = logLines(whole.folder);
+    const changed = first!.replace('"expected":[{"rule":"pcc-minimum"', '"expected":[{"rule":"finite"');
+    expect(changed).not.toBe(first);
+    const folder = room();
+    cpSync(whole.folder, folder, { recursive: true });
+    writeLog(folder, [changed, ...rest]);
+    expect(() => readRun(folder)).toThrow(expect.objectContaining({ code: 'LOG_INCONSISTENT' }));
+  });
+
   it('judges with it', () => {
     const { gate, cases, verdict, config } = whole.run;
     expect(config.rulesFile?.name).toBe('qwen-pcc.config.json');
