@@ -40,7 +40,7 @@ const VALUES: Readonly<Record<TokenMetric, (facts: TokenFacts) => number | null>
  * How much worse than golden's own choice the device's is by golden's distribution, in nat: a difference of two of golden's logits, since both
  * have one normaliser. 0 where both choose the same.
  */
-function regretOf({ top, top1 }: RowChoice): number | null {
+export function regretOf({ top, top1 }: RowChoice): number | null {
   const logitOf = (id: number): number => top.find((one) => one.id === id)?.logit.golden ?? Number.NaN;
   const regret = logitOf(top1.golden) - logitOf(top1.actual);
   return Number.isNaN(regret) ? null : regret;

@@ -15,12 +15,14 @@ export interface RepeatSpec {
 }
 
 /** Numbers of a token that rules are held against. */
-export const SPREAD_METRICS = ['pcc', 'klNats', 'goldenRankOnActual', 'gainDeviation'] as const;
+export const SPREAD_METRICS = ['pcc', 'klNats', 'goldenRankOnActual', 'gainDeviation', 'regretNats'] as const;
 export type SpreadMetric = (typeof SPREAD_METRICS)[number];
 /** Largest differences between the two times that a row was made; infinite where it has the number only once. */
 export type Spread = Readonly<Record<SpreadMetric, number>>;
 
-export const NO_SPREAD: Spread = { pcc: 0, klNats: 0, goldenRankOnActual: 0, gainDeviation: 0 };
+export const NO_SPREAD: Spread = spreadWith(() => 0);
+/** Of a row that is no row the second time: no verdict of a token is known to stand. */
+export const NOT_REPEATED: Spread = spreadWith(() => Number.POSITIVE_INFINITY);
 
 /** A sequence was fed again. It comes after the sequence's tokens. */
 export interface RepeatEvent extends SequenceKey {
@@ -42,12 +44,9 @@ const real = RealNumberSchema;
 
 export const RepeatSpecSchema: z.ZodType<RepeatSpec, unknown> = z.strictObject({ tokens: z.int().min(1), seed: count });
 
-export const SpreadSchema: z.ZodType<Spread, unknown> = z.strictObject({
-  pcc: real,
-  klNats: real,
-  goldenRankOnActual: real,
-  gainDeviation: real,
-});
+export const SpreadSchema: z.ZodType<Spread, unknown> = z.strictObject(
+  Object.fromEntries(SPREAD_METRICS.map((metric) => [metric, real])) as Record<SpreadMetric, typeof real>,
+);
 
 export const RepeatEventSchema: z.ZodType<RepeatEvent, unknown> = z.strictObject({
   event: z.literal('repeat'),
@@ -65,12 +64,11 @@ export const RepeatEventSchema: z.ZodType<RepeatEvent, unknown> = z.strictObject
 
 /** The larger of both, metric by metric. */
 export function joinSpreads(a: Spread, b: Spread): Spread {
-  return {
-    pcc: Math.max(a.pcc, b.pcc),
-    klNats: Math.max(a.klNats, b.klNats),
-    goldenRankOnActual: Math.max(a.goldenRankOnActual, b.goldenRankOnActual),
-    gainDeviation: Math.max(a.gainDeviation, b.gainDeviation),
-  };
+  return spreadWith((metric) => Math.max(a[metric], b[metric]));
+}
+
+export function spreadWith(numberOf: (metric: SpreadMetric) => number): Spread {
+  return Object.fromEntries(SPREAD_METRICS.map((metric) => [metric, numberOf(metric)])) as Record<SpreadMetric, number>;
 }
 
 /** A whole number 0 … 2^32 - 1 that follows from words alone: the same in every part of a plan and on every machine. */

@@ -2,15 +2,18 @@
 import { createHash } from 'node:crypto';
 import type { FeedRequest, LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
 import { ComparisonInvalidError } from '../../src/errors.ts';
+import { regretOf } from '../gate/token-metrics.ts';
 import { RowComparer, type RowComparerOptions } from '../metrics/row-comparer.ts';
 import {
   drawFrom,
   joinSpreads,
   NO_SPREAD,
+  NOT_REPEATED,
   REPEAT_WAYS,
   type RepeatEvent,
   type RepeatWay,
   type Spread,
+  spreadWith,
 } from '../record/repeat.ts';
 import type { SequenceKey } from '../record/token-record.ts';
 import type { RowPair } from '../sequence/sequence.ts';
@@ -32,27 +35,27 @@ export class FirstRows {
   readonly #key: SequenceKey;
   readonly #options: RowComparerOptions;
   readonly #seed: number;
+  readonly #rowsKept: number;
   readonly #digests: Map<number, string> = new Map();
   readonly #kept: Map<number, KeptRow> = new Map();
 
-  /** @param seed - decides which rows are kept, where there is no room for all. */
-  constructor(key: SequenceKey, seed: number, options: RowComparerOptions) {
+  /** @param seed - decides which rows are kept, where there is no room for all. @param keptBytesMax - that room. */
+  constructor(key: SequenceKey, seed: number, options: RowComparerOptions, keptBytesMax: number = KEPT_BYTES_MAX) {
+    this.#rowsKept = Math.max(1, Math.floor(keptBytesMax / (8 * options.vocabSize)));
     this.#key = key;
     this.#seed = seed;
     this.#options = options;
   }
 
   add({ position, golden, actual }: Pick<RowPair, 'position' | 'golden' | 'actual'>): void {
-    const { vocabSize } = this.#options;
     this.#digests.set(position, digestOf(actual.logits));
     const priority = drawFrom(this.#seed, this.#key.prompt, this.#key.user, position);
-    const rows = Math.max(1, Math.floor(KEPT_BYTES_MAX / (8 * vocabSize)));
-    if (this.#kept.size === rows) {
+    if (this.#kept.size === this.#rowsKept) {
       const [last, { priority: largest }] = [...this.#kept].reduce((a, b) => (b[1].priority > a[1].priority ? b : a));
       if (priority >= largest) return;
       this.#kept.delete(last);
     }
-    const copy = ({ logits }: LogitsRow): Float32Array => logits.slice(0, vocabSize);
+    const copy = ({ logits }: LogitsRow): Float32Array => logits.slice(0, this.#options.vocabSize);
     this.#kept.set(position, { priority, golden: copy(golden), actual: copy(actual) });
   }
 
@@ -82,8 +85,11 @@ export class FirstRows {
         return;
       }
       const first = this.#kept.get(position);
-      if (first === undefined) return;
-      const again = logits.subarray(0, first.actual.length);
+      const again = logits.subarray(0, this.#options.vocabSize);
+      if (first === undefined) {
+        if (again.includes(Number.NaN)) spread = NOT_REPEATED;
+        return;
+      }
       maxAbs = Math.max(maxAbs, largestDifference(first.actual, again));
       spread = joinSpreads(spread, spreadOf(comparer, first, again));
     };
@@ -144,12 +150,7 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
 
 function spreadOf(comparer: RowComparer, { golden, actual }: KeptRow, again: Float32Array): Spread {
   const [a, b] = [numbersOf(comparer, golden, actual), numbersOf(comparer, golden, again)];
-  return {
-    pcc: apart(a.pcc, b.pcc),
-    klNats: apart(a.klNats, b.klNats),
-    goldenRankOnActual: apart(a.goldenRankOnActual, b.goldenRankOnActual),
-    gainDeviation: apart(a.gainDeviation, b.gainDeviation),
-  };
+  return spreadWith((metric) => apart(a[metric], b[metric]));
 }
 
 function numbersOf(
@@ -165,6 +166,7 @@ function numbersOf(
     klNats: distribution?.klNats ?? null,
     goldenRankOnActual: choice?.goldenRankOnActual ?? null,
     gainDeviation: gain === null ? null : Math.abs(gain - 1),
+    regretNats: choice === null ? null : regretOf(choice),
   };
 }
 
