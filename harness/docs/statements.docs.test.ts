@@ -45,6 +45,7 @@ const FOREIGN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   node: ['--expose-gc'],
   pytest: ['--timeout'],
   'npm run fuzz': ['--only'],
+  'npm run bench': ['--python', '--gguf', '--node-llama-cpp'],
 };
 
 describe('options', () => {
