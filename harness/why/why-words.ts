@@ -139,6 +139,8 @@ function tippingText({ device, redrawn, changes }: Evidence): string {
 function demotionText({ changes }: Evidence): string {
   const worst = changes.find(({ direction }) => direction === 'demotion');
   if (worst?.share == null) return '';
+  if (worst.share < 0.01)
+    return 'On an exact device no class alone makes a hundredth of it: it takes several together.';
   return worst.share >= 0.5
     ? `The reverse holds: on an exact device, ${worst.what} alone makes ${percent(worst.share)} of it.`.replace(
         'only ',
