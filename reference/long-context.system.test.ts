@@ -1,3 +1,4 @@
+// The reference far out: 4,096 positions however they are cut, and 131,072 with YaRN, against float64.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../src/checkpoint/weights.ts';
 import {

@@ -62,7 +62,11 @@ export async function openRunners(
   const opened: GraphRunner[] = [];
   try {
     const steps = { dataFolder: externalDataFolder(checkpoint), threads, weights: 'resident' } as const;
-    const attention = await openRunner(buildSteps(checkpoint.config, operators).attention, steps);
+    // Scores are hundreds of megabytes where texts are long: room made anew for each layer doubles the time of a pass.
+    const attention = await openRunner(buildSteps(checkpoint.config, operators).attention, {
+      ...steps,
+      keepsRoom: true,
+    });
     opened.push(attention);
     const bodyAndHead =
       weights === 'streamed'

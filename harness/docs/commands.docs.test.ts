@@ -39,6 +39,7 @@ const SHORTENED: readonly (readonly [RegExp, string])[] = [
   [/compare .* --recipes/, ' --max-new-tokens 2'],
   [/--device n150 --device/, ' --prompt senate-and-house --max-new-tokens 2'],
   [/n150:KNOBS/, ' --prompt senate-and-house --max-new-tokens 2'],
+  [/^(?!.*--prompt ).*--ladder/, ' --prompt senate-and-house --max-new-tokens 2'],
   [/--device-weights/, ' --prompt senate-and-house --max-new-tokens 2'],
   [/--shard 1\/2 --out shards$/, ' --prompt senate-and-house treasury-digits --max-new-tokens 2'],
 ];

@@ -17,6 +17,8 @@ export interface SessionSettings {
   readonly dataFolder: string;
   readonly threads: number;
   readonly weights: GraphWeightMemory;
+  /** Whether the room of one run is kept for the next. @default for mapped weights */
+  readonly keepsRoom?: boolean;
   /** Data of the graph's weights that is in no file. */
   readonly files?: readonly InMemoryFile[];
 }
@@ -40,7 +42,7 @@ export async function openSession(model: Uint8Array, settings: SessionSettings):
     intraOpNumThreads: settings.threads,
     interOpNumThreads: 1,
     // Sessions of many stages would each keep the room of its largest pass.
-    enableCpuMemArena: mapped,
+    enableCpuMemArena: settings.keepsRoom ?? mapped,
     // Lengths change from pass to pass: a plan made for one does not fit the next.
     enableMemPattern: false,
     extra: {
