@@ -1,3 +1,4 @@
+// Why a token is where it is: the whole attribution in its order, from the errors of single operations to the words at the end.
 import { UsageError } from '../../src/errors.ts';
 import { type OpError, WHY_OPS, type WhyRecord } from '../record/why-record.ts';
 import type { Lab } from '../sources/open-lab.ts';
