@@ -10,6 +10,7 @@ import { firstDifference, type RunSpec } from '../record/run-spec.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 import { caseId, type RunReplay } from '../replay/run-replay.ts';
 import { formatBytes } from '../report/format.ts';
+import { commandForElsewhere } from '../run/shown-command.ts';
 
 export interface BundleRequest {
   /** Where the bundle goes. */
@@ -58,7 +59,7 @@ export function bundleToken(request: BundleRequest): void {
     file,
     {
       tool: run.tool,
-      run: { runId: run.runId, command: run.command, notes: run.notes },
+      run: { runId: run.runId, command: commandForElsewhere(run.command), notes: run.notes },
       ...context,
       logitsFormat,
       rowsFrom: evidence === undefined ? 'again' : 'evidence',

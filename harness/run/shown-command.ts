@@ -19,6 +19,15 @@ function withoutAbsolutePath(word: string, currentFolder: string): string {
   return start < 0 ? word : word.slice(0, start) + shownPath(word.slice(start), currentFolder);
 }
 
+/**
+ * A shown command as it may leave this machine: a path that climbs out of its folder keeps its last name only, since the way
+ * from there down (`../../home/ada/…`) tells where a user keeps things.
+ */
+export function commandForElsewhere(command: string): string {
+  const words = command.match(/'(?:[^']|'\\'')*'|[^\s']+/g) ?? [];
+  return words.map((word) => word.replace(/(?<=^'?|[=:])(?:\.\.\/)+(?:[^/]+\/)*/, '…/')).join(' ');
+}
+
 /** A word as a shell takes it for one. */
 export function quoteWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
