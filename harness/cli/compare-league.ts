@@ -119,7 +119,9 @@ async function begin(
     models,
   );
   const args = process.argv.slice(2);
-  const local = chooseReferenceWeights(spec, localPaths(options, paths, args), models);
+  const local = chooseReferenceWeights(spec, localPaths(options, paths, args), models, (line) =>
+    process.stderr.write(`${line}\n`),
+  );
   // What cannot be opened is refused before a folder is made.
   openCases(spec, local, { models });
   return { ...startRun(options.out, { ...runHeader(args), notes, spec }, local), local };

@@ -143,7 +143,9 @@ async function begin(options: ValidateOptions, command: Command, models: Models)
   const args = process.argv.slice(2);
   const header = runHeader(args);
   const { spec, paths, notes } = await planOf(options, command, models);
-  const local = chooseReferenceWeights(spec, localPaths(options, paths, args), models);
+  const local = chooseReferenceWeights(spec, localPaths(options, paths, args), models, (line) =>
+    process.stderr.write(`${line}\n`),
+  );
   // What cannot be opened is refused before a folder is made.
   openCases(spec, local, { models });
   const share = options.shard === undefined ? {} : shareOf(spec, chooseShard(options.shard, process.env));

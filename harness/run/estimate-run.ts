@@ -76,7 +76,7 @@ export async function estimateRun(
   const budget = options.memoryBytes ?? defaultBudget();
   const together = Math.min(prompts.length, promptsTogether([config, config], 1, longest, budget));
   const passes = referencePasses(prompts, limits, together);
-  const memory = referenceWeights(checkpoint, { threads, memoryBytes: options.memoryBytes, passes });
+  const { weights: memory } = referenceWeights(checkpoint, { threads, memoryBytes: options.memoryBytes, passes });
   const batchBytes = (together * promptBytes([config, config], 1, longest)) / 2;
   const units = weightUnits(checkpoint, DEFAULT_N150_CONFIG);
   const plan = planWeights(units, options.memoryBytes);

@@ -87,16 +87,38 @@ export interface ReferencePlan {
   readonly passes: number;
 }
 
+/** How the reference holds its weights, and why where plan and machine decided it. */
+export interface HeldWeights {
+  readonly weights: WeightMemory;
+  readonly because?: string;
+}
+
 /** How the reference holds plain weights: the plan and the machine's size decide, not what is free at the moment. */
-export function referenceWeights(checkpoint: Checkpoint, plan: ReferencePlan): WeightMemory {
+export function referenceWeights(checkpoint: Checkpoint, plan: ReferencePlan): HeldWeights {
   const byDefault = weightMemory(checkpoint);
-  if (isDecoded(checkpoint)) return byDefault;
+  if (isDecoded(checkpoint)) return { weights: byDefault };
   const { threads = defaultThreads(), memoryBytes, passes } = plan;
   const sessionThreads = (checkpoint.config.layers + 2) * (threads - 1);
-  if (sessionThreads > SESSION_THREADS_MOST) return 'mapped';
-  if (byDefault === 'resident') return byDefault;
+  if (sessionThreads > SESSION_THREADS_MOST) {
+    return {
+      weights: 'mapped',
+      because: `${sessionThreads} threads would stand beside them, at most ${SESSION_THREADS_MOST} may`,
+    };
+  }
+  if (byDefault === 'resident') return { weights: byDefault };
   const room = memoryBytes === undefined ? RESIDENT_SHARE * machineBytes() : 2 * RESIDENT_SHARE * memoryBytes;
-  return float32Bytes(checkpoint) <= room && passes >= PASSES_THAT_PAY ? 'resident' : 'mapped';
+  const bytes = float32Bytes(checkpoint);
+  const size = `float32 takes ${gigabytes(bytes)} of at most ${gigabytes(room)} GB`;
+  if (bytes > room) return { weights: 'mapped', because: size };
+  const pays = passes >= PASSES_THAT_PAY;
+  return {
+    weights: pays ? 'resident' : 'mapped',
+    because: `${size}, and opening it is won back from ${PASSES_THAT_PAY} passes on; this run makes ${passes}`,
+  };
+}
+
+function gigabytes(bytes: number): string {
+  return (bytes / 1e9).toFixed(1);
 }
 
 function machineBytes(): number {

@@ -1,0 +1,38 @@
+// How the reference holds its weights follows from plan and machine, and says by which numbers.
+import { describe, expect, it } from 'vitest';
+import type { Checkpoint } from '../../src/checkpoint/weights.ts';
+import { referenceWeights } from './batch-plan.ts';
+
+/** A checkpoint's tensors as the rule sees them: one matrix of so many gigabytes as float32. */
+function ofGigabytes(gigabytes: number, kind: 'plain' | 'decoded' = 'plain', layers = 28): Checkpoint {
+  const matrix = { kind, shape: [gigabytes * 1000, 250_000], dtype: 'BF16' };
+  return { tensors: new Map([['w', matrix]]), config: { layers } } as unknown as Checkpoint;
+}
+const plan = { threads: 2, memoryBytes: 8e9, passes: 100 };
+
+describe('weights of the reference', () => {
+  it('stay in memory where they fit half of --memory and enough passes win back the opening', () => {
+    expect(referenceWeights(ofGigabytes(2), plan)).toEqual({
+      weights: 'resident',
+      because: 'float32 takes 2.0 of at most 4.0 GB, and opening it is won back from 8 passes on; this run makes 100',
+    });
+    expect(referenceWeights(ofGigabytes(2), { ...plan, passes: 8 }).weights).toBe('resident');
+  });
+
+  it.each([
+    ['so few passes', ofGigabytes(2), { ...plan, passes: 7 }, /from 8 passes on; this run makes 7$/],
+    ['so little memory', ofGigabytes(5), plan, /^float32 takes 5\.0 of at most 4\.0 GB$/],
+    ['so many threads', ofGigabytes(2, 'plain', 80), { ...plan, threads: 64 }, /^5166 threads .* at most 1024 may$/],
+  ])('are widened at each pass for %s', (_, checkpoint, its, because) => {
+    const held = referenceWeights(checkpoint, its);
+    expect(held).toEqual({ weights: 'mapped', because: expect.stringMatching(because) });
+  });
+
+  it.each([
+    ['small', ofGigabytes(0.5), 'resident'],
+    ['decoded', ofGigabytes(2, 'decoded'), 'resident'],
+    ['decoded and large', ofGigabytes(6, 'decoded'), 'streamed'],
+  ] as const)('that are %s leave no choice, so nothing is said', (_, checkpoint, weights) => {
+    expect(referenceWeights(checkpoint, plan)).toEqual({ weights });
+  });
+});
