@@ -3,34 +3,30 @@ import { sidesOf } from '../src/checkpoint/checkpoint-tensor.ts';
 import { EMBED_TOKENS, FINAL_NORM, layerOf } from '../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { TapName } from '../src/device/logits-source.ts';
+import { DecodedProducts, STREAMED_SLICE_BYTES } from './decoded-products.ts';
 import { BF16_OPERATORS } from './graph/bf16-operators.ts';
-import {
-  externalDataFolder,
-  type GraphWeightMemory,
-  inMemoryFiles,
-  rowSlices,
-  type WeightMemory,
-} from './graph/checkpoint-weights.ts';
+import { externalDataFolder, inMemoryFiles, rowSlices, type WeightMemory } from './graph/checkpoint-weights.ts';
 import { FEWEST_ROWS, type ProductShape, rowsOfEqualBits, sliceRowsFor } from './graph/equal-rows.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
 import type { Operators } from './graph/operators.ts';
-import { buildBody, buildHead, buildStage, type GraphSettings, stageCount, stageOf } from './graph/qwen2-graph.ts';
+import type { SliceSettings } from './graph/product-graph.ts';
+import { buildHead, buildStage, stageCount, stageOf } from './graph/qwen2-graph.ts';
 import { type GraphRunner, openRunner } from './graph/session.ts';
 import { buildSteps } from './graph/step-graphs.ts';
+import { ProductLanes } from './product-lanes.ts';
 import type { Precision } from './reference-options.ts';
-import { STREAMED_SLICE_BYTES, StreamedModel } from './streamed-model.ts';
+import { StepModel } from './step-model.ts';
 
 /**
- * Mapped: what is widened is still in the third-level cache when it is multiplied. On a quiet machine with 32 MiB of it, 5 MiB
- * are 1 % faster and 32 MiB 9 % slower; where others use the cores, or these do not share the cache, larger ones would be
- * faster. The runtime keeps some 28 KB for each slice, which is what makes memory grow with layers.
- * Resident: what is alive twice while the session opens.
+ * Of mapped weights. What is widened is still in the third-level cache when it is multiplied. The runtime keeps some 28 KB for each slice, which is
+ * what makes memory grow with layers.
  */
-export const SLICE_BYTES: Readonly<Record<WeightMemory, number>> = {
-  mapped: 8 * 2 ** 20,
-  resident: 64 * 2 ** 20,
-  streamed: STREAMED_SLICE_BYTES,
-};
+export const MAPPED_SLICES: SliceSettings = { sliceBytes: 8 * 2 ** 20, sliceRows: sliceRowsFor(1) };
+/** Alive twice while a session of resident weights opens. */
+export const RESIDENT_SLICE_BYTES: number = 64 * 2 ** 20;
+/** Steps take their weights as inputs. Graphs of mapped ones are run as they are built; the others may be rearranged, as stages are. */
+const STEP_MEMORY = { mapped: 'mapped', streamed: 'resident' } as const;
+
 export const OPERATORS: Readonly<Record<Precision, Operators>> = { fp32: FP32_OPERATORS, bf16: BF16_OPERATORS };
 
 /** Most rows of all sequences in one product: from here on, widening weights takes less than a twentieth of the time. */
@@ -42,7 +38,7 @@ export interface RunnerSettings {
   readonly taps: ReadonlySet<TapName>;
 }
 
-/** What computes hidden states and logits: inputs and outputs as of `buildBody`, `buildHead` and the step `attention`. */
+/** What computes hidden states and logits: inputs and outputs as of `buildStage`, `buildHead` and the step `attention`. */
 export interface ReferenceRunners {
   readonly body: GraphRunner;
   readonly attention: GraphRunner;
@@ -69,9 +65,9 @@ export async function openRunners(
     });
     opened.push(attention);
     const bodyAndHead =
-      weights === 'streamed'
-        ? await openStreamed(checkpoint, operators, settings)
-        : await openGraphs(checkpoint, operators, weights, settings, opened);
+      weights === 'resident'
+        ? await openStages(checkpoint, operators, settings, opened)
+        : await openSteps(checkpoint, operators, weights, settings);
     return { attention, ...bodyAndHead, ...rowsOfRun(checkpoint, weights, threads) };
   } catch (error) {
     for (const runner of opened) await runner.release();
@@ -81,13 +77,18 @@ export async function openRunners(
 
 type BodyAndHead = Pick<ReferenceRunners, 'body' | 'head'>;
 
-async function openStreamed(
+async function openSteps(
   checkpoint: Checkpoint,
   operators: Operators,
+  weights: Exclude<WeightMemory, 'resident'>,
   { threads, taps }: RunnerSettings,
 ): Promise<BodyAndHead> {
-  const session = { dataFolder: externalDataFolder(checkpoint), threads, weights: 'resident' } as const;
-  const model = await StreamedModel.open(checkpoint, operators, session, taps, sliceRowsFor(threads));
+  const session = { dataFolder: externalDataFolder(checkpoint), threads, weights: STEP_MEMORY[weights] };
+  const products =
+    weights === 'mapped'
+      ? await ProductLanes.open(checkpoint, operators, threads, MAPPED_SLICES)
+      : await DecodedProducts.open(checkpoint, operators, session, sliceRowsFor(threads));
+  const model = await StepModel.open(checkpoint, operators, session, taps, products);
   return {
     body: { run: (feeds) => model.runBody(feeds), release: () => model.release() },
     head: { run: (feeds) => model.runHead(feeds), release: async () => {} },
@@ -95,22 +96,20 @@ async function openStreamed(
 }
 
 /** @param opened - what is to be released if a later one fails. */
-async function openGraphs(
+async function openStages(
   checkpoint: Checkpoint,
   operators: Operators,
-  weights: GraphWeightMemory,
   { threads, taps }: RunnerSettings,
   opened: GraphRunner[],
 ): Promise<BodyAndHead> {
-  const session = { dataFolder: externalDataFolder(checkpoint), threads, weights };
-  const graph = graphSettings(operators, weights, threads);
+  const session = { dataFolder: externalDataFolder(checkpoint), threads, weights: 'resident' } as const;
+  const graph = { operators, sliceBytes: RESIDENT_SLICE_BYTES };
   const open = async (model: Uint8Array, isPart: (name: string) => boolean): Promise<GraphRunner> => {
     const runner = await openRunner(model, { ...session, files: inMemoryFiles(checkpoint, isPart) });
     opened.push(runner);
     return runner;
   };
   const head = await open(buildHead(checkpoint, graph), (name) => name === checkpoint.lmHeadName);
-  if (weights === 'mapped') return { body: await open(buildBody(checkpoint, graph, taps), () => false), head };
   // The runtime keeps what it packed from a branch's weights beside these: so each stage is a session, opened when the one before is packed.
   const stages: GraphRunner[] = [];
   for (let stage = 0; stage < stageCount(checkpoint); stage++) {
@@ -139,10 +138,6 @@ function isOfStage(name: string, stage: number, layers: number): boolean {
   return layer === (isBefore ? stage : stage - 1);
 }
 
-export function graphSettings(operators: Operators, weights: GraphWeightMemory, threads: number): GraphSettings {
-  return { operators, weights, sliceBytes: SLICE_BYTES[weights], sliceRows: sliceRowsFor(threads) };
-}
-
 function rowsOfRun(
   checkpoint: Checkpoint,
   weights: WeightMemory,
@@ -150,17 +145,22 @@ function rowsOfRun(
 ): Pick<ReferenceRunners, 'fewestRows' | 'mostRows'> {
   // The runtime packs resident weights: their products sum every row alike.
   if (weights === 'resident') return { fewestRows: 1, mostRows: ROWS_TOGETHER };
-  const mostRows = rowsOfEqualBits(products(checkpoint, SLICE_BYTES[weights], threads), threads, ROWS_TOGETHER);
+  // Each thread that multiplies mapped weights has a session of its own.
+  const [slices, sharing] =
+    weights === 'mapped'
+      ? [MAPPED_SLICES, 1]
+      : [{ sliceBytes: STREAMED_SLICE_BYTES, sliceRows: sliceRowsFor(threads) }, threads];
+  const mostRows = rowsOfEqualBits(productShapes(checkpoint, slices), sharing, ROWS_TOGETHER);
   return { fewestRows: FEWEST_ROWS, mostRows };
 }
 
 /** The product of every slice of every matrix; equal ones once. */
-function products(checkpoint: Checkpoint, sliceBytes: number, threads: number): Iterable<ProductShape> {
+function productShapes(checkpoint: Checkpoint, { sliceBytes, sliceRows }: SliceSettings): Iterable<ProductShape> {
   const found = new Map<string, ProductShape>();
   for (const [name, tensor] of checkpoint.tensors) {
     if (tensor.shape.length !== 2 || (name === EMBED_TOKENS && name !== checkpoint.lmHeadName)) continue;
     const [height, k] = sidesOf(tensor);
-    for (const [first, end] of rowSlices(height, k, sliceBytes, sliceRowsFor(threads))) {
+    for (const [first, end] of rowSlices(height, k, sliceBytes, sliceRows)) {
       found.set(`${end - first}, ${k}`, { n: end - first, k });
     }
   }

@@ -19,7 +19,7 @@ export const BF16_OPERATORS: Operators = {
     return round(builder, builder.node('Mul', [normed, weight]));
   },
 
-  linear: (builder, x, weight, bias) => round(builder, linear(builder, x, weight, bias)),
+  linear: (builder, ...inputs) => round(builder, linear(builder, ...inputs)),
 
   // q * cos + rotate_half(q) * sin, with tables in bfloat16 and a rounding after each of the three operations.
   rotate(builder, x, heads, headDim, { cos, sin }) {

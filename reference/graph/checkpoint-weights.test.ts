@@ -13,7 +13,8 @@ import { rotaryFrequencies, rotaryTables } from '../rotary.ts';
 import { externalDataFolder, float32Bytes, rowSlices } from './checkpoint-weights.ts';
 import { FP32_OPERATORS } from './fp32-operators.ts';
 import { Tensor } from './onnx-runtime.ts';
-import { BODY_IO, buildBody, buildHead, buildStage, type GraphSettings, HEAD_IO } from './qwen2-graph.ts';
+import { buildProducts, productGroups } from './product-graph.ts';
+import { BODY_IO, buildHead, buildStage, type GraphSettings, HEAD_IO, stageCount } from './qwen2-graph.ts';
 import { openSession, runSession } from './session.ts';
 
 const SHARDED = 'golden-hf/quirk-sharded-heavy';
@@ -53,10 +54,14 @@ describe('external data', () => {
 
   it.each(['tiny-qwen2', 'golden-hf/quirk-tied-f16', SHARDED])('holds every weight of %s, the graphs none', (name) => {
     const checkpoint = openCheckpoint(fixturePath(name));
-    const settings = { operators: FP32_OPERATORS, weights: 'mapped', sliceBytes: 2 ** 15 } as const;
-    const graphs = [buildBody(checkpoint, settings, new Set()), buildHead(checkpoint, settings)];
+    const settings = { operators: FP32_OPERATORS, sliceBytes: 2 ** 15 };
+    const groups = productGroups(checkpoint, 2, { sliceBytes: 2 ** 15, sliceRows: 1 });
+    const products = [0, 1].map((thread) => buildProducts(checkpoint, groups, thread, FP32_OPERATORS));
+    const stages = Array.from({ length: stageCount(checkpoint) }, (_, stage) =>
+      buildStage(stage, checkpoint, settings, new Set()),
+    );
     const used = new Set<string>();
-    for (const bytes of graphs) {
+    for (const bytes of [...products, ...stages, buildHead(checkpoint, settings)]) {
       for (const tensor of initializers(fromBinary(ModelProtoSchema, bytes).graph!)) {
         expect(tensor.rawData).toHaveLength(0);
         expect(tensor.int64Data.length + tensor.floatData.length).toBeLessThan(8);
@@ -78,7 +83,7 @@ describe('matrices cut into slices', () => {
   const { hiddenSize, vocabSize } = checkpoint.config;
   const whole = vocabSize * hiddenSize * 4;
   const settingsOf = (sliceBytes: number): GraphSettings => {
-    return { operators: FP32_OPERATORS, weights: 'mapped', sliceBytes };
+    return { operators: FP32_OPERATORS, sliceBytes };
   };
   const run = async (model: Uint8Array, feeds: Record<string, Tensor>, output: string): Promise<Float32Array> => {
     const session = await openSession(model, {

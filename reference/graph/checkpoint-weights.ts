@@ -24,10 +24,8 @@ export type Widen = (builder: GraphBuilder, stored: Value, elementType: ElementT
 
 export interface WeightSettings {
   readonly memory: GraphWeightMemory;
-  /** About the most bytes of a matrix's float32 slice. */
-  readonly sliceBytes: number;
-  /** The fewest rows of a slice, where the matrix has them. */
-  readonly sliceRows: number;
+  /** About the most bytes of a matrix's float32 slice. @default matrices are whole */
+  readonly sliceBytes?: number;
   readonly widen: Widen;
 }
 
@@ -37,25 +35,24 @@ export class CheckpointWeights {
   readonly #dataFolder: string;
   readonly #memory: GraphWeightMemory;
   readonly #sliceBytes: number;
-  readonly #sliceRows: number;
   readonly #widen: Widen;
   readonly #isInMemory: boolean;
 
-  constructor(builder: GraphBuilder, checkpoint: Checkpoint, { memory, sliceBytes, sliceRows, widen }: WeightSettings) {
+  constructor(builder: GraphBuilder, checkpoint: Checkpoint, { memory, sliceBytes = Infinity, widen }: WeightSettings) {
     this.#builder = builder;
     this.#checkpoint = checkpoint;
     this.#dataFolder = externalDataFolder(checkpoint);
     this.#memory = memory;
     this.#sliceBytes = sliceBytes;
-    this.#sliceRows = sliceRows;
     this.#widen = widen;
     this.#isInMemory = isDecoded(checkpoint);
   }
 
-  /** A vector as float32. */
-  vector(name: string): Value {
+  /** A vector as float32. @param part - its elements [first, end); all of them without it. */
+  vector(name: string, part?: Rows): Value {
     const place = this.#locate(name);
-    return this.#widen(this.#builder, this.#builder.external({ name, ...place }), place.elementType);
+    const stored = this.#builder.external({ name, ...place, ...(part === undefined ? {} : partOf(name, place, part)) });
+    return this.#widen(this.#builder, stored, place.elementType);
   }
 
   /** Rows of a matrix picked by token id: [P, columns] float32. */
@@ -66,29 +63,21 @@ export class CheckpointWeights {
   }
 
   /**
-   * A matrix [N, K] as float32, in slices of its rows, in order.
+   * Slices of a matrix [N, K] as float32.
    *
    * @param after - any value of rank 2 that exists when the matrix is needed: a mapped one is not widened before.
+   * @param slices - rows [first, end) each; by default those of the whole matrix, in order.
    */
-  matrix(name: string, after: Value): readonly Value[] {
-    const { elementType, shape, location, offsetBytes, lengthBytes } = this.#locate(name);
+  matrix(name: string, after: Value, slices?: readonly Rows[]): readonly Value[] {
+    const place = this.#locate(name);
+    const { elementType, shape } = place;
     const [height = 0, width = 0] = shape;
-    const rowBytes = lengthBytes / height;
     const waitFor = this.#memory === 'resident' ? (stored: Value) => stored : this.#waiting(after, elementType);
-    const slices: Value[] = [];
-    for (const [first, end] of rowSlices(height, width, this.#sliceBytes, this.#sliceRows)) {
-      const sliceShape = [end - first, width];
-      const stored = this.#builder.external({
-        name: first === 0 && end === height ? name : `${name}[${first}:${end}]`,
-        elementType,
-        shape: sliceShape,
-        location,
-        offsetBytes: offsetBytes + first * rowBytes,
-        lengthBytes: (end - first) * rowBytes,
-      });
-      slices.push(this.#widen(this.#builder, waitFor(stored, sliceShape), elementType));
-    }
-    return slices;
+    return (slices ?? rowSlices(height, width, this.#sliceBytes, 1)).map((rows) => {
+      const part = partOf(name, place, rows);
+      const stored = this.#builder.external({ ...place, ...part });
+      return this.#widen(this.#builder, waitFor(stored, part.shape), elementType);
+    });
   }
 
   /**
@@ -123,6 +112,21 @@ export class CheckpointWeights {
     const location = relative(this.#dataFolder, realpathSync(file)).split(sep).join('/');
     return { elementType: ELEMENT_TYPES[dtype as FloatDtype], shape, location, offsetBytes, lengthBytes };
   }
+}
+
+/** Rows [first, end) of a stored tensor. */
+function partOf(
+  name: string,
+  { shape: [height = 0, ...rest], offsetBytes, lengthBytes }: Omit<ExternalTensor, 'name'>,
+  [first, end]: Rows,
+): Pick<ExternalTensor, 'name' | 'shape' | 'offsetBytes' | 'lengthBytes'> {
+  const rowBytes = lengthBytes / height;
+  return {
+    name: first === 0 && end === height ? name : `${name}[${first}:${end}]`,
+    shape: [end - first, ...rest],
+    offsetBytes: offsetBytes + first * rowBytes,
+    lengthBytes: (end - first) * rowBytes,
+  };
 }
 
 /** What stands for a file in the graph: the runtime gets its bytes when the session opens. */
@@ -167,6 +171,9 @@ export function externalDataFolder(checkpoint: Checkpoint): string {
   return first.slice(0, shared).join(sep) || sep;
 }
 
+/** Rows of a tensor, [first, end). */
+export type Rows = readonly [first: number, end: number];
+
 /** The runtime's threads share a slice's rows in blocks of 16 to 64. */
 const SLICE_ROW_BLOCK = 64;
 
@@ -174,12 +181,7 @@ const SLICE_ROW_BLOCK = 64;
  * Slices of a matrix's rows, [first, end) each: whole blocks, as equal as these allow, of at most about `sliceBytes` as float32 and, as far as the
  * matrix has them, at least `sliceRows` rows.
  */
-export function rowSlices(
-  height: number,
-  width: number,
-  sliceBytes: number,
-  sliceRows: number,
-): readonly (readonly [number, number])[] {
+export function rowSlices(height: number, width: number, sliceBytes: number, sliceRows: number): readonly Rows[] {
   const blocks = Math.ceil(height / SLICE_ROW_BLOCK);
   const affordable = Math.max(1, Math.floor(sliceBytes / (width * DTYPE_BYTES.F32 * SLICE_ROW_BLOCK)));
   const fewest = Math.ceil(sliceRows / SLICE_ROW_BLOCK);

@@ -41,15 +41,22 @@ export const FP32_OPERATORS: Operators = {
   add: (builder, a, b) => builder.node('Add', [a, b]),
 };
 
-/** x [P, K], weight [N, K] in slices of its rows, bias [N] -> [P, N]. */
-export function linear(builder: GraphBuilder, x: Value, weight: readonly Value[], bias?: Value): Value {
+/**
+ * x [P, K], weight [N, K] in slices of its rows, bias [N] -> [P, N].
+ *
+ * @param isPart - of a matrix that is multiplied elsewhere as well: no bit depends on who has how many of its slices.
+ */
+export function linear(
+  builder: GraphBuilder,
+  x: Value,
+  weight: readonly Value[],
+  bias?: Value,
+  isPart: boolean = weight.length > 1,
+): Value {
   const gemm = (...inputs: readonly Value[]): Value => builder.node('Gemm', [x, ...inputs], { transB: 1 });
-  if (weight.length === 1) return bias === undefined ? gemm(weight[0]!) : gemm(weight[0]!, bias);
-  const joined = builder.node(
-    'Concat',
-    weight.map((slice) => gemm(slice)),
-    { axis: 1 },
-  );
+  if (!isPart) return bias === undefined ? gemm(weight[0]!) : gemm(weight[0]!, bias);
+  const products = weight.map((slice) => gemm(slice));
+  const joined = products.length === 1 ? products[0]! : builder.node('Concat', products, { axis: 1 });
   return bias === undefined ? joined : builder.node('Add', [joined, bias]);
 }
 

@@ -1,21 +1,18 @@
-// The Qwen2 decoder as two ONNX graphs, in the checkpoint's names: body (what stands between two attentions) and head (hidden to logits).
+// The Qwen2 decoder as ONNX graphs, in the checkpoint's names: stages of the body (what stands between two attentions) and head (hidden to logits).
 // Attention is not in them: it is the one step whose rows belong to a sequence. Rows of any sequences pass through the rest together.
 // Source: Hugging Face Transformers `modeling_qwen2.py`.
 import { EMBED_TOKENS, FINAL_NORM, layerPrefix } from '../../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { LAYER_TAPS, type LayerTap, layerTap, type TapName, tapWidth } from '../../src/device/taps.ts';
-import { CheckpointWeights, type GraphWeightMemory } from './checkpoint-weights.ts';
-import { type Axis, GraphBuilder, type Value } from './graph-builder.ts';
+import { CheckpointWeights } from './checkpoint-weights.ts';
+import { GraphBuilder, type Value } from './graph-builder.ts';
 import type { Operators, RotaryInputs } from './operators.ts';
 import type { Tensors } from './session.ts';
 
 export interface GraphSettings {
   readonly operators: Operators;
-  readonly weights: GraphWeightMemory;
   /** Matrices are multiplied in slices of about so many float32 bytes. */
   readonly sliceBytes: number;
-  /** Rows of a matrix that a slice has at least, where the matrix has them. */
-  readonly sliceRows?: number;
 }
 
 /** The names of the body's inputs and outputs; an output for a tap is named by `stageTap`. */
@@ -75,24 +72,11 @@ const BEFORE_ATTENTION: ReadonlySet<LayerTap> = new Set([
 ]);
 
 /**
- * The body: `stage` [] int64 (0 ... layers), `token_ids` [P], rotary `cos` and `sin` [1, P, D/2], `hidden_in` [P, H], `mixed` [P, Q*D] (of the
- * stage before and its attention; not read by stage 0) -> `hidden` [P, H] (of the last stage: after the final norm), rotated `queries` [P, Q*D],
- * `keys`, `values` [P, K*D] (no rows of the last stage), and the taps of that stage, each [P, its width].
- *
- * All stages are one graph, of which a run takes one branch: so they share threads, and one room for what they compute.
+ * A stage of the body as a graph of its own: `stage` [] int64 (0 ... layers; whoever runs it picks it by that), `token_ids` [P], rotary `cos`
+ * and `sin` [1, P, D/2], `hidden_in` [P, H], `mixed` [P, Q*D] (of the stage before and its attention; not read by stage 0) -> `hidden` [P, H] (of the
+ * last stage: after the final norm), rotated `queries` [P, Q*D], `keys`, `values` [P, K*D] (no rows of the last stage), and the taps of
+ * that stage, each [P, its width]. Weights are resident.
  */
-export function buildBody(checkpoint: Checkpoint, settings: GraphSettings, taps: ReadonlySet<TapName>): Uint8Array {
-  const root = new GraphBuilder('qwen2-body');
-  const inputs = bodyInputs(root, checkpoint);
-  const widths = outputWidths(checkpoint, taps);
-  const shapes = widths.map(([name, width]): Axis[] => [`P_${name}`, width]);
-  const results = root.choose(inputs.stage, stageCount(checkpoint), shapes, (branch, number) =>
-    stageResults(branch, number, inputs, { checkpoint, settings, widths }),
-  );
-  return withOutputs(root, widths, results);
-}
-
-/** One stage of the body as a graph of its own, with the same inputs and outputs. */
 export function buildStage(
   stage: number,
   checkpoint: Checkpoint,
@@ -195,9 +179,12 @@ export function buildHead(checkpoint: Checkpoint, settings: GraphSettings): Uint
   return builder.toBytes();
 }
 
-function checkpointWeights(builder: GraphBuilder, checkpoint: Checkpoint, settings: GraphSettings): CheckpointWeights {
-  const { weights: memory, sliceBytes, sliceRows = 1, operators } = settings;
-  return new CheckpointWeights(builder, checkpoint, { memory, sliceBytes, sliceRows, widen: operators.widenWeight });
+function checkpointWeights(
+  builder: GraphBuilder,
+  checkpoint: Checkpoint,
+  { sliceBytes, operators }: GraphSettings,
+): CheckpointWeights {
+  return new CheckpointWeights(builder, checkpoint, { memory: 'resident', sliceBytes, widen: operators.widenWeight });
 }
 
 interface LayerParts {

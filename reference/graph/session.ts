@@ -29,8 +29,13 @@ export async function openRunner(model: Uint8Array, settings: SessionSettings): 
 }
 
 export async function openSession(model: Uint8Array, settings: SessionSettings): Promise<InferenceSession> {
+  const options = sessionOptions(settings);
+  return attempt('ONNX Runtime cannot open the reference graph.', () => InferenceSession.create(model, options));
+}
+
+export function sessionOptions(settings: SessionSettings): InferenceSession.SessionOptions {
   const mapped = settings.weights === 'mapped';
-  const options: InferenceSession.SessionOptions = {
+  return {
     executionProviders: ['cpu'],
     ...(settings.files === undefined || settings.files.length === 0 ? {} : { externalData: settings.files }),
     executionMode: 'sequential',
@@ -56,7 +61,6 @@ export async function openSession(model: Uint8Array, settings: SessionSettings):
       },
     },
   };
-  return attempt('ONNX Runtime cannot open the reference graph.', () => InferenceSession.create(model, options));
 }
 
 export async function runSession(session: InferenceSession, feeds: Tensors): Promise<Tensors> {
@@ -67,11 +71,16 @@ async function attempt<T>(subject: string, action: () => Promise<T>): Promise<T>
   try {
     return await action();
   } catch (cause) {
-    throw new ReferenceFaultError(subject, {
-      code: 'REFERENCE_RUNTIME',
-      facts: { found: cause instanceof Error ? cause.message : String(cause) },
-      hint: 'look at free memory and at whether the checkpoint files changed while they were in use',
-      cause,
-    });
+    throw runtimeFault(subject, cause);
   }
+}
+
+/** What ONNX Runtime says when it fails. */
+export function runtimeFault(subject: string, cause: unknown): ReferenceFaultError {
+  return new ReferenceFaultError(subject, {
+    code: 'REFERENCE_RUNTIME',
+    facts: { found: cause instanceof Error ? cause.message : String(cause) },
+    hint: 'look at free memory and at whether the checkpoint files changed while they were in use',
+    cause,
+  });
 }
