@@ -147,6 +147,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...DEVICES,
   ],
   harness: [
+    'harness/bundle',
     'harness/history',
     'harness/vitest',
     ...JUDGING,

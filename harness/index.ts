@@ -58,6 +58,7 @@ export {
   type VectorReport,
 } from '../src/index.ts';
 
+export { type BundleRecord, bundleJsonSchema } from './bundle/bundle-record.ts';
 export { type CompareRecord, compareRecordJsonSchema } from './compare/league/compare-record.ts';
 export { DEFAULT_MARGINS } from './compare/runs/classify-token.ts';
 export { type CompareRunsOptions, compareRuns, type PairedRow } from './compare/runs/compare-runs.ts';

@@ -1,21 +1,17 @@
 // Benchmark of attribution: planted defects found, healthy tokens left in peace, and what a whole attribution takes.
-import { createReference } from '../../reference/onnx-reference.ts';
 import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
-import { parseDeviceOptions } from '../../src/device/n150/device-options.ts';
-import { allTaps } from '../../src/device/taps.ts';
 import { randomOf } from '../faults/random.ts';
-import { type Lab, openLab } from '../sources/open-lab.ts';
+import type { Lab } from '../sources/open-lab.ts';
 import { tinyCheckpoints } from '../sources/package-root.ts';
 import { type Attribution, attribute } from '../why/attribute.ts';
 import type { Benchmark, BenchResult } from './benchmark.ts';
 import { OUTLIER_RECIPES } from './why/outlier-channels.ts';
 import { DEFECTS, type Defect } from './why/planted-defects.ts';
+import { recordedDefects } from './why/recorded-defects.ts';
+import { POSITIONS, place, planted, randomTokens, SEED, withLab, withReference } from './why/why-sides.ts';
 
-const SEED = 11;
-const POSITIONS = 48;
 const HEALTHY_TOKENS = 50;
-const THREADS = 2;
 /** Six bits of a block's seven. */
 const OUTLIER_FACTOR = 64;
 
@@ -24,43 +20,9 @@ export const benchmark: Benchmark = {
   description: `${DEFECTS.length} planted defects (seed ${SEED}), ${HEALTHY_TOKENS} healthy tokens, the tiny checkpoints`,
   isLong: true,
   async run() {
-    return [await defects(), await healthyTokens(), await outliers(), await seconds()];
+    return [await defects(), ...(await recordedDefects()), await healthyTokens(), await outliers(), await seconds()];
   },
 };
-
-/** Ids that no text has: attribution does not ask for sense. */
-function randomTokens(vocabSize: number, count: number, name: string): Int32Array {
-  const random = randomOf(SEED, name);
-  return Int32Array.from({ length: count }, () => Math.floor(random() * vocabSize));
-}
-
-async function withReference<T>(checkpoint: Checkpoint, use: (reference: LogitsSource) => Promise<T>): Promise<T> {
-  const reference = await createReference(checkpoint, {
-    precision: 'fp32',
-    threads: THREADS,
-    taps: allTaps(checkpoint.config.layers),
-  });
-  try {
-    return await use(reference);
-  } finally {
-    await reference.close();
-  }
-}
-
-async function withLab<T>(
-  device: Checkpoint,
-  reference: Checkpoint,
-  options: string,
-  use: (lab: Lab) => Promise<T>,
-): Promise<T> {
-  const sides = { device, reference, config: parseDeviceOptions(options), isInstruct: false };
-  const lab = await openLab(sides, { threads: THREADS });
-  try {
-    return await use(lab);
-  } finally {
-    await lab.close();
-  }
-}
 
 async function defects(): Promise<BenchResult> {
   const checkpoint = openCheckpoint(tinyCheckpoints()[0]!);
@@ -79,11 +41,7 @@ async function defects(): Promise<BenchResult> {
 }
 
 async function isFound(defect: Defect, checkpoint: Checkpoint, reference: LogitsSource): Promise<boolean> {
-  const random = randomOf(SEED, defect.id);
-  const layer = Math.floor(random() * checkpoint.config.layers);
-  const { checkpoint: device = checkpoint, faults = [] } = defect.plant(checkpoint, layer, POSITIONS, random);
-  const wanted = defect.where === 'none' ? null : defect.where === 'all' ? 0 : layer;
-  const tokenIds = randomTokens(checkpoint.config.vocabSize, POSITIONS, defect.id);
+  const { device, faults, wanted, tokenIds } = planted(defect, checkpoint);
   const {
     ops,
     firstBlamed,
@@ -99,10 +57,6 @@ async function isFound(defect: Defect, checkpoint: Checkpoint, reference: Logits
       `first blamed: ${first === undefined ? 'none' : `${place(first.layer, first.op)}, ${first.ratio.toPrecision(2)} of its limit`}; ${blamed.length} taps`,
   );
   return isRight;
-}
-
-function place(layer: number | null, op: string): string {
-  return layer === null ? op : `layer ${layer} ${op}`;
 }
 
 /** The device computes in the exact tier, the healthy one that it is held against in the fast one: two draws of one noise. */

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 
 const {
   baselineJsonSchema,
+  bundleJsonSchema,
   compareRecordJsonSchema,
   historyJsonSchema,
   logLineJsonSchema,
@@ -25,6 +26,7 @@ for (const [name, schema] of [
   ['weights.schema.json', weightComparisonJsonSchema()],
   ['compare.schema.json', compareRecordJsonSchema()],
   ['why.schema.json', whyJsonSchema()],
+  ['bundle.schema.json', bundleJsonSchema()],
   ['config.schema.json', rulesFileJsonSchema()],
 ]) {
   writeFileSync(new URL(name, folder), `${JSON.stringify(schema, null, 2)}\n`);

@@ -4,6 +4,7 @@ import type { SourceInfo } from '../../src/device/logits-source.ts';
 import { LOGITS_FORMATS, type LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { type ToolInfo, ToolInfoSchema } from '../record/events.ts';
 import type { TapComparison } from '../record/inspected-token.ts';
+import { describeSchema } from '../record/json-schema.ts';
 import type { Pair } from '../record/row-metrics.ts';
 import { type RunSpec, RunSpecSchema } from '../record/run-spec.ts';
 import { SourceInfoSchema } from '../record/source-info.ts';
@@ -99,3 +100,8 @@ export const BundleRecordSchema: z.ZodType<BundleRecord, unknown> = z.strictObje
     }),
   ),
 });
+
+/** JSON Schema (draft 2020-12) of a bundle's bundle.json. */
+export function bundleJsonSchema(): Record<string, unknown> {
+  return describeSchema(BundleRecordSchema, 'qwen-pcc bundle (bundle.json)', BUNDLE_SCHEMA_VERSION);
+}

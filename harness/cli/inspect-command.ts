@@ -45,6 +45,7 @@ interface InspectOptions extends TokenChoice {
   readonly keep?: boolean;
   readonly taps?: string[];
   readonly why?: boolean;
+  readonly healthy?: string;
   readonly ttnnRecords?: string;
   readonly bundle?: string;
   readonly withWeights?: boolean;
@@ -77,6 +78,10 @@ export function inspectCommand(): Command {
       'taps to compare, or "all" (default: embedding, attention, MLP and output of each layer, final norm)',
     )
     .option('--why', 'what heals this token and what alone breaks it: each operation by itself, each knob promoted')
+    .option(
+      '--healthy <spec>',
+      'with --why on a recording: the settings that the recorded device should have, which its operations are held against (default: n150)',
+    )
     .option('--stored', 'show what the run has stored, run nothing again')
     .option('--keep', "keep the taps, or what --why found, in the run's folder, where `qwen-pcc report` shows them")
     .option(
@@ -161,7 +166,9 @@ async function why(
   options: InspectOptions,
 ): Promise<void> {
   const command = shownCommand(process.argv.slice(2));
-  const found = await inspectWhy({ openReference, variant, record, tokenIds, command });
+  const { healthy } = options;
+  const asked = { openReference, variant, record, tokenIds, command };
+  const found = await inspectWhy({ ...asked, ...(healthy === undefined ? {} : { healthy }) });
   if (options.keep === true && !isOtherDevice) keepFile(folder, record, 'why.json', formatWhy(found));
   process.stdout.write(options.json === true ? formatWhy(found) : whyText(found, createChalk(process.env)));
 }

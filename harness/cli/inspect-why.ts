@@ -1,4 +1,5 @@
 // `qwen-pcc inspect --why`: opens both sides for experiments, attributes one token, and makes the record of it.
+import type { RecordedPrompt } from '../../src/device/capture/recorded-prompt.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { layerTap } from '../../src/device/taps.ts';
 import { UsageError } from '../../src/errors.ts';
@@ -6,9 +7,12 @@ import type { TokenRecord } from '../record/token-record.ts';
 import { WHY_SCHEMA_VERSION, type WhyRecord } from '../record/why-record.ts';
 import { formatDuration } from '../report/format.ts';
 import { blame } from '../sequence/sides.ts';
-import type { OpenableCase, OpenableVariant } from '../sources/openable-case.ts';
+import { parseDeviceSpec, variantName } from '../sources/device-spec.ts';
+import type { Lab } from '../sources/open-lab.ts';
+import type { OpenableCase, OpenableVariant, RecordedSide } from '../sources/openable-case.ts';
 import { gitSha, packageVersion } from '../sources/package-root.ts';
 import { attribute } from '../why/attribute.ts';
+import { attributeRecording } from '../why/attribute-recording.ts';
 import { whyWords } from '../why/why-words.ts';
 
 export interface WhyRequest {
@@ -19,42 +23,37 @@ export interface WhyRequest {
   readonly tokenIds: Int32Array;
   /** The command that asks for it again. */
   readonly command: string;
+  /** What a recording is held against, as `--device` has it. @default n150 */
+  readonly healthy?: string;
 }
 
 /** @throws UsageError `WHY_RECORDING`, `WHY_GOLDEN`, `WHY_STORED` for sides that cannot be run with one thing changed. */
-export async function inspectWhy({
-  openReference,
-  variant,
-  record,
-  tokenIds,
-  command,
-}: WhyRequest): Promise<WhyRecord> {
-  const { openLab } = variant;
-  if (openLab === undefined) {
-    throw new UsageError(`${variant.spec.name}: a recording cannot be run again with one thing changed.`, {
-      code: 'WHY_RECORDING',
-      hint: 'name the device model with --device n150, or look at the recorded taps without --why.',
-    });
-  }
+export async function inspectWhy(request: WhyRequest): Promise<WhyRecord> {
+  const { openReference, variant, record, tokenIds, command, healthy } = request;
   requireOwnRoundings(variant);
+  const settings = variant.recorded === undefined ? undefined : healthySettings(healthy);
+  if (settings === undefined) requireDevice(variant, healthy);
+  const place = { tokenIds, prompt: record.prompt, user: record.user };
+  const recorded = await blame('device', async () => variant.recorded?.promptOf(place));
+  if (recorded !== undefined) requireTaps(recorded, record.position, variant);
   const reference = await blame('reference', openReference);
   try {
     requireAllTaps(reference);
-    const lab = await blame('device', openLab);
+    const lab = await blame('device', () => settings?.openLab(variant.recorded!) ?? variant.openLab!());
     try {
-      const attribution = await attribute({
-        reference,
-        lab,
-        tokenIds,
+      const asked = {
+        ...{ reference, lab, ...place },
         promptLength: record.step === null ? tokenIds.length : record.position - record.step,
-        prompt: record.prompt,
-        user: record.user,
-        onEstimate: (seconds) =>
+        onEstimate: (seconds: number) =>
           process.stderr.write(
             `${tokenIds.length} positions: at most about ${formatDuration(1000 * seconds)} on an idle machine in tier fast; Ctrl-C stops\n`,
           ),
         onProgress: createWhyProgress(process.stderr),
-      });
+      };
+      const attribution =
+        settings === undefined || recorded === undefined
+          ? await attribute(asked)
+          : await attributeRecording({ ...asked, recorded, heldAgainst: settings.name, label: variant.spec.name });
       const { case: caseName, variant: variantName, prompt, user, position, inputToken, status } = record;
       const token = {
         ...{ case: caseName, variant: variantName, prompt, user, position },
@@ -75,6 +74,48 @@ export async function inspectWhy({
   } finally {
     await reference.close();
   }
+}
+
+interface HealthySettings {
+  readonly name: string;
+  readonly openLab: (side: RecordedSide) => Promise<Lab>;
+}
+
+/** @throws UsageError `OPTION_VALUE` for anything but settings of the device model. */
+function healthySettings(text = 'n150'): HealthySettings {
+  const choice = parseDeviceSpec(text, process.env);
+  if (choice.kind !== 'n150') {
+    throw new UsageError(`--healthy is a device model; got "${text}".`, {
+      code: 'OPTION_VALUE',
+      hint: 'write --healthy n150:KNOB=VALUE,… with the settings that the recorded device should have.',
+    });
+  }
+  return { name: variantName(choice, undefined), openLab: (side) => side.openLab(choice.config) };
+}
+
+/** @throws UsageError `WHY_RECORDING`: logits alone say that a token is off, and not where. */
+function requireTaps(recorded: RecordedPrompt, position: number, { spec }: OpenableVariant): void {
+  const row = recorded.rowAt(position);
+  if (row !== undefined && recorded.taps.some((tap) => recorded.readTap(tap, row) !== undefined)) return;
+  throw new UsageError(`${spec.name} has no taps at position ${position}, and a recording cannot be run again.`, {
+    code: 'WHY_RECORDING',
+    hint: 'name the device model with --device n150, or record taps: layers.N.out behind every layer first (docs/recordings.md).',
+  });
+}
+
+/** @throws UsageError `WHY_RECORDING`; `OPTION_VALUE` for --healthy beside a device that is run. */
+function requireDevice({ spec, openLab }: OpenableVariant, healthy: string | undefined): void {
+  if (openLab === undefined) {
+    throw new UsageError(`${spec.name}: this side cannot be run again with one thing changed.`, {
+      code: 'WHY_RECORDING',
+      hint: 'name the device model with --device n150, or a recording with taps by --device capture:FILE.',
+    });
+  }
+  if (healthy === undefined) return;
+  throw new UsageError('--healthy says what a recording is held against, and this device is run.', {
+    code: 'OPTION_VALUE',
+    hint: 'leave it out: a device model is held against one of its own settings.',
+  });
 }
 
 /** Recorded golden rows have few taps or none, and nothing can be fed to them. */

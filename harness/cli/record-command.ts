@@ -24,7 +24,7 @@ const RECORD_SOURCES = ['reference', 'n150'] as const;
 interface RecordOptions extends CaseCommandOptions {
   readonly source: (typeof RECORD_SOURCES)[number];
   readonly out: string;
-  readonly taps?: TapName[];
+  readonly taps?: string[];
   readonly force?: boolean;
 }
 
@@ -40,7 +40,7 @@ export function recordCommand(): Command {
         .default('reference'),
     )
     .requiredOption('--out <file>', 'the file to write')
-    .option('--taps <name...>', 'taps to record too, e.g. layers.0.out norm.out')
+    .option('--taps <name...>', 'taps to record too, e.g. layers.0.out norm.out, or "all"')
     .option('--force', 'replace the file if it exists')
     .addHelpText(
       'after',
@@ -101,7 +101,9 @@ async function record(options: RecordOptions): Promise<void> {
   const cases = openCases(spec, localPaths(options, paths, []), {
     models,
     onPacking: packingUntil(interrupt.signal, progress),
-    ...(options.taps === undefined ? {} : { taps: options.taps }),
+    ...(options.taps === undefined
+      ? {}
+      : { taps: isAll(options.taps) ? ('all' as const) : (options.taps as TapName[]) }),
   });
   const [runCase, ...others] = cases;
   if (runCase === undefined || others.length > 0 || runCase.variants.length > 1) {
@@ -110,7 +112,7 @@ async function record(options: RecordOptions): Promise<void> {
       hint: 'give one folder with --weights, and one --device.',
     });
   }
-  requireKnownTaps(options.taps ?? [], allTaps(runCase.layers));
+  const taps = tapsToRecord(options.taps, allTaps(runCase.layers));
   const { prompts, eosTokenIds } = runCase.spec;
   const { limits } = spec;
   progress.start(prompts.reduce((sum, prompt) => sum + tokensPlannedMax(prompt, limits), 0));
@@ -126,7 +128,7 @@ async function record(options: RecordOptions): Promise<void> {
       tokenizerSha256: runCase.spec.tokenizerSha256,
       signal: interrupt.signal,
       onToken: (prompt: string) => progress.advance(info.model, prompt, ++done),
-      ...(options.taps === undefined ? {} : { taps: options.taps }),
+      ...(taps === undefined ? {} : { taps }),
     };
     const tokens = await recordPrompts(source, request, options.out);
     progress.close();
@@ -140,10 +142,16 @@ async function record(options: RecordOptions): Promise<void> {
   }
 }
 
+function isAll(taps: readonly string[]): boolean {
+  return taps.length === 1 && taps[0] === 'all';
+}
+
 /** Before a side is opened, which takes its time. */
-function requireKnownTaps(taps: readonly TapName[], known: readonly TapName[]): void {
+function tapsToRecord(taps: readonly string[] | undefined, known: readonly TapName[]): readonly TapName[] | undefined {
+  if (taps === undefined) return undefined;
+  if (isAll(taps)) return known;
   for (const tap of taps) {
-    if (known.includes(tap)) continue;
+    if ((known as readonly string[]).includes(tap)) continue;
     const nearest = nearestName(tap, known);
     throw new UsageError(`the checkpoint has no tap "${tap}".`, {
       code: 'TAP_UNKNOWN',
@@ -151,4 +159,5 @@ function requireKnownTaps(taps: readonly TapName[], known: readonly TapName[]): 
       hint: nearest === undefined ? 'leave the tap out, or name one of these.' : `did you mean ${nearest}?`,
     });
   }
+  return taps as readonly TapName[];
 }

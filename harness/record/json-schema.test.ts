@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { bundleJsonSchema } from '../bundle/bundle-record.ts';
 import { runDiffJsonSchema } from '../compare/runs/run-diff-schema.ts';
 import { historyJsonSchema } from '../history/history-record.ts';
 import { rulesFileJsonSchema } from '../rules-file/config-schema.ts';
@@ -30,6 +31,7 @@ describe('docs/schema', () => {
     { name: 'log-line.schema.json', schema: logLineJsonSchema() },
     { name: 'selftest.schema.json', schema: selfTestJsonSchema() },
     { name: 'why.schema.json', schema: whyJsonSchema() },
+    { name: 'bundle.schema.json', schema: bundleJsonSchema() },
     { name: 'baseline.schema.json', schema: baselineJsonSchema() },
     { name: 'history.schema.json', schema: historyJsonSchema() },
     { name: 'run-diff.schema.json', schema: runDiffJsonSchema() },

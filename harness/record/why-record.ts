@@ -55,6 +55,8 @@ export interface OpError {
   readonly accumulated: number | null;
   readonly accumulatedPcc: number | null;
   readonly isBlamed: boolean;
+  /** Taps between it and what it was fed, nearest first: of a recording that lacks them, any of them may be wrong. */
+  readonly span: readonly string[];
 }
 
 /** `place`: the change that heals best, in one layer, some layers or one head alone. */
@@ -121,6 +123,18 @@ export interface AttentionPeak {
   readonly weight: Pair<number>;
 }
 
+/** What only a recording has: nothing in it can be changed, and not every tap need be there. */
+export interface RecordingEvidence {
+  /** The healthy device that it is held against, as `--device` has it. */
+  readonly heldAgainst: string;
+  /** Of the taps of the model, logits included, those recorded at the token. */
+  readonly recordedTaps: number;
+  /** First tap that is farther from the reference's than twice what the healthy device is; null: none. */
+  readonly firstApart: { readonly tap: string; readonly relL2: number; readonly healthy: number } | null;
+  /** Taps that are not, in order of computation. */
+  readonly notRecorded: readonly string[];
+}
+
 export interface WhyRecord {
   readonly schemaVersion: string;
   readonly tool: ToolInfo;
@@ -159,6 +173,8 @@ export interface WhyRecord {
   readonly carriers: readonly Carrier[];
   readonly kvCache: readonly CacheError[];
   readonly attention: readonly AttentionPeak[];
+  /** null: the device was run. */
+  readonly recording: RecordingEvidence | null;
   /** The conclusion, in a paragraph. */
   readonly words: string;
 }
@@ -208,6 +224,7 @@ export const WhyRecordSchema: z.ZodType<WhyRecord, unknown> = z.strictObject({
       accumulated: real.nullable(),
       accumulatedPcc: real.nullable(),
       isBlamed: z.boolean(),
+      span: z.array(text),
     }),
   ),
   firstBlamed: count.nullable(),
@@ -247,6 +264,14 @@ export const WhyRecordSchema: z.ZodType<WhyRecord, unknown> = z.strictObject({
     }),
   ),
   attention: z.array(z.strictObject({ layer: count, head: count, position: pair(count), weight: pair(real) })),
+  recording: z
+    .strictObject({
+      heldAgainst: text,
+      recordedTaps: count,
+      firstApart: z.strictObject({ tap: text, relL2: real, healthy: real }).nullable(),
+      notRecorded: z.array(text),
+    })
+    .nullable(),
   words: text,
 });
 

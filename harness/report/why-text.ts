@@ -10,16 +10,16 @@ const CARRIERS_SHOWN = 6;
 
 /** @returns the whole text, ending with a line break. */
 export function whyText(record: WhyRecord, chalk: ChalkInstance): string {
-  const { device, redrawn, healthy, exact, changes, carriers } = record;
+  const { device, redrawn, healthy, exact, changes, carriers, recording } = record;
   return `${[
     chalk.bold(`why: ${record.sides.actual} against ${record.sides.golden}`),
     plainTable(
       ['', ...MEASURE_HEADER],
       [
-        ['this device', ...measureCells(device)],
+        [recording === null ? 'this device' : 'the recording', ...measureCells(device)],
         ...redrawn.map((measure, i) => [`  drawn anew, ${i + 1}`, ...measureCells(measure)]),
-        ['a healthy one', ...measureCells(healthy)],
-        ...(exact === null ? [] : [['everything promoted', ...measureCells(exact)]]),
+        [recording === null ? 'a healthy one' : `a healthy ${recording.heldAgainst}`, ...measureCells(healthy)],
+        ...(exact === null ? [] : [[recording === null ? 'everything promoted' : 'exact', ...measureCells(exact)]]),
       ],
       1,
       chalk,
@@ -61,13 +61,13 @@ function measureCells({ pcc, klNats, regretNats }: TokenMeasure): string[] {
 }
 
 /** The blamed ones, or those nearest to it. */
-function opLines({ ops, rule }: WhyRecord, chalk: ChalkInstance): string[] {
+function opLines({ ops, rule, recording }: WhyRecord, chalk: ChalkInstance): string[] {
   const blamed = ops.filter(({ isBlamed }) => isBlamed);
   const nearest = [...ops].sort((a, b) => b.ratio - a.ratio);
   const shown = (blamed.length > 0 ? blamed : nearest).slice(0, OPS_SHOWN);
   const rows = shown.map((one) => [
     one.tap,
-    one.op,
+    one.span.length === 0 ? one.op : `${one.op} and ${one.span.length} before it`,
     formatSmall(one.isolated),
     formatSmall(one.healthy),
     formatSmall(one.accumulated),
@@ -78,8 +78,20 @@ function opLines({ ops, rule }: WhyRecord, chalk: ChalkInstance): string[] {
     chalk.bold(blamed.length === 0 ? 'operations, nearest to blame' : `operations, ${blamed.length} blamed`),
     plainTable(['tap', 'op', 'by itself', 'healthy', 'accumulated', 'PCC', 'of its limit'], rows, 2, chalk),
     chalk.dim(rule.text),
+    ...recordingLines(recording, chalk),
     '',
   ];
+}
+
+/** Where a recording leaves the reference with all that was wrong before, and how much of it there is to see. */
+function recordingLines(recording: WhyRecord['recording'], chalk: ChalkInstance): string[] {
+  if (recording === null) return [];
+  const { recordedTaps, notRecorded, firstApart } = recording;
+  const apart =
+    firstApart === null
+      ? 'no recorded tap is farther from the reference than twice what a healthy device is'
+      : `first farther from the reference than twice what a healthy device is: ${firstApart.tap}, ${formatSmall(firstApart.relL2)} where ${formatSmall(firstApart.healthy)} is usual`;
+  return [chalk.dim(`${recordedTaps} of ${recordedTaps + notRecorded.length} taps recorded; ${apart}`)];
 }
 
 function verdictOf({ ratio, isBlamed }: OpError, chalk: ChalkInstance): string {

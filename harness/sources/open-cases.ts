@@ -7,6 +7,7 @@ import { digestsOf } from '../../src/checkpoint/file-snapshot.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { createCaptureSource } from '../../src/device/capture/capture-source.ts';
 import { openRecording, type Recording } from '../../src/device/capture/recording.ts';
+import { ReplayedSequence } from '../../src/device/capture/replayed-sequence.ts';
 import { checkedSource } from '../../src/device/checked-source.ts';
 import type { LogitsSource, TapName } from '../../src/device/logits-source.ts';
 import type { PackingProgress } from '../../src/device/n150/device-weights.ts';
@@ -23,7 +24,7 @@ import { type Model, Models } from './models.ts';
 import { type Lab, openLab } from './open-lab.ts';
 import { type DeviceResources, openN150, planN150 } from './open-n150.ts';
 import { type GoldenCachePlace, openOnnx } from './open-onnx.ts';
-import type { OpenableCase, OpenableVariant } from './openable-case.ts';
+import type { OpenableCase, OpenableVariant, RecordedSide } from './openable-case.ts';
 import { togetherOf } from './plan-together.ts';
 import { StepTimeout } from './step-timeout.ts';
 
@@ -181,7 +182,22 @@ function openVariant(
         checkpoint.config,
       );
     const sourceKey = JSON.stringify([spec.device, file]);
-    return { openable: { spec, sourceKey, notes: () => notesOf(model, checkpoint), open }, checkpoint: undefined };
+    const recorded: RecordedSide = {
+      promptOf: ({ tokenIds, prompt, user }) => {
+        const sequence = new ReplayedSequence(openRecording(file));
+        sequence.append(tokenIds, { rows: 'none', prompt, user });
+        return sequence.only();
+      },
+      openLab(config) {
+        const isInstruct = family === 'instruct';
+        return openLab(
+          { device: checkpoint, reference: checkpoint, config, isInstruct },
+          resourcesOf(local, onPacking),
+        );
+      },
+    };
+    const openable = { spec, sourceKey, notes: () => notesOf(model, checkpoint), open, recorded };
+    return { openable, checkpoint: undefined };
   }
   const own = place?.weights === undefined ? checkpoint : models.checkpoint(place.weights);
   const sourceKey = JSON.stringify([spec.device, own.folder]);
@@ -203,18 +219,27 @@ function openVariant(
   const devices = variants.filter(({ device, golden }) => device.kind === 'n150' && golden === undefined).length;
   const budget = local.memoryBytes ?? (devices > 1 ? defaultBudget() : undefined);
   const memoryBytes = budget === undefined ? undefined : Math.floor(budget / devices);
-  const resources: DeviceResources = {
-    ...(local.threads === undefined ? {} : { threads: local.threads }),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
-    ...(local.weightCache === undefined ? {} : { weightCache: local.weightCache }),
-    ...(local.qwenDir === undefined ? {} : { qwenDir: local.qwenDir }),
-    ...(onPacking === undefined ? {} : { onPacking }),
-  };
+  const resources = resourcesOf(local, onPacking, memoryBytes);
   planN150(own, isInstruct, config, resources);
   const notes = (): string[] => [...notesOf(model, own), ...epsilonNotes(own, config.rmsEps)];
   const open = (): Promise<LogitsSource> => openN150(own, isInstruct, config, resources);
   const lab = (): Promise<Lab> => openLab({ device: own, reference: checkpoint, config, isInstruct }, resources);
   return { openable: { spec, sourceKey, notes, open, openLab: lab }, checkpoint: own };
+}
+
+/** @param memoryBytes - of one device, where several stand beside each other. */
+function resourcesOf(
+  { threads, weightCache, qwenDir, memoryBytes: budget }: LocalPaths,
+  onPacking: PackingProgress | undefined,
+  memoryBytes: number | undefined = budget,
+): DeviceResources {
+  return {
+    ...(threads === undefined ? {} : { threads }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(weightCache === undefined ? {} : { weightCache }),
+    ...(qwenDir === undefined ? {} : { qwenDir }),
+    ...(onPacking === undefined ? {} : { onPacking }),
+  };
 }
 
 /** The kernels take epsilon from the recipe, as the original does: ten times Qwen2's own. More than that is worth a word. */

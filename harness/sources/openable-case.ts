@@ -1,5 +1,7 @@
 // A planned case with what it takes to run it: its sources are opened when its turn comes and closed after it.
+import type { RecordedPrompt } from '../../src/device/capture/recorded-prompt.ts';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
+import type { N150Config } from '../../src/device/n150/compute-config.ts';
 import type { CaseSpec, RunUnit, VariantSpec } from '../record/run-spec.ts';
 import type { GoldenCacheUsage } from '../record/run-usage.ts';
 import type { Lab } from './open-lab.ts';
@@ -21,6 +23,22 @@ export interface OpenableVariant {
   readonly open: () => Promise<LogitsSource>;
   /** Opens the device model for experiments; a recording cannot be changed. */
   readonly openLab?: () => Promise<Lab>;
+  /** Of a recording: its values, and a healthy device to hold them against. */
+  readonly recorded?: RecordedSide;
+}
+
+export interface RecordedSide {
+  /** The recorded sequence of a context; nothing of it is read yet. */
+  readonly promptOf: (context: RecordedContext) => RecordedPrompt;
+  /** A healthy device of these settings on the reference's checkpoint. */
+  readonly openLab: (config: N150Config) => Promise<Lab>;
+}
+
+export interface RecordedContext {
+  /** Up to and with the token. */
+  readonly tokenIds: Int32Array;
+  readonly prompt: string;
+  readonly user: number;
 }
 
 export interface OpenableCase {

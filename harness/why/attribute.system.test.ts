@@ -1,14 +1,20 @@
 // Attribution finds what was planted, by layer and operation, and the whole of it is cured by a healthy operation in its place.
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReference, type Reference } from '../../reference/onnx-reference.ts';
-import { openCheckpoint } from '../../src/checkpoint/weights.ts';
+import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/weights.ts';
 import { parseDeviceOptions } from '../../src/device/n150/device-options.ts';
-import { allTaps } from '../../src/device/taps.ts';
+import { allTaps, type TapName } from '../../src/device/taps.ts';
 import { DEFECTS } from '../bench/why/planted-defects.ts';
+import { recordingOf, valuesOf } from '../bench/why/recorded-defect.ts';
 import { randomOf } from '../faults/random.ts';
-import { openLab } from '../sources/open-lab.ts';
+import { type Lab, openLab } from '../sources/open-lab.ts';
 import { tinyCheckpoints } from '../sources/package-root.ts';
 import { type Attribution, attribute } from './attribute.ts';
+import { attributeRecording } from './attribute-recording.ts';
+import type { PlantedFault } from './device-lanes.ts';
 
 const checkpoint = openCheckpoint(tinyCheckpoints()[0]!);
 const POSITIONS = 36;
@@ -26,18 +32,29 @@ beforeAll(async () => {
 });
 afterAll(() => reference.close());
 
-async function attributed(id: string | undefined): Promise<Attribution> {
+function planted(id: string | undefined): { readonly device: Checkpoint; readonly faults: readonly PlantedFault[] } {
   const defect = DEFECTS.find((one) => one.id === id);
   const { checkpoint: device = checkpoint, faults = [] } =
     defect?.plant(checkpoint, LAYER, POSITIONS, randomOf(7, defect.id)) ?? {};
+  return { device, faults };
+}
+
+async function withLab<T>(device: Checkpoint, use: (lab: Lab) => T | Promise<T>): Promise<T> {
   const sides = { device, reference: checkpoint, config: parseDeviceOptions(''), isInstruct: false };
   const lab = await openLab(sides, { threads: 2 });
   try {
-    const request = { reference, lab, faults, tokenIds, promptLength: POSITIONS, prompt: 'planted', user: 0 };
-    return await attribute({ ...request, opsOnly: true });
+    return await use(lab);
   } finally {
     await lab.close();
   }
+}
+
+function attributed(id: string | undefined): Promise<Attribution> {
+  const { device, faults } = planted(id);
+  return withLab(device, (lab) => {
+    const request = { reference, lab, faults, tokenIds, promptLength: POSITIONS, prompt: 'planted', user: 0 };
+    return attribute({ ...request, opsOnly: true });
+  });
 }
 
 // One of the weights, one of a kernel, one that is in the past of the token only, one beside the layers.
@@ -49,6 +66,49 @@ it.each([
 ])('blames $id first', async ({ id, layer, op }) => {
   const { ops, firstBlamed } = await attributed(id);
   expect(ops[firstBlamed!]).toMatchObject({ layer, op });
+});
+
+describe('a recording', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-recorded-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** The defective device recorded, and the file held against a healthy one. */
+  async function attributedRecording(
+    id: string | undefined,
+    isRecorded: (tap: TapName) => boolean,
+  ): Promise<Attribution> {
+    const { device, faults } = planted(id);
+    const values = await withLab(device, (lab) => valuesOf(lab, faults, tokenIds));
+    return withLab(checkpoint, (lab) => {
+      const recorded = recordingOf(path.join(folder, 'card.safetensors'), lab, values, tokenIds, isRecorded);
+      const request = { reference, lab, tokenIds, promptLength: POSITIONS, prompt: 'planted', user: 0 };
+      return attributeRecording({ ...request, recorded, heldAgainst: 'n150', label: 'a card' });
+    });
+  }
+
+  it.each([
+    { id: 'corrupted weight tile (down)', op: 'down' },
+    { id: 'stale KV position', op: 'kvCache' },
+  ])('with every tap has $id blamed first, by its own values alone', async ({ id, op }) => {
+    const { ops, firstBlamed, recording } = await attributedRecording(id, () => true);
+    expect(ops[firstBlamed!]).toMatchObject({ layer: LAYER, op, span: [] });
+    expect(recording!.notRecorded).toEqual([]);
+  });
+
+  it('with the stream behind each layer has the layer blamed, and says what to record', async () => {
+    const { ops, firstBlamed } = await attributedRecording('corrupted weight tile (down)', (tap) =>
+      /^layers\.\d+\.out$/.test(tap),
+    );
+    expect(ops[firstBlamed!]).toMatchObject({ layer: LAYER, op: 'residual' });
+    expect(ops[firstBlamed!]!.span).toContain(`layers.${LAYER}.mlp.out`);
+    expect(ops[firstBlamed!]!.span.every((tap) => tap.startsWith(`layers.${LAYER}.`))).toBe(true);
+  });
+
+  it('of a healthy device is blamed for nothing, and its exact operations are those of the reference', async () => {
+    const { firstBlamed, exact, recording } = await attributedRecording(undefined, () => true);
+    expect({ firstBlamed, firstApart: recording!.firstApart }).toEqual({ firstBlamed: null, firstApart: null });
+    expect(exact!.pcc).toBeGreaterThan(1 - 1e-9);
+  });
 });
 
 it('blames nothing on a healthy device, whose operations are each measured once', async () => {

@@ -13,7 +13,7 @@ import { OP_NAMES } from './ops.ts';
 import { secondsOf } from './work.ts';
 
 /** Rows that a healthy device is measured at, the token's last: enough for the largest of them to say what is usual. */
-const CALIBRATION_ROWS = 16;
+export const CALIBRATION_ROWS = 16;
 export type Attribution = Omit<WhyRecord, 'schemaVersion' | 'tool' | 'command' | 'token' | 'words'>;
 
 /** @throws UsageError `WHY_SHAPES` for a device of other sizes than the reference's; errors of both sides. */
@@ -49,6 +49,7 @@ export async function attribute(request: AttributionRequest): Promise<Attributio
     carriers: isWhole ? await carriersOf(experiment) : [],
     kvCache: experiment.cache.errors(golden, lab.healthyConfig),
     attention: experiment.attention(),
+    recording: null,
   };
 }
 

@@ -118,6 +118,7 @@ export class Experiment {
           accumulated: accumulated?.relL2 ?? null,
           accumulatedPcc: accumulated?.pcc ?? null,
           isBlamed: !(judged.ratio <= 1),
+          span: [],
         },
       ];
     });

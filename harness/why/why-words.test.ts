@@ -1,13 +1,14 @@
 // The paragraph says what the numbers say, and no more: a defect with its cure, a culprit with its knob, noise, another model.
 import { describe, expect, it } from 'vitest';
 import type { Change, OpError, TokenMeasure } from '../record/why-record.ts';
-import { type Evidence, whyWords } from './why-words.ts';
+import { whyWords } from './why-words.ts';
+import type { Evidence } from './words.ts';
 
 const measure = (pcc: number, klNats: number): TokenMeasure => ({ pcc, klNats, regretNats: 0, top1: 1 });
 
 const op = (fields: Partial<OpError>): OpError => ({
   ...{ layer: 3, op: 'down', tap: 'layers.3.mlp.out', isolated: 0.01, isolatedBlock: 0.01, healthy: 0.01 },
-  ...{ healthyBlock: 0.01, ratio: 0.5, accumulated: 0.02, accumulatedPcc: 0.999, isBlamed: false },
+  ...{ healthyBlock: 0.01, ratio: 0.5, accumulated: 0.02, accumulatedPcc: 0.999, isBlamed: false, span: [] },
   ...fields,
 });
 
@@ -31,6 +32,7 @@ const evidence = (fields: Partial<Evidence>): Evidence => ({
   carriers: [],
   kvCache: [],
   attention: [],
+  recording: null,
   ...fields,
 });
 

@@ -1,13 +1,11 @@
 // The conclusion of an attribution in a paragraph: what, where, how sure, and what to do about it.
-import type { Carrier, Change, TokenMeasure, WhyRecord } from '../record/why-record.ts';
+import type { Carrier, Change } from '../record/why-record.ts';
 import { HEALING_SHARE } from './change-runs.ts';
 import { isKnobOf, knobCost } from './knob-changes.ts';
 import { OP_NAMES } from './ops.ts';
+import { recordingWords } from './recording-words.ts';
+import { type Evidence, lossOf, NO_LOSS, nats, percent, times } from './words.ts';
 
-export type Evidence = Omit<WhyRecord, 'schemaVersion' | 'tool' | 'command' | 'words'>;
-
-/** A KL below it is no loss that a reader of the token would notice, nats. */
-const NO_LOSS = 1e-3;
 /** A share below it is not spoken of. */
 const LEAST_SHARE = 0.1;
 /** A knob that does nearly as much as the class that it is of is named in its place: it can be turned. */
@@ -15,7 +13,12 @@ const NEARLY = 0.9;
 const LISTED = 3;
 
 export function whyWords(evidence: Evidence): string {
-  const sentences = evidence.firstBlamed === null ? precisionWords(evidence) : defectWords(evidence);
+  const sentences =
+    evidence.recording !== null
+      ? recordingWords(evidence)
+      : evidence.firstBlamed === null
+        ? precisionWords(evidence)
+        : defectWords(evidence);
   return sentences.filter((sentence) => sentence !== '').join(' ');
 }
 
@@ -191,23 +194,4 @@ function knobText({ changes }: Evidence, best: Change): string {
 function exactText({ exact, device }: Evidence): string {
   if (exact?.klNats == null || device.klNats === null || exact.klNats <= device.klNats / 10) return '';
   return `Even with everything promoted the token has ${lossOf(exact)}: the two sides are not the same model; compare their weights tensor by tensor (\`qwen-pcc compare --weights-only\`).`;
-}
-
-function lossOf({ pcc, klNats }: TokenMeasure): string {
-  return `PCC ${pcc === null ? 'none' : pcc.toFixed(4)}, KL ${nats(klNats)}`;
-}
-
-function nats(value: number | null): string {
-  if (value === null) return 'none';
-  return `${value !== 0 && value < 1e-3 ? value.toExponential(1) : Number(value.toPrecision(3))} nat`;
-}
-
-function percent(share: number): string {
-  const value = share * 100;
-  if (!Number.isFinite(value)) return 'any amount';
-  return `${Math.abs(value) >= 10 ? Math.round(value) : Number(value.toPrecision(2))} %`;
-}
-
-function times(ratio: number): string {
-  return Number.isFinite(ratio) ? `${Number(ratio.toPrecision(2))} times` : 'any number of times';
 }
