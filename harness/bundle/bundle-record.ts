@@ -49,8 +49,20 @@ export interface BundleRecord {
   readonly taps: readonly TapComparison[];
   /** [id, text] of the tokens that are named. */
   readonly texts: readonly (readonly [id: number, text: string])[];
+  /** Of the weights' files those that have some rows of a tensor alone. */
+  readonly slices: readonly WeightSlice[];
   /** Every other entry of the archive: [name, bytes, sha256]. */
   readonly files: readonly BundledFile[];
+}
+
+/** A tensor of a checkpoint's file [of, …] of which the bundle has some rows, in their order. */
+export interface WeightSlice {
+  /** Name in the checkpoint's folder. */
+  readonly file: string;
+  readonly tensor: string;
+  /** Rising. */
+  readonly rows: readonly number[];
+  readonly of: number;
 }
 
 export interface BundledFile {
@@ -58,6 +70,9 @@ export interface BundledFile {
   readonly bytes: number;
   readonly sha256: string;
 }
+
+/** Of any vocabulary. */
+const ROWS_MAX = 1 << 24;
 
 const count = z.int().min(0);
 const numbers = z.record(z.string(), z.unknown());
@@ -80,10 +95,7 @@ export const BundleRecordSchema: z.ZodType<BundleRecord, unknown> = z.strictObje
   promptLength: z.int().min(1),
   nextTokenId: count.nullable(),
   sides: z.strictObject({ golden: SourceInfoSchema, actual: SourceInfoSchema }),
-  vocabSize: z
-    .int()
-    .min(1)
-    .max(1 << 24),
+  vocabSize: z.int().min(1).max(ROWS_MAX),
   logitsFormat: z.enum(LOGITS_FORMATS),
   rowsFrom: z.enum(['evidence', 'again']),
   token: numbers,
@@ -92,6 +104,14 @@ export const BundleRecordSchema: z.ZodType<BundleRecord, unknown> = z.strictObje
     z.strictObject({ tap: z.string() as unknown as z.ZodType<TapComparison['tap']>, pcc: nullable, relL2: nullable }),
   ),
   texts: z.array(z.tuple([count, z.string()])),
+  slices: z.array(
+    z.strictObject({
+      file: z.string().min(1),
+      tensor: z.string().min(1),
+      rows: z.array(count),
+      of: z.int().min(0).max(ROWS_MAX),
+    }),
+  ),
   files: z.array(
     z.strictObject({
       name: z.string().min(1),

@@ -1,11 +1,11 @@
 // Reads a bundle with distrust: every file by its digest, every number measured again from the rows, or it is refused by name.
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../../src/errors.ts';
+import { writeFully } from '../../src/files/replace-file.ts';
 import { printable } from '../../src/text/printable.ts';
-import { readError } from '../record/file-errors.ts';
 import type { Pair } from '../record/row-metrics.ts';
 import { firstDifference } from '../record/run-spec.ts';
 import type { TokenRecord } from '../record/token-record.ts';
@@ -21,7 +21,9 @@ import {
 } from './bundle-record.ts';
 import { decodeFloatTensors, type FloatTensors } from './float-tensors.ts';
 import { judgeRows, numbersOf } from './judge-rows.ts';
-import { ARCHIVE_BYTES_MAX, unpackArchive } from './zip-file.ts';
+import { openFile, readAt } from './read-pieces.ts';
+import { fitsFile, putBack } from './weight-slices.ts';
+import { type ArchiveBytes, type ReadableEntry, readArchive } from './zip-file.ts';
 
 export interface OpenedBundle {
   readonly record: BundleRecord;
@@ -31,35 +33,76 @@ export interface OpenedBundle {
   readonly rows: Pair<Float32Array>;
   /** Measured and judged from the rows just now; equal to what the bundle says. */
   readonly token: TokenRecord;
-  /** The checkpoint's files, by name; empty without them. */
-  readonly weights: ReadonlyMap<string, Buffer>;
+  readonly hasWeights: boolean;
+  /**
+   * Writes the checkpoint's files into an empty folder, rows that were left out as zeros.
+   *
+   * @throws InputError BUNDLE_BROKEN if the file is another one by now.
+   */
+  readonly extractWeights: (folder: string) => void;
 }
 
 const RECORD_BYTES_MAX = 64 << 20;
 const ROWS_BYTES_MAX = 256 << 20;
 const TAPS_BYTES_MAX = 512 << 20;
+/** More than any checkpoint has. */
+const WEIGHTS_BYTES_MAX = 2 ** 42;
 
 /**
  * @throws InputError FILE_UNREADABLE, BUNDLE_BROKEN for a file that is no whole bundle, BUNDLE_DIFFERS for one whose numbers are not those of
  * its rows.
  */
 export function openBundle(file: string): OpenedBundle {
-  const archive = readArchive(file);
-  const entries = unpackArchive(file, archive, limitOf);
-  const record = readRecord(file, entries.get(BUNDLE_FILE));
-  requireFiles(file, record, entries);
-  const rows = rowsOf(file, record, entries.get(ROWS_FILE));
-  requireContext(file, record);
-  const token = judgeAgain(file, record, rows);
-  requireTaps(file, record, entries.get(TAPS_FILE));
-  const weights = [...entries].filter(([name]) => name.startsWith(WEIGHTS_PREFIX));
-  return {
-    record,
-    sha256: createHash('sha256').update(archive).digest('hex'),
-    rows,
-    token,
-    weights: new Map(weights.map(([name, bytes]) => [name.slice(WEIGHTS_PREFIX.length), bytes])),
-  };
+  return withArchive(file, (archive) => {
+    const entries = readArchive(file, archive, limitOf);
+    const record = readRecord(file, entries.get(BUNDLE_FILE)?.read());
+    requireFiles(file, record, entries);
+    const rows = rowsOf(file, record, entries.get(ROWS_FILE)?.read());
+    requireContext(file, record);
+    const token = judgeAgain(file, record, rows);
+    requireTaps(file, record, entries.get(TAPS_FILE)?.read());
+    const sha256 = createHash('sha256');
+    for (let at = 0; at < archive.length; at += PIECE_BYTES) {
+      sha256.update(archive.read(at, Math.min(PIECE_BYTES, archive.length - at)));
+    }
+    return {
+      record,
+      sha256: sha256.digest('hex'),
+      rows,
+      token,
+      hasWeights: weightNames(entries).length > 0,
+      extractWeights: (folder) => extractWeights(file, record, folder),
+    };
+  });
+}
+
+const PIECE_BYTES = 1 << 22;
+
+type Entries = ReadonlyMap<string, ReadableEntry>;
+
+function weightNames(entries: Entries): string[] {
+  return [...entries.keys()].filter((name) => name.startsWith(WEIGHTS_PREFIX));
+}
+
+function extractWeights(file: string, record: BundleRecord, folder: string): void {
+  withArchive(file, (archive) => {
+    const entries = readArchive(file, archive, limitOf);
+    // Names are those of files in one folder: limitOf lets no other through.
+    for (const name of weightNames(entries)) {
+      const target = path.join(folder, name.slice(WEIGHTS_PREFIX.length));
+      const opened = openSync(target, 'wx');
+      try {
+        for (const piece of entries.get(name)!.pieces()) writeFully(opened, piece);
+      } finally {
+        closeSync(opened);
+      }
+    }
+  });
+  for (const slice of record.slices) {
+    const target = path.join(folder, slice.file);
+    if (!fitsFile(target, slice)) throw broken(file, `other rows of ${printable(slice.tensor)}`, 'those of its list');
+    putBack(target, slice);
+  }
 }
 
 function limitOf(name: string): number | undefined {
@@ -67,16 +110,16 @@ function limitOf(name: string): number | undefined {
   if (name === ROWS_FILE) return ROWS_BYTES_MAX;
   if (name === TAPS_FILE) return TAPS_BYTES_MAX;
   // A file beside others in one folder: no separators, no dots alone.
-  return /^weights\/\w[\w.-]*$/.test(name) ? ARCHIVE_BYTES_MAX : undefined;
+  return /^weights\/\w[\w.-]*$/.test(name) ? WEIGHTS_BYTES_MAX : undefined;
 }
 
-function readArchive(file: string): Buffer {
+function withArchive<T>(file: string, use: (archive: ArchiveBytes) => T): T {
+  const opened = openFile(file);
   try {
-    const { size } = statSync(file);
-    if (size > ARCHIVE_BYTES_MAX) throw broken(file, `${size} bytes`, `at most ${ARCHIVE_BYTES_MAX} bytes`);
-    return readFileSync(file);
-  } catch (error) {
-    throw error instanceof InputError ? error : readError(error, file);
+    const { size } = fstatSync(opened);
+    return use({ length: size, read: (at, bytes) => readAt(file, opened, at, bytes) });
+  } finally {
+    closeSync(opened);
   }
 }
 
@@ -91,7 +134,7 @@ function readRecord(file: string, bytes: Buffer | undefined): BundleRecord {
   }
 }
 
-function requireFiles(file: string, { files }: BundleRecord, entries: ReadonlyMap<string, Buffer>): void {
+function requireFiles(file: string, { files, slices }: BundleRecord, entries: Entries): void {
   const others = [...entries.keys()].filter((name) => name !== BUNDLE_FILE);
   const unlisted = others.find((name) => !files.some((one) => one.name === name));
   if (unlisted !== undefined || new Set(files.map(({ name }) => name)).size !== files.length) {
@@ -99,11 +142,22 @@ function requireFiles(file: string, { files }: BundleRecord, entries: ReadonlyMa
   }
   for (const { name, bytes, sha256 } of files) {
     const entry = entries.get(name);
-    const found = entry === undefined ? 'nothing' : `sha256 ${createHash('sha256').update(entry).digest('hex')}`;
-    if (entry?.length !== bytes || found !== `sha256 ${sha256}`) {
+    const found = entry === undefined ? 'nothing' : `sha256 ${digestOf(entry)}`;
+    if (entry?.lengthBytes !== bytes || found !== `sha256 ${sha256}`) {
       throw broken(file, `${name}: ${found}`, `${bytes} bytes of sha256 ${sha256}`);
     }
   }
+  const sliced = slices.map((slice) => slice.file);
+  const isWhole = sliced.every((name) => entries.has(`${WEIGHTS_PREFIX}${name}`));
+  if (!isWhole || new Set(sliced).size !== sliced.length) {
+    throw broken(file, `rows of ${printable(sliced.join(', '))}`, 'rows of files that are there, once each');
+  }
+}
+
+function digestOf(entry: ReadableEntry): string {
+  const digest = createHash('sha256');
+  for (const piece of entry.pieces()) digest.update(piece);
+  return digest.digest('hex');
 }
 
 function rowsOf(file: string, { vocabSize }: BundleRecord, bytes: Buffer | undefined): Pair<Float32Array> {

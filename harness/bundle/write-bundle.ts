@@ -1,45 +1,52 @@
-// Writes a bundle: the token's rows and taps, what its numbers follow from, and the checkpoint's files where they are asked for.
+// Writes a bundle: the token's rows and taps, what its numbers follow from, and the weights that it needs where they are asked for.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { openCheckpoint } from '../../src/checkpoint/weights.ts';
 import { UsageError } from '../../src/errors.ts';
 import { replaceFile } from '../../src/files/replace-file.ts';
-import { guardWrite, readError } from '../record/file-errors.ts';
+import { guardWrite } from '../record/file-errors.ts';
 import type { InspectedToken } from '../record/inspected-token.ts';
 import {
   BUNDLE_FILE,
   BUNDLE_SCHEMA_VERSION,
+  type BundledFile,
   type BundleRecord,
   BundleRecordSchema,
   ROWS_FILE,
   TAPS_FILE,
   WEIGHTS_PREFIX,
+  type WeightSlice,
 } from './bundle-record.ts';
 import { encodeFloatTensors } from './float-tensors.ts';
-import { type ArchiveEntry, packArchive } from './zip-file.ts';
+import { readPieces } from './read-pieces.ts';
+import { embeddingSlice, slicedFile } from './weight-slices.ts';
+import { type ArchiveEntry, ArchiveWriter, type StreamedEntry } from './zip-file.ts';
 
 /** What `inspect` knows of a token; the rows are in the bundle's own files. */
-export type BundledToken = Omit<BundleRecord, 'schemaVersion' | 'files'>;
+export type BundledToken = Omit<BundleRecord, 'schemaVersion' | 'slices' | 'files'>;
 
-/** A checkpoint folder's files that a bundle takes along. */
+/** The files of a checkpoint folder that a bundle takes along, with what a token needs of them. */
 export interface BundledWeights {
-  readonly folder: string;
-  readonly files: readonly string[];
+  readonly files: readonly StreamedEntry[];
+  /** Of all of them, as they go into the bundle. */
   readonly bytes: number;
+  /** What stays behind. */
+  readonly bytesLeftOut: number;
+  readonly slices: readonly WeightSlice[];
 }
 
-/** Held in memory while the archive is written, beside it. */
-const WEIGHTS_BYTES_MAX = 2 ** 30;
 const OF_A_CHECKPOINT =
-  /^(?:(?:generation_|tokenizer_)?config\.json|tokenizer\.json|[\w.-]+\.safetensors(?:\.index\.json)?)$/;
+  /^(?:(?:generation_|tokenizer_|quantize_)?config\.json|tokenizer\.json|[\w.-]+\.safetensors(?:\.index\.json)?)$/;
 
 /**
- * What --with-weights would take along; nothing is read yet.
+ * What --with-weights would take along; no weight is read yet.
  *
- * @throws UsageError BUNDLE_WEIGHTS for a place that is no folder of safetensors, or too large.
+ * @param tokenIds - the token's context.
+ * @throws UsageError BUNDLE_WEIGHTS for a place that is no folder of safetensors; errors of the checkpoint.
  */
-export function weightsToBundle(place: string): BundledWeights {
+export function weightsToBundle(place: string, tokenIds: Iterable<number>): BundledWeights {
   const refuse = (found: string, wanted: string): UsageError =>
     new UsageError('these weights do not go into a bundle.', {
       code: 'BUNDLE_WEIGHTS',
@@ -49,18 +56,27 @@ export function weightsToBundle(place: string): BundledWeights {
   if (statSync(place, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw refuse(`${path.basename(place)}, no folder`, 'one checkpoint folder');
   }
-  const files = readdirSync(place)
+  const names = readdirSync(place)
     .filter((name) => OF_A_CHECKPOINT.test(name))
     .sort();
-  if (!files.some((name) => name.endsWith('.safetensors'))) throw refuse('no safetensors', 'a folder of safetensors');
-  const bytes = files.reduce((sum, name) => sum + statSync(path.join(place, name)).size, 0);
-  if (bytes > WEIGHTS_BYTES_MAX) throw refuse(`${bytes} bytes`, `at most ${WEIGHTS_BYTES_MAX} bytes`);
-  return { folder: place, files, bytes };
+  if (!names.some((name) => name.endsWith('.safetensors'))) throw refuse('no safetensors', 'a folder of safetensors');
+  const slice = embeddingSlice(openCheckpoint(place), tokenIds);
+  let bytesLeftOut = 0;
+  const files = names.map((name): StreamedEntry => {
+    const file = path.join(place, name);
+    const { size } = statSync(file);
+    const whole = { lengthBytes: size, pieces: () => readPieces(file, [{ at: 0, bytes: size }]) };
+    const taken = name === slice?.file ? slicedFile(file, slice) : whole;
+    bytesLeftOut += size - taken.lengthBytes;
+    return { name: `${WEIGHTS_PREFIX}${name}`, ...taken };
+  });
+  const bytes = files.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+  return { files, bytes, bytesLeftOut, slices: slice === undefined ? [] : [slice] };
 }
 
 /**
  * @param rows - [V] each, as compared.
- * @throws InputError WRITE_FAILED, FILE_UNREADABLE.
+ * @throws InputError WRITE_FAILED, DISK_FULL, FILE_UNREADABLE.
  */
 export function writeBundle(
   file: string,
@@ -74,27 +90,30 @@ export function writeBundle(
   const entries: ArchiveEntry[] = [
     { name: ROWS_FILE, bytes: encodeFloatTensors(new Map(Object.entries(rows))) },
     ...(taps.size === 0 ? [] : [{ name: TAPS_FILE, bytes: encodeFloatTensors(taps) }]),
-    ...(weights === undefined ? [] : weights.files.map((name) => readWeights(weights.folder, name))),
   ];
-  const record: BundleRecord = {
-    schemaVersion: BUNDLE_SCHEMA_VERSION,
-    ...token,
-    files: entries.map(({ name, bytes }) => ({
-      name,
-      bytes: bytes.length,
-      sha256: createHash('sha256').update(bytes).digest('hex'),
-    })),
-  };
-  const text = `${JSON.stringify(z.encode(BundleRecordSchema, record), null, 2)}\n`;
-  const archive = packArchive([{ name: BUNDLE_FILE, bytes: Buffer.from(text) }, ...entries]);
-  guardWrite(file, () => replaceFile(file, archive));
-}
-
-function readWeights(folder: string, name: string): ArchiveEntry {
-  const file = path.join(folder, name);
-  try {
-    return { name: `${WEIGHTS_PREFIX}${name}`, bytes: readFileSync(file) };
-  } catch (error) {
-    throw readError(error, file);
-  }
+  guardWrite(file, () =>
+    replaceFile(file, (append, writeAt) => {
+      const archive = new ArchiveWriter({ append, writeAt });
+      const files: BundledFile[] = [];
+      for (const { name, bytes } of entries) {
+        archive.add({ name, bytes });
+        files.push({ name, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
+      }
+      for (const entry of weights?.files ?? []) {
+        const digest = createHash('sha256');
+        archive.addStream(entry, (piece) => digest.update(piece));
+        files.push({ name: entry.name, bytes: entry.lengthBytes, sha256: digest.digest('hex') });
+      }
+      const record: BundleRecord = {
+        schemaVersion: BUNDLE_SCHEMA_VERSION,
+        ...token,
+        slices: weights?.slices ?? [],
+        files,
+      };
+      // Last: it has the digests of all others.
+      const text = `${JSON.stringify(z.encode(BundleRecordSchema, record), null, 2)}\n`;
+      archive.add({ name: BUNDLE_FILE, bytes: Buffer.from(text) });
+      archive.finish();
+    }),
+  );
 }

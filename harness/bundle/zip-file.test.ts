@@ -3,7 +3,8 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ArchiveEntry, packArchive, unpackArchive } from './zip-file.ts';
+import { type ArchiveEntry, ArchiveWriter, packArchive, readArchive, unpackArchive } from './zip-file.ts';
+import { ZIP_LIMITS, type ZipLimits } from './zip-records.ts';
 
 const A: ArchiveEntry = { name: 'a.json', bytes: Buffer.from('{"numbers": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]}') };
 const B: ArchiveEntry = { name: 'b', bytes: Buffer.from([0, 255, 7, 9]) };
@@ -29,6 +30,50 @@ describe('an archive', () => {
     expect([...unpack(pack(A, B))].map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes) }))).toEqual([A, B]);
     expect(pack(A, B)).toEqual(pack(A, B));
     expect(unpack(pack()).size).toBe(0);
+  });
+
+  /** Streamed, as weights are. */
+  function packStreamed(limits: ZipLimits, ...entries: ArchiveEntry[]): Buffer {
+    let archive = Buffer.alloc(0);
+    const writer = new ArchiveWriter(
+      {
+        append: (bytes) => {
+          archive = Buffer.concat([archive, bytes]);
+        },
+        writeAt: (at, bytes) => archive.set(bytes, at),
+      },
+      limits,
+    );
+    for (const { name, bytes } of entries) {
+      const pieces = () => [bytes.subarray(0, 1), bytes.subarray(1)];
+      writer.addStream({ name, lengthBytes: bytes.length, pieces }, () => undefined);
+    }
+    writer.finish();
+    return archive;
+  }
+
+  it.each([
+    { what: 'in 32 bits', limits: ZIP_LIMITS },
+    { what: 'with sizes in ZIP64', limits: { large: 50 } },
+    { what: 'with every field in ZIP64', limits: { large: 1 } },
+  ])('$what gives back what was streamed into it, in pieces, and is refused when cut or turned', ({ limits }) => {
+    const whole = packStreamed(limits, A, B);
+    const source = { length: whole.length, read: (at: number, bytes: number) => whole.subarray(at, at + bytes) };
+    const entries = readArchive('bundle.zip', source, limitOf, limits);
+    const found = Array.from(entries, ([name, entry]) => ({ name, bytes: Buffer.concat([...entry.pieces()]) }));
+    expect(found).toEqual([A, B]);
+    for (let at = 0; at < whole.length; at++) {
+      const turned = changed(whole, (bytes) => {
+        bytes[at]! ^= 4;
+      });
+      expect(() => unpackArchive('bundle.zip', turned, limitOf, limits), `byte ${at}`).toThrow(refused(/./));
+      expect(() => unpackArchive('bundle.zip', whole.subarray(0, at), limitOf, limits)).toThrow(refused(/./));
+    }
+  });
+
+  it('says in ZIP64 only what needs it', () => {
+    expect(() => unpackArchive('bundle.zip', packStreamed({ large: 1 }, A), limitOf)).toThrow(refused(/./));
+    expect(() => unpackArchive('bundle.zip', packStreamed(ZIP_LIMITS, A), limitOf, { large: 1 })).toThrow(refused(/./));
   });
 
   it('is refused when cut at any byte', () => {

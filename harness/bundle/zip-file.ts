@@ -1,145 +1,213 @@
-// A small ZIP archive in memory: written the same for the same entries, read with distrust: only names that are expected, each once,
-// nothing between or behind the entries, no more bytes than the directory says, every checksum compared.
-// Source: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16; no ZIP64, no encryption, methods stored and deflate.
+// A ZIP archive, written the same for the same entries, read with distrust: only names that are expected, each once, nothing between or
+// behind the entries, no header but the one that we would write, no more bytes than it says, every checksum compared. Large entries
+// are stored and pass through in pieces, so that no archive has to fit into memory.
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { InputError } from '../../src/errors.ts';
 import { printable } from '../../src/text/printable.ts';
+import {
+  centralHeader,
+  DEFLATED,
+  END_BYTES_MAX,
+  endRecords,
+  localHeader,
+  parseCentral,
+  parseEnd,
+  STORED,
+  ZIP_LIMITS,
+  type ZipEntry,
+  type ZipLimits,
+} from './zip-records.ts';
 
-const LOCAL = 0x0403_4b50;
-const CENTRAL = 0x0201_4b50;
-const END = 0x0605_4b50;
-const LOCAL_BYTES = 30;
-const CENTRAL_BYTES = 46;
-const END_BYTES = 22;
-const STORED = 0;
-const DEFLATED = 8;
-/** 2.0: deflate. */
-const VERSION = 20;
-/** UTF-8 names. */
-const FLAGS = 0x0800;
-/** 1 January 1980, the first day that the format has: no clock in an artefact. */
-const DATE = 0x0021;
-/** Everything is held in memory, and 32-bit fields end at 4 GiB. */
-export const ARCHIVE_BYTES_MAX: number = 2 ** 31;
+/** Of one read or write of a stored entry. */
+const PIECE_BYTES = 1 << 22;
+/** Deflated entries are made and inflated in memory. */
+const DEFLATED_BYTES_MAX = 2 ** 30;
+const DIRECTORY_BYTES_MAX = 1 << 20;
 
 export interface ArchiveEntry {
   readonly name: string;
   readonly bytes: Uint8Array;
 }
 
-/** @returns the archive; its bytes depend on the entries and on this Node's zlib only. */
-export function packArchive(entries: readonly ArchiveEntry[]): Uint8Array {
-  const parts: Uint8Array[] = [];
-  const directory: Uint8Array[] = [];
-  let at = 0;
-  for (const { name, bytes } of entries) {
+/** An entry that is stored as it comes. */
+export interface StreamedEntry {
+  readonly name: string;
+  /** Of all pieces. */
+  readonly lengthBytes: number;
+  readonly pieces: () => Iterable<Uint8Array>;
+}
+
+/** Where an archive goes: on at the end, and back to a header whose checksum is known by then. */
+export interface ArchiveSink {
+  readonly append: (bytes: Uint8Array) => void;
+  readonly writeAt: (at: number, bytes: Uint8Array) => void;
+}
+
+export class ArchiveWriter {
+  readonly #sink: ArchiveSink;
+  readonly #limits: ZipLimits;
+  readonly #entries: ZipEntry[] = [];
+  #at = 0;
+
+  constructor(sink: ArchiveSink, limits: ZipLimits = ZIP_LIMITS) {
+    this.#sink = sink;
+    this.#limits = limits;
+  }
+
+  /** Deflated where that is smaller; the bytes depend on the entry and on this Node's zlib only. */
+  add({ name, bytes }: ArchiveEntry): void {
     const deflated = deflateRawSync(bytes, { level: 9 });
     const isSmaller = deflated.length < bytes.length;
     const data = isSmaller ? deflated : bytes;
-    const encoded = Buffer.from(name);
-    const fields = Buffer.alloc(26);
-    fields.writeUInt16LE(VERSION, 0);
-    fields.writeUInt16LE(FLAGS, 2);
-    fields.writeUInt16LE(isSmaller ? DEFLATED : STORED, 4);
-    fields.writeUInt16LE(DATE, 8);
-    fields.writeUInt32LE(crc32(bytes), 10);
-    fields.writeUInt32LE(data.length, 14);
-    fields.writeUInt32LE(bytes.length, 18);
-    fields.writeUInt16LE(encoded.length, 22);
-    const local = Buffer.concat([uint32(LOCAL), fields, encoded]);
-    const rest = Buffer.alloc(14);
-    rest.writeUInt32LE(at, 10);
-    const version = Buffer.alloc(2);
-    version.writeUInt16LE(VERSION);
-    directory.push(Buffer.concat([uint32(CENTRAL), version, fields, rest, encoded]));
-    parts.push(local, data);
-    at += local.length + data.length;
+    const method = isSmaller ? DEFLATED : STORED;
+    const sizes = { storedBytes: data.length, lengthBytes: bytes.length };
+    const entry: ZipEntry = { name, method, crc: crc32(bytes), ...sizes, at: this.#at };
+    this.#append(localHeader(entry, this.#limits));
+    this.#append(data);
+    this.#entries.push(entry);
   }
-  const directoryBytes = directory.reduce((sum, { length }) => sum + length, 0);
-  const end = Buffer.alloc(END_BYTES);
-  end.writeUInt32LE(END, 0);
-  end.writeUInt16LE(entries.length, 8);
-  end.writeUInt16LE(entries.length, 10);
-  end.writeUInt32LE(directoryBytes, 12);
-  end.writeUInt32LE(at, 16);
-  return Buffer.concat([...parts, ...directory, end]);
+
+  /** @param onPiece - told every piece on its way. */
+  addStream({ name, lengthBytes, pieces }: StreamedEntry, onPiece: (piece: Uint8Array) => void): void {
+    const entry = { name, method: STORED, storedBytes: lengthBytes, lengthBytes, at: this.#at };
+    this.#append(localHeader({ ...entry, crc: 0 }, this.#limits));
+    let crc = 0;
+    for (const piece of pieces()) {
+      crc = crc32(piece, crc);
+      onPiece(piece);
+      this.#append(piece);
+    }
+    this.#sink.writeAt(entry.at, localHeader({ ...entry, crc }, this.#limits));
+    this.#entries.push({ ...entry, crc });
+  }
+
+  finish(): void {
+    const at = this.#at;
+    for (const entry of this.#entries) this.#append(centralHeader(entry, this.#limits));
+    this.#append(endRecords({ count: this.#entries.length, at, bytes: this.#at - at }, this.#limits));
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.#sink.append(bytes);
+    this.#at += bytes.length;
+  }
+}
+
+/** Any run of an archive's bytes. */
+export interface ArchiveBytes {
+  readonly length: number;
+  /** @throws for bytes that are not there. */
+  readonly read: (at: number, bytes: number) => Buffer;
+}
+
+/** An entry of an archive that hangs together; its bytes are checked as they are read. */
+export interface ReadableEntry {
+  readonly lengthBytes: number;
+  /** Whole. @throws InputError BUNDLE_BROKEN. */
+  readonly read: () => Buffer;
+  /** In pieces, the checksum compared after the last. @throws InputError BUNDLE_BROKEN. */
+  readonly pieces: () => Iterable<Buffer>;
 }
 
 /**
- * Reads an archive of `packArchive`, as far as it can be told from another: any other form is refused.
+ * Reads an archive of `ArchiveWriter`, as far as it can be told from another: any other form is refused.
  *
  * @param path - for messages.
  * @param limitOf - most bytes of an entry; undefined for a name that nothing may have.
  * @throws InputError BUNDLE_BROKEN.
  */
-export function unpackArchive(
+export function readArchive(
   path: string,
-  archive: Buffer,
+  archive: ArchiveBytes,
   limitOf: (name: string) => number | undefined,
-): ReadonlyMap<string, Buffer> {
+  limits: ZipLimits = ZIP_LIMITS,
+): ReadonlyMap<string, ReadableEntry> {
   const refuse = (found: string, wanted: string): InputError =>
     new InputError(`${path}: this is no bundle of qwen-pcc, or a damaged one.`, {
       code: 'BUNDLE_BROKEN',
       facts: { found: printable(found), wanted },
       hint: 'copy it again, or write it anew with `qwen-pcc inspect --token N --bundle FILE`.',
     });
-  const endAt = archive.length - END_BYTES;
-  if (endAt < 0 || archive.readUInt32LE(endAt) !== END) {
+  const tail = archive.read(Math.max(0, archive.length - END_BYTES_MAX), Math.min(END_BYTES_MAX, archive.length));
+  const directory = parseEnd(tail);
+  if (directory === undefined) {
     throw refuse(`${archive.length} bytes without the end of an archive`, 'a whole ZIP archive without a comment');
   }
-  const count = archive.readUInt16LE(endAt + 10);
-  const directoryAt = archive.readUInt32LE(endAt + 16);
+  const ending = endRecords(directory, limits);
   const isWhole =
-    archive.readUInt16LE(endAt + 20) === 0 &&
-    archive.readUInt16LE(endAt + 8) === count &&
-    directoryAt + archive.readUInt32LE(endAt + 12) === endAt;
+    directory.bytes <= DIRECTORY_BYTES_MAX &&
+    directory.at + directory.bytes + ending.length === archive.length &&
+    tail.subarray(tail.length - ending.length).equals(ending);
   if (!isWhole)
     throw refuse('a directory that does not end where the archive does', 'nothing beside entries and directory');
-  const entries = new Map<string, Buffer>();
-  let at = directoryAt;
+  const records = archive.read(directory.at, directory.bytes);
+  const entries = new Map<string, ReadableEntry>();
+  let at = 0;
   let dataEnd = 0;
-  for (let i = 0; i < count; i++) {
-    if (at + CENTRAL_BYTES > endAt || archive.readUInt32LE(at) !== CENTRAL) {
-      throw refuse(`a directory of ${i} entries`, `${count} entries`);
-    }
-    const fields = archive.subarray(at + 6, at + 32);
-    const nameBytes = fields.readUInt16LE(22);
-    const name = archive.toString('utf8', at + CENTRAL_BYTES, Math.min(endAt, at + CENTRAL_BYTES + nameBytes));
-    const where = `entry ${JSON.stringify(name.slice(0, 80))}`;
-    const limit = limitOf(name);
+  for (let i = 0; i < directory.count; i++) {
+    const record = parseCentral(records.subarray(at));
+    if (record === undefined) throw refuse(`a directory of ${i} entries`, `${directory.count} entries`);
+    const { entry } = record;
+    const where = `entry ${JSON.stringify(entry.name.slice(0, 80))}`;
+    const limit = limitOf(entry.name);
     if (limit === undefined) throw refuse(where, 'the entries of a bundle alone');
-    if (entries.has(name)) throw refuse(`${where} twice`, 'each entry once');
-    const [method, storedBytes, lengthBytes] = [
-      fields.readUInt16LE(4),
-      fields.readUInt32LE(14),
-      fields.readUInt32LE(18),
-    ];
-    if (lengthBytes > limit) throw refuse(`${where} of ${lengthBytes} bytes`, `at most ${limit} bytes`);
-    if ((fields.readUInt16LE(2) & ~FLAGS) !== 0 || (method !== STORED && method !== DEFLATED)) {
-      throw refuse(`${where}, method ${method}, flags ${fields.readUInt16LE(2)}`, 'stored or deflated, no encryption');
+    if (entries.has(entry.name)) throw refuse(`${where} twice`, 'each entry once');
+    if (entry.lengthBytes > limit) throw refuse(`${where} of ${entry.lengthBytes} bytes`, `at most ${limit} bytes`);
+    const isKnown = entry.method === STORED || (entry.method === DEFLATED && entry.lengthBytes <= DEFLATED_BYTES_MAX);
+    if (!isKnown || !records.subarray(at, at + record.bytes).equals(centralHeader(entry, limits))) {
+      throw refuse(
+        `${where}, method ${entry.method}, flags ${records.readUInt16LE(at + 8)}`,
+        'stored or deflated, no encryption, the fields that qwen-pcc writes',
+      );
     }
-    if (fields.readUInt16LE(24) + archive.readUInt16LE(at + 32) > 0) throw refuse(`${where} with extra fields`, 'none');
-    const headerAt = archive.readUInt32LE(at + 42);
-    const dataAt = headerAt + LOCAL_BYTES + nameBytes;
+    const header = localHeader(entry, limits);
+    const dataAt = entry.at + header.length;
     const isInPlace =
-      headerAt === dataEnd &&
-      dataAt + storedBytes <= directoryAt &&
-      archive.readUInt32LE(headerAt) === LOCAL &&
-      archive.subarray(headerAt + 4, headerAt + LOCAL_BYTES).equals(fields) &&
-      archive.toString('utf8', headerAt + LOCAL_BYTES, dataAt) === name;
+      entry.at === dataEnd &&
+      dataAt + entry.storedBytes <= directory.at &&
+      archive.read(entry.at, header.length).equals(header) &&
+      (entry.method === DEFLATED || entry.storedBytes === entry.lengthBytes);
     if (!isInPlace) throw refuse(`${where} that is not where the directory says`, 'entries one after the other');
-    const data = archive.subarray(dataAt, dataAt + storedBytes);
-    const bytes = method === STORED ? data : inflated(data, lengthBytes);
-    if (bytes?.length !== lengthBytes || crc32(bytes) !== fields.readUInt32LE(10)) {
-      throw refuse(`${where} with other bytes than its checksum is of`, `${lengthBytes} bytes as they were written`);
-    }
-    entries.set(name, bytes);
-    dataEnd = dataAt + storedBytes;
-    at += CENTRAL_BYTES + nameBytes;
+    const isOther = (): InputError =>
+      refuse(`${where} with other bytes than its checksum is of`, `${entry.lengthBytes} bytes as they were written`);
+    entries.set(entry.name, readableEntry(archive, entry, dataAt, isOther));
+    dataEnd = dataAt + entry.storedBytes;
+    at += record.bytes;
   }
-  if (dataEnd !== directoryAt || at !== endAt)
+  if (dataEnd !== directory.at || at !== directory.bytes)
     throw refuse('bytes that belong to no entry', 'nothing beside the entries');
   return entries;
+}
+
+function readableEntry(
+  archive: ArchiveBytes,
+  { method, lengthBytes, storedBytes, crc }: ZipEntry,
+  dataAt: number,
+  isOther: () => InputError,
+): ReadableEntry {
+  const read = (): Buffer => {
+    const data = archive.read(dataAt, storedBytes);
+    const bytes = method === STORED ? data : inflated(data, lengthBytes);
+    if (bytes?.length !== lengthBytes || crc32(bytes) !== crc) throw isOther();
+    return bytes;
+  };
+  return {
+    lengthBytes,
+    read,
+    *pieces() {
+      if (method !== STORED) {
+        yield read();
+        return;
+      }
+      let found = 0;
+      for (let done = 0; done < storedBytes; done += PIECE_BYTES) {
+        const piece = archive.read(dataAt + done, Math.min(PIECE_BYTES, storedBytes - done));
+        found = crc32(piece, found);
+        yield piece;
+      }
+      if (found !== crc) throw isOther();
+    },
+  };
 }
 
 /** Undefined if it is no deflate stream, or one of more bytes. */
@@ -151,8 +219,29 @@ function inflated(data: Buffer, lengthBytes: number): Buffer | undefined {
   }
 }
 
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
+/** A small archive in memory. */
+export function packArchive(entries: readonly ArchiveEntry[], limits: ZipLimits = ZIP_LIMITS): Buffer {
+  const parts: Uint8Array[] = [];
+  const writer = new ArchiveWriter(
+    {
+      append: (bytes) => parts.push(bytes),
+      writeAt: () => undefined,
+    },
+    limits,
+  );
+  for (const entry of entries) writer.add(entry);
+  writer.finish();
+  return Buffer.concat(parts);
+}
+
+/** Every entry of an archive in memory. @throws InputError BUNDLE_BROKEN as `readArchive`. */
+export function unpackArchive(
+  path: string,
+  archive: Buffer,
+  limitOf: (name: string) => number | undefined,
+  limits: ZipLimits = ZIP_LIMITS,
+): ReadonlyMap<string, Buffer> {
+  const bytes = { length: archive.length, read: (at: number, count: number) => archive.subarray(at, at + count) };
+  const entries = readArchive(path, bytes, limitOf, limits);
+  return new Map(Array.from(entries, ([name, entry]) => [name, entry.read()] as const));
 }

@@ -34,7 +34,7 @@ export function bundleToken(request: BundleRequest): void {
   const evidence = evidenceRows(request.folder, record);
   const rows = evidence ?? again?.logits;
   if (rows === undefined) throw noRows(record);
-  const weights = request.weights === undefined ? undefined : weightsToBundle(request.weights);
+  const weights = request.weights === undefined ? undefined : weightsToBundle(request.weights, request.tokenIds);
   if (weights !== undefined) sayWeights(weights);
   const context = contextOf(request, Math.min(rows.golden.length, rows.actual.length));
   const cut = {
@@ -133,6 +133,11 @@ function noRows({ position }: TokenRecord): UsageError {
 }
 
 /** Before anything of them is read. */
-function sayWeights({ files, bytes }: BundledWeights): void {
-  process.stderr.write(`weights: ${formatBytes(bytes)} in ${files.length} files go into the bundle\n`);
+function sayWeights({ files, bytes, bytesLeftOut, slices }: BundledWeights): void {
+  const [slice] = slices;
+  const left =
+    slice === undefined
+      ? 'all rows of the embedding, which makes the logits too'
+      : `${slice.rows.length} of ${slice.of} rows of the embedding, without the other ${formatBytes(bytesLeftOut)}`;
+  process.stderr.write(`weights: ${formatBytes(bytes)} in ${files.length} files go into the bundle, ${left}\n`);
 }

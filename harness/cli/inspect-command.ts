@@ -94,7 +94,7 @@ export function inspectCommand(): Command {
     )
     .option(
       '--with-weights',
-      "with --bundle: the reference's checkpoint folder too (its size is said first; at most 1 GiB)",
+      'with --bundle: the weights that the token needs too, to run it again anywhere (their size is said first)',
     )
     .option('--out <dir>', 'where run folders are', 'reports')
     .option('--json', 'print the token record and the taps as JSON')

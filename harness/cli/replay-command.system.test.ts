@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFi
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import type { ReplayedBundle } from '../bundle/replay-text.ts';
 import { packArchive, unpackArchive } from '../bundle/zip-file.ts';
 import { callCommand } from './in-process.fixture.ts';
@@ -65,7 +66,7 @@ describe('a bundle', () => {
     expect(await inspect('--first', '--bundle', place('kept.zip'))).toMatchObject({ code: 0, stdout: '' });
     expect(await inspect('--token', '20', '--bundle', place('made.zip'))).toMatchObject({ code: 0 });
     const { stderr } = await inspect('--token', '100', '--bundle', place('whole.zip'), '--with-weights');
-    expect(stderr).toMatch(/^weights: 3\.3 MiB in 5 files/);
+    expect(stderr).toMatch(/^weights: 2\.8 MiB in 5 files .*, 50 of 2048 rows of the embedding/);
   });
 
   it.each(['kept.zip', 'made.zip', 'whole.zip'])('%s gives the numbers of the log in another folder', async (name) => {
@@ -86,6 +87,13 @@ describe('a bundle', () => {
     );
     expect(loggedDiffers).toBe('pcc');
     expect((await replay(place('decoded.zip'))).stdout).toContain("the run's log has other digits, first in pcc");
+  });
+
+  it('keeps the committed schema', () => {
+    const schema = z.fromJSONSchema(JSON.parse(readFileSync('docs/schema/bundle.schema.json', 'utf8')));
+    const record = JSON.parse(entriesOf(place('whole.zip')).get('bundle.json')!.toString());
+    expect(schema.safeParse(record).error).toBeUndefined();
+    expect(schema.safeParse({ ...record, surprise: 1 }).success).toBe(false);
   });
 
   it('names no place of the machine that wrote it', () => {
@@ -113,6 +121,16 @@ describe('a bundle', () => {
         ['device', 0],
       ]);
     }
+  });
+
+  it('with embedding rows in other places runs again, and says that its rows are others', async () => {
+    const entries = entriesOf(place('whole.zip'));
+    const record = JSON.parse(entries.get('bundle.json')!.toString()) as { slices: { rows: number[] }[] };
+    record.slices[0]!.rows = record.slices[0]!.rows.map((row, i) => (i === 0 && row > 0 ? row - 1 : row));
+    entries.set('bundle.json', Buffer.from(JSON.stringify(record)));
+    writeFileSync(place('moved.zip'), packArchive(Array.from(entries, ([name, bytes]) => ({ name, bytes }))));
+    const { code, stdout } = await replay(place('moved.zip'), '--rerun');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringMatching(/device run again .* other bits/) });
   });
 
   it('is refused with other weights than the run had, and asks for those that it does not have', async () => {

@@ -1,5 +1,5 @@
 // qwen-pcc replay: a bundle's token measured and judged again, from its rows alone or with its sides run once more.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
@@ -8,9 +8,10 @@ import { EXIT_CODES, InputError, UsageError } from '../../src/errors.ts';
 import { defaultThreads } from '../../src/machine.ts';
 import { type OpenedBundle, openBundle } from '../bundle/read-bundle.ts';
 import { type RerunSide, replayed, replayText } from '../bundle/replay-text.ts';
+import { guardWrite } from '../record/file-errors.ts';
 import type { LocalPaths } from '../record/local-paths.ts';
 import { createChalk } from '../report/plain-table.ts';
-import { inspectToken } from '../run/inspect-token.ts';
+import { type InspectRequest, inspectToken } from '../run/inspect-token.ts';
 import { parseDeviceSpec } from '../sources/device-spec.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { threadCount } from './option-values.ts';
@@ -59,14 +60,13 @@ async function replay(file: string, options: ReplayOptions): Promise<void> {
 
 async function runAgain(file: string, bundle: OpenedBundle, options: ReplayOptions): Promise<RerunSide[]> {
   const { weights, deviceWeights, device, rerun } = options;
-  if (weights !== undefined) return runOn(bundle, absolutePlace(weights), options);
+  if (weights !== undefined) return runOn(bundle, absolutePlace(weights), options, bundle.record.sides);
   if (rerun === true) {
-    if (bundle.weights.size === 0) throw withoutWeights(file);
+    if (!bundle.hasWeights) throw withoutWeights(file);
     const folder = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-replay-'));
     try {
-      // Names are those of a checkpoint's files: read-bundle.ts refuses any other.
-      for (const [name, bytes] of bundle.weights) writeFileSync(path.join(folder, name), bytes);
-      return await runOn(bundle, folder, options);
+      guardWrite(folder, () => bundle.extractWeights(folder));
+      return await runOn(bundle, folder, options, expectedOf(bundle, options));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -78,8 +78,21 @@ async function runAgain(file: string, bundle: OpenedBundle, options: ReplayOptio
   });
 }
 
-async function runOn({ record, rows }: OpenedBundle, place: string, options: ReplayOptions): Promise<RerunSide[]> {
-  const { spec, key, tokenIds, promptLength, sides, vocabSize } = record;
+/** Some rows of a file are another file, and another digest: then the rows that come out are the proof. */
+function expectedOf({ record: { sides, slices } }: OpenedBundle, { deviceWeights }: ReplayOptions): ExpectedSides {
+  if (slices.length === 0) return sides;
+  return { golden: undefined, actual: deviceWeights === undefined ? undefined : sides.actual };
+}
+
+type ExpectedSides = InspectRequest['expected'];
+
+async function runOn(
+  { record, rows }: OpenedBundle,
+  place: string,
+  options: ReplayOptions,
+  expected: ExpectedSides,
+): Promise<RerunSide[]> {
+  const { spec, key, tokenIds, promptLength, vocabSize } = record;
   requireRunnable(record);
   const [opened] = openCases(spec, pathsOf(record, place, options));
   const index = opened!.variants.findIndex(({ spec: { name } }) => name === key.variant);
@@ -88,7 +101,7 @@ async function runOn({ record, rows }: OpenedBundle, place: string, options: Rep
   const again = await inspectToken({
     openReference: golden === undefined ? opened!.openReference : golden.open,
     openDevice: variant.open,
-    expected: sides,
+    expected,
     prompt: key.prompt,
     user: key.user,
     tokenIds: Int32Array.from(tokenIds),

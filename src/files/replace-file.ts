@@ -9,17 +9,26 @@ const WRITE_BYTES_MAX = 1 << 30;
 let temporaryFiles = 0;
 
 export type WriteBytes = (data: ArrayBufferView) => void;
+/** Over what was written already, from byte `at` on. */
+export type RewriteBytes = (at: number, data: Uint8Array) => void;
 
 /**
  * @param content - the text or bytes, or what writes them piece by piece.
  * @throws the system's error or what `content` throws; the temporary file is gone then.
  */
-export function replaceFile(path: string, content: string | ArrayBufferView | ((write: WriteBytes) => void)): void {
+export function replaceFile(
+  path: string,
+  content: string | ArrayBufferView | ((write: WriteBytes, rewrite: RewriteBytes) => void),
+): void {
   const temporary = `${path}.${process.pid}.${temporaryFiles++}.tmp`;
   try {
     const file = openSync(temporary, 'w');
     try {
-      if (typeof content === 'function') content((data) => writeFully(file, data));
+      if (typeof content === 'function')
+        content(
+          (data) => writeFully(file, data),
+          (at, data) => rewriteFully(file, at, data),
+        );
       else writeFully(file, typeof content === 'string' ? Buffer.from(content) : content);
       fsyncSync(file);
     } finally {
@@ -38,4 +47,8 @@ export function writeFully(file: number, data: ArrayBufferView): void {
     const take = Math.min(WRITE_BYTES_MAX, data.byteLength - done);
     done += writeSync(file, new Uint8Array(data.buffer, data.byteOffset + done, take));
   }
+}
+
+function rewriteFully(file: number, at: number, data: Uint8Array): void {
+  for (let done = 0; done < data.length; ) done += writeSync(file, data, done, data.length - done, at + done);
 }
