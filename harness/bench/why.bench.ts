@@ -6,14 +6,12 @@ import type { Lab } from '../sources/open-lab.ts';
 import { tinyCheckpoints } from '../sources/package-root.ts';
 import { type Attribution, attribute } from '../why/attribute.ts';
 import type { Benchmark, BenchResult } from './benchmark.ts';
-import { OUTLIER_RECIPES } from './why/outlier-channels.ts';
+import { outlierRecipes, withOutliers } from './why/outlier-channels.ts';
 import { DEFECTS, type Defect } from './why/planted-defects.ts';
 import { recordedDefects } from './why/recorded-defects.ts';
 import { POSITIONS, place, planted, randomTokens, SEED, withLab, withReference } from './why/why-sides.ts';
 
 const HEALTHY_TOKENS = 50;
-/** Six bits of a block's seven. */
-const OUTLIER_FACTOR = 64;
 
 export const benchmark: Benchmark = {
   name: 'why',
@@ -104,10 +102,11 @@ async function healthyTokens(): Promise<BenchResult> {
 
 /** Both sides have the scaled weights, and so the function of the plain ones. */
 async function outliers(): Promise<BenchResult> {
-  const base = openCheckpoint(tinyCheckpoints()[0]!);
+  const { base, recipes } = await outlierRecipes();
   let right = 0;
-  for (const { id, formats, apply } of OUTLIER_RECIPES) {
-    const checkpoint = apply(base, OUTLIER_FACTOR, randomOf(SEED, id));
+  for (const recipe of recipes) {
+    const { id, formats } = recipe;
+    const checkpoint = withOutliers(base, recipe);
     const tokenIds = randomTokens(base.config.vocabSize, POSITIONS, id);
     const found = await withReference(checkpoint, (reference) =>
       withLab(checkpoint, checkpoint, '', (lab) =>
@@ -124,9 +123,9 @@ async function outliers(): Promise<BenchResult> {
   }
   return {
     name: 'outlier channels blamed on the formats that they break',
-    unit: `of ${OUTLIER_RECIPES.length}`,
+    unit: `of ${recipes.length}`,
     samples: [right],
-    target: { relation: 'at least', value: OUTLIER_RECIPES.length },
+    target: { relation: 'at least', value: recipes.length },
   };
 }
 
