@@ -122,6 +122,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'harness/bench': [
     'harness/cli',
     'harness/rules-file',
+    'harness/bundle',
+    'harness/history',
+    'harness/ttnn',
     'harness/compare',
     'harness/viewer',
     ...JUDGING,

@@ -1,6 +1,7 @@
 // From run folders to finished runs, and what two of them say at the same tokens.
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { QwenPccError } from '../../src/errors.ts';
 import { baselineOfRun } from '../baseline/baseline-of-run.ts';
 import { BaselineTokens } from '../baseline/baseline-tokens.ts';
 import { judgeBaseline } from '../baseline/judge-baseline.ts';
@@ -34,20 +35,24 @@ export interface ReadRuns {
   readonly leftOut: readonly { readonly folder: string; readonly reason: string }[];
 }
 
+class LeftOut extends Error {}
+
 /** What cannot be read, or is no whole run, is left out by name. */
 export function readRuns(folders: readonly string[]): ReadRuns {
   const runs: FinishedRun[] = [];
   const leftOut: { folder: string; reason: string }[] = [];
   for (const folder of folders) {
     try {
-      if (!isRunFolder(folder)) throw new Error('this run did not start');
+      if (!isRunFolder(folder)) throw new LeftOut('this run did not start');
       const { spec, part } = readRunEvent(folder);
       const run = recordOf(folder);
-      if (part !== null) throw new Error('a part of a plan; its merge is what counts');
-      if (run.failure !== null) throw new Error(run.failure.message.split('\n')[0]!);
+      if (part !== null) throw new LeftOut('a part of a plan; its merge is what counts');
+      if (run.failure !== null) throw new LeftOut(run.failure.message);
       runs.push({ folder, spec, run });
     } catch (error) {
-      leftOut.push({ folder, reason: error instanceof Error ? error.message.split('\n')[0]! : `${error}` });
+      // Anything else is a fault of ours, and is not to look like one of the folder.
+      if (!(error instanceof LeftOut || error instanceof QwenPccError)) throw error;
+      leftOut.push({ folder, reason: error.message.split('\n')[0]! });
     }
   }
   return { runs, leftOut };
@@ -83,7 +88,8 @@ export function pairedWords(): PairedWord {
       );
       const { variants } = judgeBaseline(heldAgainst(before), besideBaseline(b.replay, b.tokens));
       return variants.find((one) => one.case === caseName && one.variant === variant)?.text ?? null;
-    } catch {
+    } catch (error) {
+      if (!(error instanceof QwenPccError)) throw error;
       // A log that was changed or lost since: the numbers of run.json stand without a word.
       return null;
     }

@@ -22,6 +22,8 @@ export interface Kind {
   readonly name: string;
   /** Of a round of all kinds, how many inputs. */
   readonly share: number;
+  /** Whether every refusal of it has the same code. */
+  readonly hasOneCode?: true;
   /** Writes one input into an empty folder. @param seeds - folder with the whole recording and run of `makeSeeds`. */
   make(folder: string, draws: Draws, seeds: string): void;
   /** What the product reads of it; throws QwenPccError or nothing. */
