@@ -99,13 +99,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'harness/gate',
     'harness/report',
     'harness/compare',
+    'harness/history',
     'src/device',
     'src/checkpoint',
   ],
   // In the browser: words and formats, and nothing that reads a file.
   'harness/viewer': ['harness/record', 'harness/report', 'harness/lens'],
   'harness/compare': [...JUDGING, 'harness/report', ...SRC_ROOMS, 'src/device/wormhole', 'src/device/n150'],
-  'harness/history': [...JUDGING, 'harness/report', 'harness/lens'],
+  'harness/history': [...JUDGING, 'harness/report'],
   'harness/hub': ['harness/report', 'src/files', 'src/checkpoint'],
   'harness/synthesize': ['src/files', 'src/checkpoint', 'src/tensor', 'src/numerics'],
   'harness/demo': [

@@ -97,6 +97,45 @@ describe('a history', () => {
     expect(text).not.toMatch(/<script|https?:/);
   });
 
+  describe('in the report of a run', () => {
+    const inFolder = (name: string, file: string): string => readFileSync(path.join(reports, name, file), 'utf8');
+
+    it('is a plot that marks the run, with its sentences, and no place of this machine', async () => {
+      await history('--lens', names[0]!);
+      const page = inFolder(names[0]!, 'report.html');
+      expect(page).toMatch(/<svg viewBox="0 0 720 160" role="img" aria-label="Mean KL of 4 runs/);
+      expect(page.match(/<circle class="here"/g)).toHaveLength(1);
+      expect(page).toContain(`broken since ${names[0]}`);
+      expect(page).toContain('Left out: ');
+      const kept = JSON.parse(inFolder(names[0]!, 'history.json')) as HistoryRecord;
+      expect(kept.series.map(({ points }) => points.length)).toEqual([4]);
+      expect(JSON.stringify(kept)).not.toContain(scratch);
+      expect(page).not.toContain(scratch);
+    });
+
+    it('is the same bytes each time, and gone with the file', async () => {
+      const before = inFolder(names[0]!, 'report.html');
+      const again = () => callCommand(['report', path.join(reports, names[0]!)]);
+      await again();
+      expect(inFolder(names[0]!, 'report.html')).toBe(before);
+      const file = path.join(reports, names[0]!, 'history.json');
+      const text = readFileSync(file, 'utf8');
+      // Another run's, or none at all.
+      for (const foreign of [text.replaceAll(names[0]!, 'other'), '{', '']) {
+        writeFileSync(file, foreign);
+        await again();
+        expect(inFolder(names[0]!, 'report.html')).not.toContain('over-time');
+      }
+      rmSync(file);
+    });
+
+    it('is refused for a part of a plan', async () => {
+      const { leftOut } = await history();
+      const { code, stderr } = await callCommand(['history', reports, '--lens', leftOut[0]!.folder]);
+      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('HISTORY_LENS') });
+    });
+  });
+
   it('of a folder without runs is refused by name', async () => {
     mkdirSync(path.join(scratch, 'nothing'));
     const { code, stderr } = await callCommand(['history', path.join(scratch, 'nothing')]);

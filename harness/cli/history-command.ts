@@ -1,22 +1,27 @@
 // qwen-pcc history: what runs and accepted states did over time: since when, by how much, which run first broke.
 import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { EXIT_CODES, UsageError } from '../../src/errors.ts';
 import { replaceFile } from '../../src/files/replace-file.ts';
 import { acceptedStates } from '../history/accepted-states.ts';
-import { historyPage } from '../history/history-page.ts';
+import { HISTORY_FILE, historyOfRun } from '../history/history-of-run.ts';
 import { HISTORY_VERSION, type HistoryRecord, HistoryRecordSchema } from '../history/history-record.ts';
 import { historyText } from '../history/history-text.ts';
 import { pairedWords, readRuns, runFoldersBelow } from '../history/read-history.ts';
 import { seriesOf } from '../history/series.ts';
+import { historyPage } from '../lens/history/history-page.ts';
 import { guardWrite } from '../record/file-errors.ts';
+import { findRunFolder, readRunEvent } from '../record/read-log.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { baselineFile, readBaselineFile } from './baseline-file.ts';
+import { refreshLens } from './rewrite-lens.ts';
 
 interface HistoryOptions {
   readonly baseline?: string;
   readonly html?: string;
+  readonly lens?: string;
   readonly json?: boolean;
 }
 
@@ -29,6 +34,10 @@ export function historyCommand(): Command {
       'the accepted state, whose commits are read (default: baseline.json in the first folder)',
     )
     .option('--html <file>', 'also write a page with a plot a series')
+    .option(
+      '--lens <run>',
+      'also put the plot into the report of this run: a run folder, or a run id or `last` in the first folder',
+    )
     .option('--json', 'print the record instead of the tables')
     .action(history);
 }
@@ -43,11 +52,28 @@ function history(folders: readonly string[], options: HistoryOptions): void {
     baseline: options.baseline === undefined && !existsSync(file) ? null : statesOf(file),
     leftOut,
   };
-  const { html } = options;
+  const { html, lens } = options;
+  if (lens !== undefined) putIntoLens(record, findRunFolder(lens, folders[0]!));
   if (html !== undefined) guardWrite(html, () => replaceFile(html, historyPage(record)));
   const text = `${JSON.stringify(z.encode(HistoryRecordSchema, record), null, 2)}\n`;
   process.stdout.write(options.json === true ? text : historyText(record, createChalk(process.env)));
   process.exitCode = EXIT_CODES.pass;
+}
+
+/** @throws UsageError HISTORY_LENS for a run that is not among those that were read. */
+function putIntoLens(record: HistoryRecord, folder: string): void {
+  const { runId } = readRunEvent(folder);
+  const own = historyOfRun(record, runId);
+  if (own === undefined) {
+    throw new UsageError(`${folder}: this run is in none of the series.`, {
+      code: 'HISTORY_LENS',
+      facts: { found: runId, wanted: 'a finished run of the folders that are named' },
+      hint: 'name the folder that it lies in too, and the whole run where it is a part of a plan.',
+    });
+  }
+  const file = path.join(folder, HISTORY_FILE);
+  guardWrite(file, () => replaceFile(file, `${JSON.stringify(z.encode(HistoryRecordSchema, own), null, 2)}\n`));
+  refreshLens(folder);
 }
 
 function statesOf(file: string): HistoryRecord['baseline'] {

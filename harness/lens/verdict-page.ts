@@ -43,7 +43,13 @@ const STATUS_MARKS: Readonly<Record<RunRecord['verdict']['status'], string>> = {
 /** Prompts that a table shows; run.json has all of them. */
 const PROMPTS_SHOWN = 200;
 
-export function verdictPage(run: RunRecord, highlights: TokenHighlights, collected: CollectedRun): Html {
+/** @param overTime - the run among others, where its folder has that. */
+export function verdictPage(
+  run: RunRecord,
+  highlights: TokenHighlights,
+  collected: CollectedRun,
+  overTime: Html | null = null,
+): Html {
   const { status, headline, firstFailure, worst } = run.verdict;
   const control = controlSentence(run);
   const isTokenKnown = run.coverage.tokensJudged > 0;
@@ -62,7 +68,7 @@ ${rulesFileLines(run).map((line) => html`<p class="coverage">${line}</p>\n`)}${r
 ${control === null ? null : html`<p class="control">${control}</p>`}
 ${determinismLines(run.determinism).map((line) => html`<p class="coverage">${line}</p>\n`)}
 ${run.baseline === undefined ? null : baselineLines(run.baseline).map((line) => html`<p class="coverage">${line}</p>\n`)}
-${ruleTable(run)}
+${overTime}${ruleTable(run)}
 ${run.cases.map((one) => one.variants.map((variant) => variantTable(one, variant, collected)))}
 ${worstTable(run, highlights)}
 ${provenance(run)}

@@ -1,12 +1,15 @@
 // The file report.html of a run: the built app, the verdict as plain HTML, and the log's columns; a pure reading of the run folder.
 import type { CompareRecord } from '../compare/league/compare-record.ts';
 import type { TokenHighlights } from '../gate/token-highlights.ts';
+import type { HistoryRecord } from '../history/history-record.ts';
 import type { RunRecord } from '../record/run-record.ts';
 import { LENS_FILE } from '../report/lens-link.ts';
 import { fillApp } from './app-page.ts';
 import { type CollectedRun, collectRun } from './collect-run.ts';
 import { comparisonPage } from './comparison/comparison-page.ts';
 import { readComparison } from './comparison/read-comparison.ts';
+import { historySection } from './history/history-section.ts';
+import { readHistory } from './history/read-history.ts';
 import { html, scriptJson } from './html.ts';
 import { type LensRun, lensData } from './lens-data.ts';
 import { STATUS_WORDS, verdictPage } from './verdict-page.ts';
@@ -24,9 +27,11 @@ export interface LensOptions {
   readonly beside?: LensRun;
   /** The league of this run, whose page comes first. */
   readonly comparison?: CompareRecord;
+  /** This run among others, in the page of its verdict. */
+  readonly history?: HistoryRecord;
 }
 
-/** @param folder - the run's, whose log is read once more, and its league if it has one. */
+/** @param folder - the run's, whose log is read once more, and its league and history if it has them. */
 export function writeLens(
   run: RunRecord,
   highlights: TokenHighlights,
@@ -34,7 +39,12 @@ export function writeLens(
   options: LensOptions = {},
 ): LensFiles {
   const comparison = readComparison(folder, run.runId);
-  const given = comparison === undefined ? options : { comparison, ...options };
+  const history = readHistory(folder, run.runId);
+  const given = {
+    ...(comparison === undefined ? {} : { comparison }),
+    ...(history === undefined ? {} : { history }),
+    ...options,
+  };
   return composeLens(run, highlights, collectRun(folder, run), given);
 }
 
@@ -42,10 +52,15 @@ export function composeLens(
   run: RunRecord,
   highlights: TokenHighlights,
   collected: CollectedRun,
-  { pageBytesMax = PAGE_BYTES_MAX, beside, comparison }: LensOptions = {},
+  { pageBytesMax = PAGE_BYTES_MAX, beside, comparison, history }: LensOptions = {},
 ): LensFiles {
   const { head, blocks, files } = lensData({ run, collected }, beside, pageBytesMax);
-  const verdict = verdictPage(run, highlights, collected);
+  const verdict = verdictPage(
+    run,
+    highlights,
+    collected,
+    history === undefined ? null : historySection(history, run.runId),
+  );
   const page = fillApp({
     title: `${comparison === undefined ? STATUS_WORDS[run.verdict.status] : 'Comparison'} · ${run.runId} · qwen-pcc`,
     body:

@@ -27,6 +27,16 @@ export const BASELINE_CASES: readonly HintCase[] = [
     follow: (room) => room.validateIds(),
   },
   {
+    code: 'HISTORY_LENS',
+    wrong: async (room) => {
+      await run(room, room.validateIds());
+      await run(room, room.validateIds('--out', room.path('elsewhere')));
+      return ['history', room.path('reports'), '--lens', room.path('elsewhere/last')];
+    },
+    hint: /^name the folder that it lies in too/,
+    follow: (room) => ['history', room.path('reports'), room.path('elsewhere'), '--lens', room.path('elsewhere/last')],
+  },
+  {
     code: 'BASELINE_MISSING',
     wrong: async (room) => {
       room.kept['run'] = await run(room);
