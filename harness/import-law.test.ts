@@ -117,7 +117,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...SRC_ROOMS,
     'src/device/n150',
   ],
-  'harness/vitest': [...JUDGING, ...RUNNING, ...SRC_ROOMS],
+  'harness/vitest': [...JUDGING, ...RUNNING, 'harness/rules-file', ...SRC_ROOMS],
   'harness/build': [],
   'harness/calibration': ['harness/vitest', ...JUDGING, ...RUNNING, ...SRC_ROOMS],
   'harness/bench': [

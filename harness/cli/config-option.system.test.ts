@@ -13,7 +13,8 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 const room = () => mkdtempSync(path.join(scratch, 'room-'));
 
 const PLAN = { weights: 'general', prompts: 'ids.json', maxNewTokens: 2 };
-const ADA = { reason: 'bug 7', owner: 'Ada', expires: '2199-12-31' };
+const IN_90_DAYS = new Date(Date.now() + 90 * 86_400_000).toISOString().slice(0, 10);
+const ADA = { reason: 'bug 7', owner: 'Ada', expires: IN_90_DAYS };
 
 function folderWith(content: RulesFile, name = 'qwen-pcc.config.json'): string {
   const folder = room();
@@ -67,7 +68,7 @@ describe('qwen-pcc validate with a rules file', () => {
     const folder = folderWith({ plan: PLAN, rules: [{ ...loose, loosened: ADA }] });
     const { code, stdout } = await callCommand(['validate'], { cwd: folder });
     expect(code).toBe(0);
-    const words = 'golden-rank: loosened until 2199-12-31 by Ada: bug 7 (50 instead of 20)';
+    const words = `golden-rank: loosened until ${IN_90_DAYS} by Ada: bug 7 (50 instead of 20)`;
     for (const file of ['summary.md', 'junit.xml', 'report.html']) {
       expect(readFileSync(path.join(folder, 'reports/last', file), 'utf8')).toContain(words);
     }

@@ -49,7 +49,7 @@ const planShape = {
 const allowance = {
   reason: text.describe('why it is let pass'),
   owner: text.describe('who answers for it'),
-  expires: z.iso.date().describe('YYYY-MM-DD, the last day that it holds'),
+  expires: z.iso.date().describe('YYYY-MM-DD, the last day that it holds; at most 180 days from the day of the run'),
 };
 const appliesShape = {
   case: text.exactOptional().describe('names with * for any text'),

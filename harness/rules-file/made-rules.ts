@@ -16,7 +16,7 @@ export interface Ways {
 /**
  * The default rule as the entry has it; the default itself if nothing of it differs.
  *
- * @throws InputError CONFIG_RULE, CONFIG_LOOSENED.
+ * @throws InputError CONFIG_RULE, CONFIG_LOOSENED, CONFIG_EXPIRES.
  */
 export function changedRule(rule: GateRule, entry: CheckedEntry, { file, today, notes }: Ways): GateRule {
   const threshold = entry.off === true ? offOf(rule) : (entry.threshold ?? rule.threshold);
@@ -58,7 +58,7 @@ function offOf({ op }: GateRule): number {
 /**
  * Undefined if the change is not looser.
  *
- * @throws InputError CONFIG_LOOSENED if nobody answers for it.
+ * @throws InputError CONFIG_LOOSENED if nobody answers for it, CONFIG_EXPIRES if for too long.
  */
 function looseningOf(
   rule: GateRule,
@@ -86,7 +86,7 @@ function looseningOf(
     of: rule.id,
     threshold: rule.threshold,
     ...(isSampleLooser ? { sampleMinimum: rule.sampleMinimum } : {}),
-    ...allowanceOf(loosened, today),
+    ...allowanceOf(loosened, { file, place: `${place}.loosened`, today }),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Allowance, VariantPlace } from '../record/allowances.ts';
 import { matchesGlob } from '../record/glob.ts';
 import type { CaseSpec } from '../record/run-spec.ts';
+import { refuse } from './refusals.ts';
 import type { AllowanceEntry, Applies } from './rules-file.ts';
 
 export type PlannedCases = readonly Pick<CaseSpec, 'name' | 'variants'>[];
@@ -27,6 +28,29 @@ export function isSame(a: VariantPlace, b: VariantPlace): boolean {
   return a.case === b.case && a.variant === b.variant;
 }
 
-export function allowanceOf({ reason, owner, expires }: AllowanceEntry, today: string): Allowance {
+/** Half a year from the day of the plan: who needs it longer says so again, in a change that somebody reviews. */
+export const ALLOWED_DAYS_MAX = 180;
+const MS_A_DAY = 86_400_000;
+
+interface AllowancePlace {
+  readonly file: string;
+  /** `rules[2].loosened` */
+  readonly place: string;
+  /** YYYY-MM-DD. */
+  readonly today: string;
+}
+
+/** @throws InputError CONFIG_EXPIRES for a last day so far away that nobody would be asked again. */
+export function allowanceOf(
+  { reason, owner, expires }: AllowanceEntry,
+  { file, place, today }: AllowancePlace,
+): Allowance {
+  const furthest = new Date(Date.parse(today) + ALLOWED_DAYS_MAX * MS_A_DAY).toISOString().slice(0, 10);
+  if (expires > furthest) {
+    throw refuse('CONFIG_EXPIRES', `${file}: the last day of what is allowed is too far away.`, {
+      facts: { at: `${place}.expires`, found: expires, wanted: `at most ${ALLOWED_DAYS_MAX} days from ${today}` },
+      hint: `write ${furthest} or an earlier day; who still needs it then writes another.`,
+    });
+  }
   return { reason, owner, expires, isExpired: expires < today };
 }

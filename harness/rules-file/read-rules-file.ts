@@ -101,6 +101,13 @@ function parseJson(bytes: Buffer, file: string): unknown {
   throw unreadable(file, `${twice} twice`, 'take one of the two out: only the last would be read.');
 }
 
+const COMMONJS_HINT = `the package.json of its folder makes it CommonJS: call it ${STEM}.mjs, or for TypeScript name it with --config ${STEM}.mts.`;
+
+/** What Node says of an ES module that it takes for a script. */
+function isCommonJs(message: string): boolean {
+  return /^Unexpected token 'export'|^Cannot use import statement outside a module/.test(message);
+}
+
 /** Code of the user's own, run by Node itself: the file that stands here or was named, and nothing else. */
 async function importValue(file: string): Promise<unknown> {
   if (/\.[cm]?ts$/.test(file) && !('typescript' in process.features && process.features.typescript)) {
@@ -114,7 +121,8 @@ async function importValue(file: string): Promise<unknown> {
   try {
     module = (await import(pathToFileURL(path.resolve(file)).href)) as typeof module;
   } catch (error) {
-    throw unreadable(file, String((error as Error).message ?? error), 'mend it, or write it as JSON.', error);
+    const found = String((error as Error).message ?? error);
+    throw unreadable(file, found, isCommonJs(found) ? COMMONJS_HINT : 'mend it, or write it as JSON.', error);
   }
   if (module.default === undefined) throw unreadable(file, 'no default export', 'write export default { … }.');
   return dataOf(module.default, file);

@@ -12,7 +12,7 @@ export function unknownRule(id: string, at: string, file: string, rules: readonl
 }
 
 export function refuse(
-  code: 'CONFIG_RULE' | 'CONFIG_HARD' | 'CONFIG_LOOSENED',
+  code: 'CONFIG_RULE' | 'CONFIG_HARD' | 'CONFIG_LOOSENED' | 'CONFIG_EXPIRES',
   subject: string,
   details: { readonly facts: Readonly<Record<string, string>>; readonly hint: string },
 ): InputError {

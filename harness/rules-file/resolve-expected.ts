@@ -17,7 +17,7 @@ interface Plan {
   readonly notes: string[];
 }
 
-/** @throws InputError CONFIG_RULE, CONFIG_HARD. */
+/** @throws InputError CONFIG_RULE, CONFIG_HARD, CONFIG_EXPIRES. */
 export function resolveExpected(
   entries: readonly ExpectedEntry[],
   { file, rules, unused, cases, today, notes }: Plan,
@@ -71,7 +71,7 @@ export function resolveExpected(
         places,
         ...(prompt === undefined ? {} : { prompt }),
         ...(positions === undefined ? {} : { positions }),
-        ...allowanceOf(entry, today),
+        ...allowanceOf(entry, { file, place, today }),
       },
     ];
   });

@@ -42,6 +42,24 @@ describe('a rules file', () => {
     expect(resolve({}).judge.rules).toEqual(DEFAULTS);
   });
 
+  it('lets nothing be allowed for more than 180 days at a time', () => {
+    const loose = (expires: string): RuleEntry => ({ id: 'kl-mean', threshold: 0.1, loosened: { ...ADA, expires } });
+    const expected = (expires: string): ExpectedEntry => ({ ...ADA, rule: 'kl-mean', expires });
+    // 180 and 181 days from TODAY.
+    const [last, after] = ['2027-05-25', '2027-05-26'];
+    expect(ruleOf('kl-mean', loose(last))).toHaveProperty('loosening');
+    expect(resolve({ expected: [expected(last)] }).judge.expected).toHaveLength(1);
+    for (const [content, at] of [
+      [{ rules: [loose(after)] }, 'rules[0].loosened.expires'],
+      [{ rules: [loose('9999-12-31')] }, 'rules[0].loosened.expires'],
+      [{ expected: [expected(after)] }, 'expected[0].expires'],
+    ] as const) {
+      expect(() => resolve(content)).toThrow(
+        expect.objectContaining({ code: 'CONFIG_EXPIRES', exitCode: 2, facts: expect.objectContaining({ at }) }),
+      );
+    }
+  });
+
   it('makes a rule tighter without a word of anybody', () => {
     expect(ruleOf('kl-mean', { id: 'kl-mean', threshold: 0.02 })).toMatchObject({ threshold: 0.02, origin: 'manual' });
     expect(ruleOf('kl-mean', { id: 'kl-mean', threshold: 0.02 })).not.toHaveProperty('loosening');

@@ -28,7 +28,7 @@ export interface ResolvedRules {
 /**
  * Later runs of the log judge the same without the file: places are those of the plan's cases, and whether a day is over is decided here.
  *
- * @throws InputError CONFIG_RULE, CONFIG_HARD, CONFIG_LOOSENED.
+ * @throws InputError CONFIG_RULE, CONFIG_HARD, CONFIG_LOOSENED, CONFIG_EXPIRES.
  */
 export function resolveRules({ path: file, sha256, content }: ReadRulesFile, options: ResolveOptions): ResolvedRules {
   const { today, threshold, semantics } = options;

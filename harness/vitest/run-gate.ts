@@ -1,9 +1,13 @@
 // Runs one checkpoint for a gate, as `qwen-pcc validate` would, in a run folder of its own.
 import path from 'node:path';
 import type { LogitsSource } from '../../src/device/logits-source.ts';
+import { InputError } from '../../src/errors.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { RUN_REPORTS } from '../lens/run-reports.ts';
 import { SCHEMA_VERSION } from '../record/events.ts';
+import { readRulesFile } from '../rules-file/read-rules-file.ts';
+import { resolveRules } from '../rules-file/resolve-rules.ts';
+import type { ReadRulesFile } from '../rules-file/rules-file.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { shownCommand } from '../run/shown-command.ts';
 import { startRun, writeRun } from '../run/write-run.ts';
@@ -31,14 +35,22 @@ export interface GateCase {
   /** The day that chat templates are told, YYYY-MM-DD; the packaged prompts need none. */
   readonly templateDate?: string;
   readonly threads?: number;
+  /** A rules file (docs/rules-file.md) of rules and expected failures; what is run is said here alone. None is looked for without it. */
+  readonly config?: string;
   /** Puts something between the device and the judge. */
   readonly wrapDevice?: (device: LogitsSource) => LogitsSource;
 }
 
-/** The plan of one case, as `qwen-pcc validate` would make it. */
-export function gatePlan(gate: GateCase): Promise<PlannedRun> {
-  const { weights, device = 'n150', deviceWeights, prompts, only, maxNewTokens, templateDate } = gate;
-  return planRun({
+/**
+ * The plan of one case, as `qwen-pcc validate` would make it.
+ *
+ * @throws as `planRun`, `readRulesFile` and `resolveRules`; InputError CONFIG_PLAN for a rules file that says what is run, too.
+ */
+export async function gatePlan(gate: GateCase): Promise<PlannedRun> {
+  const { weights, device = 'n150', deviceWeights, prompts, only, maxNewTokens, templateDate, config } = gate;
+  const file = config === undefined ? undefined : await readRulesFile(config);
+  if (file !== undefined) requireRulesAlone(file);
+  const planned = await planRun({
     weights: [weights],
     deviceWeights,
     prompts,
@@ -58,6 +70,26 @@ export function gatePlan(gate: GateCase): Promise<PlannedRun> {
     },
     maxNewTokens,
     templateDate,
+  });
+  if (file === undefined) return planned;
+  const { spec, notes } = planned;
+  const resolved = resolveRules(file, {
+    semantics: spec.judge.semantics,
+    threshold: undefined,
+    cases: spec.cases,
+    today: new Date().toISOString().slice(0, 10),
+  });
+  return { ...planned, spec: { ...spec, judge: resolved.judge }, notes: [...notes, ...resolved.notes] };
+}
+
+/** The case of a gate has its plan; a second one would go unread. */
+function requireRulesAlone({ path: file, content }: ReadRulesFile): void {
+  const found = (['plan', 'variants'] as const).filter((key) => content[key] !== undefined);
+  if (found.length === 0) return;
+  throw new InputError(`${file}: a gate takes rules and expected failures of a file, and what is run from its case.`, {
+    code: 'CONFIG_PLAN',
+    facts: { found: found.join(' and '), wanted: 'rules, expected' },
+    hint: 'keep the rules in a file of their own, which `qwen-pcc validate --config` takes too, and say the plan in the case.',
   });
 }
 
@@ -97,6 +129,7 @@ function equivalentCommand({
   only,
   maxNewTokens,
   templateDate,
+  config,
 }: GateCase): string {
   const words = ['validate', '--weights', weights];
   for (const text of [device].flat()) words.push('--device', text);
@@ -105,6 +138,7 @@ function equivalentCommand({
   if (only !== undefined) words.push('--prompt', ...only);
   if (maxNewTokens !== undefined) words.push('--max-new-tokens', String(maxNewTokens));
   if (templateDate !== undefined) words.push('--template-date', templateDate);
+  if (config !== undefined) words.push('--config', config);
   return shownCommand(words);
 }
 

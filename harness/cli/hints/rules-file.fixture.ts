@@ -11,6 +11,10 @@ import { type HintCase, type Room, without } from './hint-case.fixture.ts';
 const ruled = (room: Room, content: unknown): string[] =>
   room.validateIds('--config', room.write('rules.json', content));
 
+const loosenedUntil = (expires: string): unknown => ({
+  rules: [{ id: 'golden-rank', threshold: 50, loosened: { reason: 'bug 7', owner: 'Ada', expires } }],
+});
+
 export const RULES_FILE_CASES: readonly HintCase[] = [
   {
     code: 'CONFIG_FILE',
@@ -29,6 +33,12 @@ export const RULES_FILE_CASES: readonly HintCase[] = [
     wrong: (room) => ruled(room, { rules: [{ id: 'tpo1', threshold: 0.9 }] }),
     hint: /did you mean (\w+)\?/,
     follow: (room, [id]) => ruled(room, { rules: [{ id, threshold: 0.9 }] }),
+  },
+  {
+    code: 'CONFIG_EXPIRES',
+    wrong: (room) => ruled(room, loosenedUntil('2199-12-31')),
+    hint: /write (\d{4}-\d\d-\d\d) or an earlier day/,
+    follow: (room, [day]) => ruled(room, loosenedUntil(day!)),
   },
   {
     code: 'CONFIG_PLAN',
