@@ -39,6 +39,17 @@ describe('qwen-pcc selftest', () => {
     );
   });
 
+  it('is what the rule of long samples says of itself, for a few faults on as many tokens as it needs', async () => {
+    const faults = ['relu', 'dead-block', 'ten-best-zeroed', 'top-two-swapped'];
+    const prompts = ['senate-and-house', 'treasury-digits', 'call-me-ishmael', 'question-to-congress'];
+    const options = ['--weights', 'general', '--prompt', ...prompts, '--fault', ...faults, '--json'];
+    const record = JSON.parse((await callCommand(['selftest', ...options])).stdout) as SelfTestRecord;
+    const said = record.rules.find(({ id }) => id === 'top1-long')!.damage!;
+    expect(said.on).toContain(`${prompts.length} prompts, ${record.cases[0]!.tokens} tokens`);
+    const { passes } = record.damage.find(({ rule }) => rule === 'top1-long')!;
+    expect([...passes].sort()).toEqual(faults.filter((id) => said.passes.includes(id)).sort());
+  });
+
   it('says what a case is too small for, and is green without it', async () => {
     const { code, record } = await trySome('--fault', 'constant-row', 'wrong-user', 'top-two-swapped');
     expect(record.cases[0]!.faults.map(({ id, outcome }) => [id, outcome])).toEqual([

@@ -1,5 +1,5 @@
 // What stands with the default rules: how their metrics were spread over honest tokens, and which faults pass each of them alone.
-import type { Damage, Distribution, GateRule } from '../record/rules.ts';
+import type { Distribution, GateRule } from '../record/rules.ts';
 
 /** Of all 4,877 tokens of both tiny checkpoints, as in `measuredOn`. */
 const DISTRIBUTIONS: Readonly<Record<string, Distribution>> = {
@@ -25,7 +25,11 @@ const TRIED = {
   faults: 58,
 } as const;
 
-/** Ids of faults by rule; rules that had too few tokens are left out. */
+/** A rule that needs more tokens than those: with `--prompt senate-and-house treasury-digits call-me-ishmael question-to-congress`. */
+const TRIED_LONGER = { ...TRIED, on: 'general_weights-1_batch (tiny-qwen2), 4 prompts, 753 tokens' } as const;
+const NEEDS_LONGER: ReadonlySet<string> = new Set(['top1-long']);
+
+/** Ids of faults by rule. */
 const PASSES: Readonly<Record<string, string>> = {
   'same-context': `
     constant-row one-constant-row all-infinite infinite-best nan-1 nan-10 nan-30 one-nan one-sided-mask
@@ -105,6 +109,11 @@ const PASSES: Readonly<Record<string, string>> = {
     stale-token own-token first-token-twice first-token-lost cache-lost padding-seen previous-run
     key-bias-lost layers-swapped
   `,
+  'top1-long': `
+    one-constant-row all-infinite infinite-best nan-1 nan-10 nan-30 one-nan one-sided-mask filtered
+    uniform-logits gain-0.5 gain-0.94 gain-1.5 relu dead-block core-zero stale-row-once users-mixed
+    first-token-twice first-token-lost cache-lost previous-run
+  `,
   'real-flips': `
     constant-row one-constant-row all-infinite infinite-best nan-1 nan-10 nan-30 one-nan one-sided-mask
     filtered uniform-logits gain-0.5 gain-0.94 gain-1.5 clipped relu outlier dead-block core-zero
@@ -146,12 +155,8 @@ export function withEvidence(rule: GateRule): GateRule {
             headroom: headroomLeft(rule, calibration.measured),
           },
         }),
-    ...(passes === undefined ? {} : { damage: damageOf(passes) }),
+    ...(passes === undefined ? {} : { damage: { ...(NEEDS_LONGER.has(rule.id) ? TRIED_LONGER : TRIED), passes } }),
   };
-}
-
-function damageOf(passes: readonly string[]): Damage {
-  return { ...TRIED, passes };
 }
 
 /** By the worst of the measured runs, three digits. */

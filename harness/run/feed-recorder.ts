@@ -1,5 +1,5 @@
 // A device whose feeds are remembered, so that a sequence can be fed again as it was, or cut otherwise.
-import type { FeedRequest, RowSink } from '../../src/device/logits-source.ts';
+import type { FeedRequest, LogitsSource, RowSink } from '../../src/device/logits-source.ts';
 import { WrappedSource } from '../sources/wrapped-source.ts';
 
 export class FeedRecorder extends WrappedSource {
@@ -8,6 +8,11 @@ export class FeedRecorder extends WrappedSource {
   /** Of the sequence under way. */
   get feeds(): readonly Int32Array[] {
     return this.#feeds;
+  }
+
+  /** Another sequence of the same device, if it can have several: its feeds may share passes with those of this one. */
+  openNeighbour(): LogitsSource | undefined {
+    return this.inner.sequence?.();
   }
 
   override feed(tokenIds: Int32Array, want: FeedRequest, onRow: RowSink): Promise<void> {

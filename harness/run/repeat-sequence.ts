@@ -1,6 +1,6 @@
 // A sequence fed to the device again, in three ways: every row's bits against those of the first time, and of kept rows the numbers.
 import { createHash } from 'node:crypto';
-import type { FeedRequest, LogitsRow, LogitsSource } from '../../src/device/logits-source.ts';
+import type { FeedRequest, LogitsRow } from '../../src/device/logits-source.ts';
 import { ComparisonInvalidError } from '../../src/errors.ts';
 import { regretOf } from '../gate/token-metrics.ts';
 import { RowComparer, type RowComparerOptions } from '../metrics/row-comparer.ts';
@@ -18,6 +18,7 @@ import {
 import type { SequenceKey } from '../record/token-record.ts';
 import type { RowPair } from '../sequence/sequence.ts';
 import { blame } from '../sequence/sides.ts';
+import type { FeedRecorder } from './feed-recorder.ts';
 
 /** Kept rows of a sequence, both sides: 55 tokens of Qwen2-7B's vocabulary, all of a small one's. */
 const KEPT_BYTES_MAX = 64 * 2 ** 20;
@@ -66,7 +67,7 @@ export class FirstRows {
    * @throws ComparisonInvalidError REPEAT_ROWS if it has other rows; what the device throws, with the blame on it.
    */
   async repeat(
-    device: LogitsSource,
+    device: FeedRecorder,
     way: RepeatWay,
     feeds: readonly Int32Array[],
     want: FeedRequest,
@@ -74,6 +75,7 @@ export class FirstRows {
     const comparer = new RowComparer(this.#options);
     const seen = new Set<number>();
     let equal = 0;
+    let compared = 0;
     let maxAbs = 0;
     let spread = NO_SPREAD;
     const onRow = ({ position, logits }: LogitsRow): void => {
@@ -90,15 +92,18 @@ export class FirstRows {
         if (again.includes(Number.NaN)) spread = NOT_REPEATED;
         return;
       }
+      compared++;
       maxAbs = Math.max(maxAbs, largestDifference(first.actual, again));
       spread = joinSpreads(spread, spreadOf(comparer, first, again));
     };
-    const user = (want.user ?? 0) + (way === 'row' ? 1 : 0);
     await blame('device', async () => {
       await device.truncate(0);
-      for (const ids of way === 'cut' ? this.#cut(feeds) : feeds) await device.feed(ids, { ...want, user }, onRow);
+      if (way === 'row') await feedAsSecondRow(device, feeds, want, onRow);
+      else for (const ids of way === 'cut' ? this.#cut(feeds) : feeds) await device.feed(ids, want, onRow);
     });
     if (seen.size < this.#digests.size) throw rowsMissing(this.#key, way, seen.size, this.#digests.size);
+    // Rows differ, and of none of them is it known by how much.
+    if (compared === 0 && equal < seen.size) spread = NOT_REPEATED;
     const { case: name, variant, prompt } = this.#key;
     return {
       ...{ event: 'repeat', case: name, variant, prompt, user: this.#key.user, way },
@@ -122,13 +127,42 @@ export class FirstRows {
 /** @returns an event a way; the device is left with the sequence in it. */
 export async function repeatSequence(
   first: FirstRows,
-  device: LogitsSource,
+  device: FeedRecorder,
   feeds: readonly Int32Array[],
   want: FeedRequest,
 ): Promise<RepeatEvent[]> {
   const events: RepeatEvent[] = [];
   for (const way of REPEAT_WAYS) events.push(await first.repeat(device, way, feeds, want));
   return events;
+}
+
+/** So many positions of a neighbour are enough to have one, and cost no memory that was not planned for. */
+const NEIGHBOUR_POSITIONS_MAX = 64;
+
+/** In the second row of a batch, and, of a device that can have several sequences, with another text under way in the first at the same time. */
+async function feedAsSecondRow(
+  device: FeedRecorder,
+  feeds: readonly Int32Array[],
+  want: FeedRequest,
+  onRow: (row: LogitsRow) => void,
+): Promise<void> {
+  const user = want.user ?? 0;
+  const neighbour = device.openNeighbour();
+  try {
+    for (const ids of feeds) {
+      const others = ids.slice(0, NEIGHBOUR_POSITIONS_MAX).reverse();
+      if (neighbour !== undefined && neighbour.length + others.length > NEIGHBOUR_POSITIONS_MAX) {
+        await neighbour.truncate(0);
+      }
+      // The neighbour begins, so that its rows are the first of a pass that both share.
+      const beside = neighbour?.feed(others, { rows: 'all', user }, () => undefined);
+      const ends = await Promise.allSettled([beside, device.feed(ids, { ...want, user: user + 1 }, onRow)]);
+      const failed = ends.find((end) => end.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    }
+  } finally {
+    await neighbour?.close();
+  }
 }
 
 function digestOf(row: Float32Array): string {

@@ -17,6 +17,7 @@ const FORMS: readonly CodeForm[] = [
   { form: /\bcode: ('[A-Z][A-Z_\d]+')(?!,\s*where)/g },
   { form: /\bcode: [^,\n]*? \? ('[A-Z_]+' : '[A-Z_]+')/g },
   { form: /\b(?:misplaced\(path, kind|wrongContent\(\w+), ('[A-Z_]+')/g },
+  { form: /\brefuse\(\s*('CONFIG_[A-Z]+')/g },
   { form: /\brequireSame\(('MERGE_[A-Z]+')/g },
   { form: /\bbroken\(\s*path,\s*('[A-Z_]+')/g, prefix: 'SAFETENSORS_' },
   { form: /\bconst \[code, \w+\] = ([^;]+);/g, prefix: 'SAFETENSORS_' },

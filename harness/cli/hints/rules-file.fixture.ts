@@ -35,6 +35,18 @@ export const RULES_FILE_CASES: readonly HintCase[] = [
     follow: (room, [id]) => ruled(room, { rules: [{ id, threshold: 0.9 }] }),
   },
   {
+    code: 'CONFIG_HARD',
+    wrong: (room) => ruled(room, { rules: [{ id: 'finite', off: true }] }),
+    hint: /^take the entry out\.$/,
+    follow: (room) => ruled(room, { rules: [] }),
+  },
+  {
+    code: 'CONFIG_LOOSENED',
+    wrong: (room) => ruled(room, { rules: [{ id: 'golden-rank', threshold: 50 }] }),
+    hint: /^add "loosened": \{ "reason"/,
+    follow: (room) => ruled(room, loosenedUntil(new Date().toISOString().slice(0, 10))),
+  },
+  {
     code: 'CONFIG_EXPIRES',
     wrong: (room) => ruled(room, loosenedUntil('2199-12-31')),
     hint: /write (\d{4}-\d\d-\d\d) or an earlier day/,
