@@ -4,6 +4,8 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Chalk } from 'chalk';
 import { z } from 'zod';
+import { encodeSafetensorsHeader } from '../../../src/checkpoint/safetensors.ts';
+import { EMBED_TOKENS } from '../../../src/checkpoint/tensor-names.ts';
 import { baselineOfRun } from '../../baseline/baseline-of-run.ts';
 import { BaselineTokens } from '../../baseline/baseline-tokens.ts';
 import { fitPlan } from '../../baseline/fit.ts';
@@ -14,6 +16,7 @@ import {
   type BundleRecord,
   BundleRecordSchema,
   ROWS_FILE,
+  WEIGHTS_PREFIX,
 } from '../../bundle/bundle-record.ts';
 import { encodeFloatTensors } from '../../bundle/float-tensors.ts';
 import { type JudgedContext, judgeRows, numbersOf } from '../../bundle/judge-rows.ts';
@@ -27,6 +30,7 @@ import { pairedWords, readRuns, runFoldersBelow } from '../../history/read-histo
 import { seriesOf } from '../../history/series.ts';
 import { historyPage } from '../../lens/history/history-page.ts';
 import { type Baseline, formatBaseline, heldAgainst } from '../../record/baseline.ts';
+import { guardWrite } from '../../record/file-errors.ts';
 import { readRunRecord } from '../../record/json-schema.ts';
 import type { TokenRecord } from '../../record/token-record.ts';
 import { besideBaseline } from '../../replay/read-baseline.ts';
@@ -50,8 +54,23 @@ interface Seed {
 
 interface Bundle {
   readonly record: BundleRecord;
-  readonly rows: Uint8Array;
+  /** Of the archive beside the record, by name. */
+  readonly entries: Readonly<Record<string, Buffer>>;
 }
+
+const WEIGHTS_FILE = 'model.safetensors';
+/** Two rows of an embedding of 16, and a tensor behind them. */
+const SLICE = { file: WEIGHTS_FILE, tensor: EMBED_TOKENS, rows: [1, 3], of: 16 };
+const WEIGHTS = Buffer.concat([
+  encodeSafetensorsHeader(
+    [
+      { name: EMBED_TOKENS, dtype: 'BF16', shape: [2, 8] },
+      { name: 'model.norm.weight', dtype: 'BF16', shape: [8] },
+    ],
+    {},
+  ),
+  Buffer.alloc(48, 0x3c),
+]);
 
 const seedsMade = new Map<string, Seed>();
 function seedOf(seeds: string): Seed {
@@ -101,39 +120,42 @@ function bundleOf({ run, cases }: RunReplay, { inputToken, ...key }: TokenRecord
     logitsFormat: device.logitsFormat,
   };
   const token = numbersOf(judgeRows(context, rows, (id) => `<id ${id}>`));
-  const bytes = encodeFloatTensors(new Map(Object.entries(rows)));
+  const entries = {
+    [ROWS_FILE]: Buffer.from(encodeFloatTensors(new Map(Object.entries(rows)))),
+    [`${WEIGHTS_PREFIX}${WEIGHTS_FILE}`]: WEIGHTS,
+  };
   const record: BundleRecord = {
     ...{ schemaVersion: BUNDLE_SCHEMA_VERSION, tool: run.tool },
     run: { runId: run.runId, command: run.command, notes: run.notes },
     ...context,
-    ...{ rowsFrom: 'evidence', token, logged: token, taps: [], texts: [], files: [listed(bytes)] },
+    ...{ rowsFrom: 'evidence', token, logged: token, taps: [], texts: [], slices: [SLICE], files: listed(entries) },
   };
-  return { record, rows: bytes };
+  return { record, entries };
 }
 
-function listed(bytes: Uint8Array): BundleRecord['files'][number] {
-  return { name: ROWS_FILE, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+function listed(entries: Bundle['entries']): BundleRecord['files'] {
+  return Object.entries(entries).map(([name, bytes]) => ({
+    ...{ name, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
+  }));
 }
 
-function archive(record: string | Buffer, rows: Uint8Array): Buffer {
-  return Buffer.from(
-    packArchive([
-      { name: BUNDLE_FILE, bytes: Buffer.from(record) },
-      { name: ROWS_FILE, bytes: rows },
-    ]),
-  );
+function archive(record: string | Buffer, entries: Bundle['entries']): Buffer {
+  const others = Object.entries(entries).map(([name, bytes]) => ({ name, bytes }));
+  return packArchive([{ name: BUNDLE_FILE, bytes: Buffer.from(record) }, ...others]);
 }
 
-/** The archive's bytes, what it says, or its rows; with digests and checksums that fit again, so that more than those are tried. */
-function damagedBundle({ record, rows }: Bundle, draws: Draws): Buffer {
+/** The archive's bytes, what it says, or a file in it; with digests and checksums that fit again, so that more than those are tried. */
+function damagedBundle({ record, entries }: Bundle, draws: Draws): Buffer {
   const text = JSON.stringify(z.encode(BundleRecordSchema, record));
   const place = draws.below(10);
-  if (place < 3) return damageBytes(archive(text, rows), draws);
-  if (place < 7) return archive(damageJson(text, draws), rows);
-  const whole = Buffer.from(rows);
-  const damaged =
+  if (place < 3) return damageBytes(archive(text, entries), draws);
+  if (place < 7) return archive(damageJson(text, draws), entries);
+  const name = draws.of(Object.keys(entries));
+  const whole = entries[name]!;
+  const bytes =
     place < 9 ? headerDamaged(whole, 8 + Number(whole.readBigUInt64LE(0)), draws) : damageBytes(whole, draws);
-  return archive(JSON.stringify(z.encode(BundleRecordSchema, { ...record, files: [listed(damaged)] })), damaged);
+  const damaged = { ...entries, [name]: bytes };
+  return archive(JSON.stringify(z.encode(BundleRecordSchema, { ...record, files: listed(damaged) })), damaged);
 }
 
 const record = (id: number, pcc: string): string =>
@@ -155,7 +177,7 @@ function copyRun(seeds: string, run: string): void {
 export const RESULT_KINDS: readonly Kind[] = [
   {
     name: 'baselines',
-    share: 3,
+    share: 2,
     hasOneCode: true,
     make(folder, draws, seeds) {
       const text = formatBaseline(seedOf(seeds).baseline);
@@ -187,8 +209,14 @@ export const RESULT_KINDS: readonly Kind[] = [
     read(folder) {
       const bundle = openBundle(join(folder, 'token.qpcc'));
       replayText(replayed(bundle, []), bundle.token, PLAIN);
+      const weights = join(folder, 'weights');
+      mkdirSync(weights);
+      if (bundle.hasWeights) guardWrite(weights, () => bundle.extractWeights(weights));
     },
-    commands: (folder) => [['replay', join(folder, 'token.qpcc')]],
+    commands: (folder) => [
+      ['replay', join(folder, 'token.qpcc')],
+      ['replay', join(folder, 'token.qpcc'), '--rerun'],
+    ],
   },
   {
     name: 'runs over time',
