@@ -89,6 +89,8 @@ export interface TokenNote {
 /** Words with a table under them, made when the report is written: the app shows them as they are. */
 export interface NoteTable {
   readonly words: string;
+  /** What follows them, with the space between. */
+  readonly text?: string;
   /** The first column is of names, the others are numbers. */
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];

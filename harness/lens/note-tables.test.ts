@@ -5,6 +5,7 @@ import path from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { TokenLadder } from '../ladder/ladders.ts';
+import type { Change, OpError, WhyRecord } from '../record/why-record.ts';
 import { noisyToy, runToy, TOY_VOCABULARY, toyCase, toyCaseOf } from '../run/toy-run.fixture.ts';
 import { ToySource } from '../sequence/toy-source.fixture.ts';
 import { ladderTable, whyTable } from './note-tables.ts';
@@ -58,5 +59,45 @@ describe('the ladder of a token', () => {
     const texts = blocks.map(([, base64]) => inflateRawSync(Buffer.from(base64!, 'base64')).toString('utf8'));
     expect(texts).toHaveLength(3);
     for (const text of texts) expect(text).toContain('noise ladder');
+  });
+});
+
+describe('what --why found of a token', () => {
+  const op = (tap: string, ratio: number): OpError =>
+    ({
+      tap,
+      op: 'norm',
+      layer: 0,
+      isolated: 0.5,
+      healthy: 0.01,
+      ratio,
+      isBlamed: ratio > 1,
+      span: [],
+    }) as unknown as OpError;
+  const change = (direction: Change['direction'], name: string, share: number): Change =>
+    ({ direction, name, knobs: null, measure: { pcc: 0.9, klNats: 1 }, share }) as Change;
+  const ops = [op('layers.0.input_layernorm.out', 0.4), op('layers.3.out', 7)];
+  const words = 'A defect: of layer 3. Turn `x`.';
+  const why = (changes: readonly Change[], recording: WhyRecord['recording'] = null): WhyRecord =>
+    ({ words, ops, changes, recording }) as unknown as WhyRecord;
+
+  it('begins with its conclusion, and leaves out changes that do nothing', () => {
+    const [changes, operations] = whyTable(
+      why([change('promotion', 'residual', 1), change('promotion', 'layer 0', 0.04), change('demotion', 'norm', 0)]),
+    );
+    expect(changes).toMatchObject({ words: 'A defect: of layer 3.', text: ' Turn x.' });
+    expect(changes!.rows).toEqual([['heals: residual', '0.90000', '1.00', '100 %']]);
+    expect(operations!.words).toBe('1 of 2 operations blamed, fed golden values');
+    expect(operations!.rows.map(([name]) => name)).toEqual(['layer 3 out']);
+  });
+
+  it('of a recording is one table, of its operations', () => {
+    const recording = { heldAgainst: 'n150', recordedTaps: 2, firstApart: null, notRecorded: [] };
+    const tables = whyTable(why([], recording));
+    expect(tables).toHaveLength(1);
+    expect(tables[0]).toMatchObject({
+      words: 'A defect: of layer 3.',
+      head: ['operation', 'error', 'usual', 'of limit'],
+    });
   });
 });

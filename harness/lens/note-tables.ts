@@ -41,28 +41,60 @@ function barOf(widths: readonly number[]): [number, number][] {
 
 /** Of each direction; the record has them best first. */
 const CHANGES_SHOWN = 6;
+/** A change of a smaller share neither heals nor breaks anything that a reader could see. */
+const LEAST_SHARE = 0.1;
+const OPS_SHOWN = 6;
 
 export function whyTable(why: WhyRecord | undefined): NoteTable[] {
   if (why === undefined) return [];
   const shown = (['promotion', 'demotion', 'cure'] as const).flatMap((direction) =>
-    why.changes.filter((change) => change.direction === direction).slice(0, CHANGES_SHOWN),
+    why.changes
+      .filter((change) => change.direction === direction)
+      .filter(({ share }) => direction === 'cure' || share === null || share >= LEAST_SHARE)
+      .slice(0, CHANGES_SHOWN),
   );
-  return [
-    {
-      words: why.words,
-      head: ['change', 'PCC', 'KL/nat', 'share of KL'],
-      rows: shown.map((change) => [
-        nameOf(change),
-        formatPcc(change.measure.pcc),
-        formatSmall(change.measure.klNats),
-        change.share === null ? '' : `${(100 * change.share).toFixed(0)} %`,
-      ]),
-    },
-  ];
+  const [first, rest] = sentences(why.words.replaceAll('`', ''));
+  const changes = {
+    head: ['change', 'PCC', 'KL/nat', 'of the KL'],
+    rows: shown.map((change) => [
+      nameOf(change),
+      formatPcc(change.measure.pcc),
+      formatSmall(change.measure.klNats),
+      change.share === null ? '' : `${(100 * change.share).toFixed(0)} %`,
+    ]),
+  };
+  const operations = opTable(why);
+  const words = { words: first, ...(rest === '' ? {} : { text: ` ${rest}` }) };
+  return shown.length === 0 ? [{ ...operations, ...words }] : [{ ...words, ...changes }, operations];
+}
+
+/** The blamed operations, or those nearest to it. */
+function opTable({ ops, recording }: WhyRecord): NoteTable {
+  const blamed = ops.filter(({ isBlamed }) => isBlamed);
+  const shown = blamed.length > 0 ? blamed : [...ops].sort((a, b) => b.ratio - a.ratio);
+  const fed = `fed ${recording === null ? 'golden' : 'recorded'} values`;
+  return {
+    words:
+      blamed.length > 0 ? `${blamed.length} of ${ops.length} operations blamed, ${fed}` : `nearest to blame, ${fed}`,
+    head: ['operation', 'error', 'usual', 'of limit'],
+    rows: shown.slice(0, OPS_SHOWN).map(({ tap, isolated, healthy, ratio }) => [
+      // A space, so that a narrow column breaks there.
+      tap.replace(/^layers\.(\d+)\./, 'layer $1 '),
+      formatSmall(isolated),
+      formatSmall(healthy),
+      formatSmall(ratio),
+    ]),
+  };
+}
+
+/** The first one, which is the conclusion, and what follows from it; a full stop in a name has no space behind it. */
+function sentences(words: string): readonly [string, string] {
+  const end = words.indexOf('. ');
+  return end < 0 ? [words, ''] : [words.slice(0, end + 1), words.slice(end + 2)];
 }
 
 const DIRECTION_WORDS = { promotion: 'heals', demotion: 'alone breaks', cure: 'healthy' } as const;
 
 function nameOf({ direction, name, knobs }: Change): string {
-  return `${DIRECTION_WORDS[direction]}: ${name}${knobs === null || knobs === name ? '' : ` (${knobs})`}`;
+  return `${DIRECTION_WORDS[direction]}: ${knobs ?? name}`;
 }

@@ -227,7 +227,7 @@ describe('the lens of a failing run', () => {
     const { page } = await openLens(browser, `${pathToFileURL(file)}${lensFragment(record)}?tab=why`);
     await expect
       .poll(() => page.getAttribute('.taps svg', 'aria-label'), SOON)
-      .toBe('PCC from tap to tap through the layers: first below PCC 0.9: layers.1.out, 0.50000.');
+      .toBe('PCC from tap to tap: first below PCC 0.9: layers.1.out, 0.50000.');
     expect(await page.locator('.taps circle.low').count()).toBe(1);
     await page.close();
   });

@@ -10,10 +10,11 @@ export function WhyTab({ report, sequence, spine, token, detail }: TokenView) {
   const { taps, tables = [] } = detail.note;
   return (
     <>
-      {tables.map(({ words, head, rows, bar }) => (
+      {tables.map(({ words, text, head, rows, bar }) => (
         <figure key={words}>
           <figcaption>
             <b>{words}</b>
+            {text}
           </figcaption>
           {bar && <ShareBar bar={bar} />}
           <NumberTable head={head} rows={rows} />
@@ -55,11 +56,7 @@ function TapCurve({ taps }: { readonly taps: readonly TapNote[] }) {
       <figcaption>
         <b>{words}</b>
       </figcaption>
-      <svg
-        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-        role="img"
-        aria-label={`PCC from tap to tap through the layers: ${words}.`}
-      >
+      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`PCC from tap to tap: ${words}.`}>
         <line class="limit-line" x1={0} x2={WIDTH} y1={y(TAP_PCC_MINIMUM)} y2={y(TAP_PCC_MINIMUM)} />
         <polyline points={taps.map(([, pcc], i) => `${x(i)},${y(pcc)}`).join(' ')} />
         {taps.map((tap, i) => (
