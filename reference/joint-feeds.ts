@@ -116,6 +116,7 @@ export class JointFeeds {
       const rows = await runJointPass(
         this.#model,
         shares.map(({ feed: { cache }, tokenIds }) => ({ cache, tokenIds })),
+        new Set(shares.flatMap(({ feed: { want } }) => (want.rows === 'none' ? [] : (want.taps ?? [])))),
       );
       for (const { feed, tokenIds } of shares) feed.start += tokenIds.length;
       await this.#handOut(shares, rows, drop);

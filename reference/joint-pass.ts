@@ -21,7 +21,7 @@ export interface SequencePart {
 export interface JointRows {
   /** [R, H] after the final norm: the rows of all parts, one after the other; more may follow. */
   readonly hidden: Float32Array;
-  /** [R, its width] each, for each tap that the body was built with. */
+  /** [R, its width] each, for each tap that was asked for. */
   readonly taps: ReadonlyMap<TapName, Float32Array>;
 }
 
@@ -31,8 +31,16 @@ export interface JointModel extends Pick<ReferenceRunners, 'body' | 'attention' 
   readonly taps: ReadonlySet<TapName>;
 }
 
-/** Runs the layers and keeps their keys and values. After a failure the sequences are good for being emptied only. */
-export async function runJointPass(model: JointModel, parts: readonly SequencePart[]): Promise<JointRows> {
+/**
+ * Runs the layers and keeps their keys and values. After a failure the sequences are good for being emptied only.
+ *
+ * @param wanted - taps to keep, of those that the body was built with: all of a large model's would be gigabytes.
+ */
+export async function runJointPass(
+  model: JointModel,
+  parts: readonly SequencePart[],
+  wanted: ReadonlySet<TapName>,
+): Promise<JointRows> {
   const { config, body, attention } = model;
   const { layers, queryHeads, keyValueHeads, headDim, hiddenSize } = config;
   const queryWidth = queryHeads * headDim;
@@ -44,7 +52,7 @@ export async function runJointPass(model: JointModel, parts: readonly SequencePa
   let mixed = new Float32Array(rows * queryWidth);
   for (let stage = 0; stage <= layers; stage++) {
     const made = await runStage(model, body, stage, { ...inputs, hidden, mixed });
-    for (const [output, tap] of stageTaps(stage, layers, model.taps)) taps.set(tap, made(output));
+    for (const [output, tap] of stageTaps(stage, layers, model.taps)) if (wanted.has(tap)) taps.set(tap, made(output));
     hidden = made(BODY_IO.hidden);
     if (stage === layers) break;
     const [queries, keys, values] = [made(BODY_IO.queries), made(BODY_IO.keys), made(BODY_IO.values)];

@@ -32,7 +32,7 @@ import { addAdapterOption, withAdapter } from './adapter-option.ts';
 import { bundleToken } from './bundle-token.ts';
 import { inspectWhy } from './inspect-why.ts';
 import { inspectedPaths, withVariant } from './inspected-paths.ts';
-import { wholeNumber } from './option-values.ts';
+import { byteCount, wholeNumber } from './option-values.ts';
 import { type TokenChoice, TokenPicker } from './token-picker.ts';
 
 interface InspectOptions extends TokenChoice {
@@ -41,6 +41,8 @@ interface InspectOptions extends TokenChoice {
   readonly adapter?: string;
   readonly deviceWeights?: string;
   readonly device?: string;
+  readonly memory?: number;
+  readonly weightCache?: string;
   readonly stored?: boolean;
   readonly keep?: boolean;
   readonly taps?: string[];
@@ -82,6 +84,12 @@ export function inspectCommand(): Command {
       '--healthy <spec>',
       'with --why on a recording: the settings that the recorded device should have, which its operations are held against (default: n150)',
     )
+    .option(
+      '--memory <size>',
+      "packed weights that may stay in memory, bytes or with MB, MiB, GB or GiB (default: the run's --memory)",
+      byteCount('--memory'),
+    )
+    .option('--weight-cache <dir>', "where packed weights are kept (default: the run's)")
     .option('--stored', 'show what the run has stored, run nothing again')
     .option('--keep', "keep the taps, or what --why found, in the run's folder, where `qwen-pcc report` shows them")
     .option(

@@ -33,11 +33,15 @@ describe('inspect --why', () => {
     expect(schema.safeParse(found).error).toBeUndefined();
   });
 
-  it('blames a wrong epsilon on the norm of the first layer, and names the knob', async () => {
-    const found = await why('--device', 'n150:rmsEps=0.1');
+  it('blames a wrong epsilon on the norm of the first layer, names the knob, and what a byte of memory leaves out', async () => {
+    const little = ['--memory', '1', '--weight-cache', path.join(scratch, 'packed')];
+    const found = await why('--device', 'n150:rmsEps=0.1', ...little);
     expect(found.ops[found.firstBlamed!]).toMatchObject({ layer: 0, op: 'norm' });
     expect(found.words).toMatch(/RMSNorm of layer 0 does not compute/);
     expect(found.words).toMatch(/--device n150:rmsEps=0\.000001/);
+    expect(found.notTried.map(({ names }) => names.slice(0, 2))).toEqual([['weightFormat', 'lmHeadFormat']]);
+    expect(found.words).toMatch(/Not tried: weightFormat, lmHeadFormat, .* give --memory 1MiB\.$/);
+    expect(found.changes.some(({ name }) => name === 'biasFormat')).toBe(true);
   });
 
   it('refuses a recording and --stored', async () => {

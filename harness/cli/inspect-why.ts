@@ -5,7 +5,7 @@ import { layerTap } from '../../src/device/taps.ts';
 import { UsageError } from '../../src/errors.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 import { WHY_SCHEMA_VERSION, type WhyRecord } from '../record/why-record.ts';
-import { formatDuration } from '../report/format.ts';
+import { formatBytes, formatDuration } from '../report/format.ts';
 import { blame } from '../sequence/sides.ts';
 import { parseDeviceSpec, variantName } from '../sources/device-spec.ts';
 import type { Lab } from '../sources/open-lab.ts';
@@ -14,6 +14,7 @@ import { gitSha, packageVersion } from '../sources/package-root.ts';
 import { attribute } from '../why/attribute.ts';
 import { attributeRecording } from '../why/attribute-recording.ts';
 import { whyWords } from '../why/why-words.ts';
+import type { WorkEstimate } from '../why/work-estimate.ts';
 
 export interface WhyRequest {
   readonly openReference: OpenableCase['openReference'];
@@ -44,10 +45,7 @@ export async function inspectWhy(request: WhyRequest): Promise<WhyRecord> {
       const asked = {
         ...{ reference, lab, ...place },
         promptLength: record.step === null ? tokenIds.length : record.position - record.step,
-        onEstimate: (seconds: number) =>
-          process.stderr.write(
-            `${tokenIds.length} positions: at most about ${formatDuration(1000 * seconds)} on an idle machine in tier fast; Ctrl-C stops\n`,
-          ),
+        onEstimate: (estimate: WorkEstimate) => process.stderr.write(estimateText(estimate)),
         onProgress: createWhyProgress(process.stderr),
       };
       const attribution =
@@ -125,6 +123,15 @@ function requireAllTaps({ info, taps }: LogitsSource): void {
     code: 'WHY_GOLDEN',
     hint: 'judge against the live reference: make the run without --reference.',
   });
+}
+
+function estimateText({ positions, seconds, memory, goldenLayers: { atOnce, all } }: WorkEstimate): string {
+  const { matrixBytes, matrices, pastBytes, goldenTapBytes } = memory;
+  return (
+    `${positions} positions: at most about ${formatDuration(1000 * seconds)} on an idle machine in tier fast; Ctrl-C stops\n` +
+    `memory: ${formatBytes(matrixBytes)} of weights (${matrices}), ${formatBytes(pastBytes)} of keys, values and streams, ` +
+    `${formatBytes(goldenTapBytes)} of golden taps (${atOnce === all ? `all ${all} layers at once` : `${atOnce} of ${all} layers at a time`})\n`
+  );
 }
 
 const REDRAW_MS = 200;

@@ -1,4 +1,5 @@
 // Where the files of an inspected token are: as its run left them, or where --weights and --device-weights say.
+import path from 'node:path';
 import { absolutePlace } from '../../src/checkpoint/checkpoint-place.ts';
 import { InputError } from '../../src/errors.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
@@ -8,6 +9,9 @@ import { quoteWord } from '../run/shown-command.ts';
 export interface MovedFiles {
   readonly weights?: string;
   readonly deviceWeights?: string;
+  /** Bytes of packed weights, where it is not the run's. */
+  readonly memory?: number;
+  readonly weightCache?: string;
 }
 
 /** @throws InputError LOCAL_PATHS when nothing says where the run's files are, neither the run nor --weights. */
@@ -18,6 +22,8 @@ export function inspectedPaths(folder: string, { case: name, variant }: TokenRec
   const own = options.deviceWeights ?? paths?.variants[variant]?.weights;
   return {
     ...local,
+    ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
+    ...(options.weightCache === undefined ? {} : { weightCache: path.resolve(options.weightCache) }),
     // A token that is looked at is made again.
     goldenCache: undefined,
     cases: {

@@ -4,7 +4,7 @@ import { type ToolInfo, ToolInfoSchema } from './events.ts';
 import { RealNumberSchema } from './real-number.ts';
 import type { Pair } from './row-metrics.ts';
 
-export const WHY_SCHEMA_VERSION = '1.0.0';
+export const WHY_SCHEMA_VERSION = '1.1.0';
 
 /** Classes of operations, in the order in which a token meets them. */
 export const WHY_OPS = [
@@ -68,6 +68,9 @@ export const CHANGE_KINDS = ['opClass', 'knob', 'layer', 'pair', 'place'] as con
  */
 export const CHANGE_DIRECTIONS = ['promotion', 'demotion', 'cure'] as const;
 
+/** What is made of earlier positions when a token is measured with a change. */
+export const PASTS = ['kept', 'remade', 'redone'] as const;
+
 export interface Change {
   readonly direction: (typeof CHANGE_DIRECTIONS)[number];
   readonly kind: (typeof CHANGE_KINDS)[number];
@@ -77,8 +80,11 @@ export interface Change {
   readonly what: string;
   /** To write behind `--device n150:` for the same effect; null where no knob does it. */
   readonly knobs: string | null;
-  /** `kept`: earlier positions are as the device made them; `redone`: they were made again with the change. */
-  readonly past: 'kept' | 'redone';
+  /**
+   * `kept`: earlier positions are as the device made them. `remade`: their keys and values were made again with the change, of the residual
+   * stream as the device (for a demotion: the reference) made it. `redone`: everything was.
+   */
+  readonly past: (typeof PASTS)[number];
   /** With the roundings as they fell. */
   readonly measure: TokenMeasure;
   /** How often it was measured: once as the roundings fell, and with the same roundings drawn anew. */
@@ -169,6 +175,8 @@ export interface WhyRecord {
   readonly firstBlamed: number | null;
   /** Best first within each direction. */
   readonly changes: readonly Change[];
+  /** Rows that `changes` does not have, or has over a kept past only: why, and what to do. */
+  readonly notTried: readonly { readonly names: readonly string[]; readonly reason: string; readonly hint: string }[];
   /** Best first. */
   readonly carriers: readonly Carrier[];
   readonly kvCache: readonly CacheError[];
@@ -235,13 +243,14 @@ export const WhyRecordSchema: z.ZodType<WhyRecord, unknown> = z.strictObject({
       name: text,
       what: text,
       knobs: text.nullable(),
-      past: z.enum(['kept', 'redone']),
+      past: z.enum(PASTS),
       measure: MeasureSchema,
       draws: count,
       effective: count,
       share: real.nullable(),
     }),
   ),
+  notTried: z.array(z.strictObject({ names: z.array(text), reason: text, hint: text })).default([]),
   carriers: z.array(
     z.strictObject({
       layer: count,

@@ -2,12 +2,14 @@
 import type { ModelConfig } from '../../src/checkpoint/config.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import type { N150Config } from '../../src/device/n150/compute-config.ts';
-import { type DeviceWeights, loadDeviceWeights, requireWeightPlan } from '../../src/device/n150/device-weights.ts';
+import { type DeviceWeights, loadDeviceWeights } from '../../src/device/n150/device-weights.ts';
 import { RECIPES } from '../../src/device/n150/recipes.ts';
-import { defaultBudget } from '../../src/device/n150/weight-cache/memory-plan.ts';
+import { defaultBudget, planWeights } from '../../src/device/n150/weight-cache/memory-plan.ts';
+import { weightUnits } from '../../src/device/n150/weight-cache/weight-units.ts';
 import type { DeviceEngine } from '../../src/device/wormhole/attention-engine.ts';
 import { createKernelMatmulEngine } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
 import { defaultThreads } from '../../src/machine.ts';
+import { type LabPlan, planLab, type SetSizes } from './lab-plan.ts';
 import { type DeviceResources, planN150 } from './open-n150.ts';
 
 /** `device`: its own. `healthy`: the reference's checkpoint in the device's formats. `exact`: the same, unrounded. */
@@ -24,8 +26,10 @@ export interface Lab {
   /** The device's settings without what only debugging sets. */
   readonly healthyConfig: N150Config;
   readonly exactConfig: N150Config;
-  /** Where the device is a healthy one, both names have one set; `exact` is missing where it would not stay in memory. */
-  readonly weights: ReadonlyMap<string, DeviceWeights>;
+  /** Where the device is a healthy one, both names have one set. */
+  readonly weights: ReadonlyMap<WeightSet, DeviceWeights>;
+  /** How they share memory; without exact matrices the exact set has vectors and embeddings only. */
+  readonly plan: LabPlan;
   /** Whether the device differs from a healthy one in anything. */
   readonly isHealthy: boolean;
   close(): Promise<void>;
@@ -47,29 +51,32 @@ export async function openLab(sides: LabSides, resources: DeviceResources): Prom
   const exactConfig = exactOf(config, reference.config);
   const { threads, memoryBytes = defaultBudget(), onPacking } = resources;
   const threadsUsed = config.threads || threads || defaultThreads();
+  const isOwn =
+    (await device.sha256()) === (await reference.sha256()) && device.configSha256 === reference.configSha256;
+  const plan = planLab({
+    packed: [sizesOf(device, config), ...(isOwn ? [] : [sizesOf(reference, healthyConfig)])],
+    exact: sizesOf(reference, exactConfig),
+    budgetBytes: memoryBytes,
+    hasCache: folder !== undefined,
+  });
   const engine = await createKernelMatmulEngine({ threads: threadsUsed });
-  const weights = new Map<string, DeviceWeights>();
+  const weights = new Map<WeightSet, DeviceWeights>();
   const options = {
     ...(onPacking === undefined ? {} : { onPacking }),
     ...(folder === undefined ? {} : { weightCache: folder }),
+    // Without a cache a set that is too large is refused, as a run refuses it.
+    ...(folder === undefined ? { memoryBytes } : { memoryBytes: plan.packed === 'resident' ? Infinity : 0 }),
   };
   const close = async (): Promise<void> => {
     for (const set of new Set(weights.values())) await set.release();
     await engine.close();
   };
   try {
-    const load = (checkpoint: Checkpoint, knobs: N150Config): Promise<DeviceWeights> =>
-      loadDeviceWeights(checkpoint, knobs, engine, { ...options, memoryBytes });
-    const own = await load(device, config);
+    const own = await loadDeviceWeights(device, config, engine, options);
     weights.set('device', own);
-    const isOwn =
-      (await device.sha256()) === (await reference.sha256()) && device.configSha256 === reference.configSha256;
-    weights.set('healthy', isOwn ? own : await load(reference, healthyConfig));
-    const packed = (knobs: N150Config): number => requireWeightPlan(reference, knobs, { weightCache: '' }).packedBytes;
-    const loaded = packed(config) * (isOwn ? 1 : 2);
-    if (loaded + packed(exactConfig) <= memoryBytes) {
-      weights.set('exact', await loadDeviceWeights(reference, exactConfig, engine, { memoryBytes }));
-    }
+    weights.set('healthy', isOwn ? own : await loadDeviceWeights(reference, healthyConfig, engine, options));
+    const exact = plan.exact === 'resident' ? { memoryBytes: Infinity } : { packsEachTime: true };
+    weights.set('exact', await loadDeviceWeights(reference, exactConfig, engine, exact));
     const sameKnobs = JSON.stringify(config) === JSON.stringify(healthyConfig);
     return {
       label: `N150 device model, tier ${config.tier}, recipe ${config.recipe}`,
@@ -81,6 +88,7 @@ export async function openLab(sides: LabSides, resources: DeviceResources): Prom
       healthyConfig,
       exactConfig,
       weights,
+      plan,
       isHealthy: isOwn && sameKnobs,
       close,
     };
@@ -88,6 +96,10 @@ export async function openLab(sides: LabSides, resources: DeviceResources): Prom
     await close();
     throw error;
   }
+}
+
+function sizesOf(checkpoint: Checkpoint, config: N150Config): SetSizes {
+  return planWeights(weightUnits(checkpoint, config), 0);
 }
 
 /** Debugging knobs are neutral, and epsilon is the recipe's. */

@@ -11,7 +11,7 @@ import { attentionPeaks } from './attention-peaks.ts';
 import { type Attribution, CALIBRATION_ROWS } from './attribute.ts';
 import { CacheWatch } from './cache-errors.ts';
 import { DeviceLanes } from './device-lanes.ts';
-import { type GoldenRequest, type GoldenTaps, goldenTaps } from './golden-taps.ts';
+import { type GoldenRequest, GoldenTaps } from './golden-taps.ts';
 import { BLAME_FACTOR, judgeOp, LEAST_ERROR, type Observer, type OpJudgement, observeAgainst } from './op-errors.ts';
 import { layerTapOf, opOf, type WhyTap, whyTaps } from './ops.ts';
 import { type Injection, injectRecorded } from './recorded-injection.ts';
@@ -19,7 +19,7 @@ import { RecordedTaps } from './recorded-taps.ts';
 import { rowError } from './row-errors.ts';
 import { spanOf } from './tap-inputs.ts';
 import { measureToken } from './token-measure.ts';
-import { secondsOf } from './work.ts';
+import { estimateOf, type WorkEstimate } from './work-estimate.ts';
 
 export interface RecordingRequest extends GoldenRequest {
   readonly reference: LogitsSource;
@@ -30,8 +30,8 @@ export interface RecordingRequest extends GoldenRequest {
   readonly recorded: RecordedPrompt;
   /** What the recording says of itself. */
   readonly label: string;
-  /** Told once before the work: seconds that it takes at most, in tier fast. */
-  readonly onEstimate?: (seconds: number) => void;
+  /** Told once before the work. */
+  readonly onEstimate?: (estimate: WorkEstimate) => void;
   readonly onProgress?: (stage: string, done: number, total: number) => void;
 }
 
@@ -40,9 +40,13 @@ export async function attributeRecording(request: RecordingRequest): Promise<Att
   const { lab, reference, tokenIds, recorded, label } = request;
   const positions = tokenIds.length;
   const rows = Math.min(CALIBRATION_ROWS, positions);
-  request.onEstimate?.(secondsOf(lab.model, LANES * positions, lab.threads));
+  const { layers } = lab.model;
+  request.onEstimate?.(
+    estimateOf(lab, { positions, rows, atOnce: layers, draws: 0, keepsStream: false, allRows: LANES * positions }),
+  );
   const taps = new RecordedTaps(recorded, lab.model, positions, rows);
-  const golden = await goldenTaps(reference, lab.model.layers, rows, request);
+  const options = { model: lab.model, rows, keepsStream: false, layersAtOnce: layers };
+  const golden = await GoldenTaps.open(reference, request, options);
   const goldenRow = golden.get('logits').subarray(-lab.model.vocabSize);
   const sides = await runSides(request, taps, golden);
   const cache = cacheOf(taps, lab);
@@ -57,11 +61,12 @@ export async function attributeRecording(request: RecordingRequest): Promise<Att
     rule: {
       factor: BLAME_FACTOR,
       positions: rows,
-      text: ruleText(request.heldAgainst, rows, lab.weights.has('exact')),
+      text: ruleText(request.heldAgainst, rows, lab.plan.exact !== 'none'),
     },
     ops,
     firstBlamed: first < 0 ? null : first,
     changes: [],
+    notTried: [],
     carriers: [],
     kvCache: cache.watch.errors(golden, lab.healthyConfig),
     attention: peaksOf(taps, golden, cache, lab),

@@ -11,16 +11,20 @@ import { DEFECTS } from '../bench/why/planted-defects.ts';
 import { recordingOf, valuesOf } from '../bench/why/recorded-defect.ts';
 import { randomOf } from '../faults/random.ts';
 import { type Lab, openLab } from '../sources/open-lab.ts';
+import type { DeviceResources } from '../sources/open-n150.ts';
 import { tinyCheckpoints } from '../sources/package-root.ts';
 import { type Attribution, attribute } from './attribute.ts';
 import { attributeRecording } from './attribute-recording.ts';
 import type { PlantedFault } from './device-lanes.ts';
+import type { AttributionRequest } from './experiment.ts';
 
 const checkpoint = openCheckpoint(tinyCheckpoints()[0]!);
 const POSITIONS = 36;
 const random = randomOf(5, 'tokens');
 const tokenIds = Int32Array.from({ length: POSITIONS }, () => Math.floor(random() * checkpoint.config.vocabSize));
 const LAYER = 3;
+/** Of a whole attribution, which runs the model some hundred times. */
+const SHORT = 8;
 
 let reference: Reference;
 beforeAll(async () => {
@@ -32,16 +36,23 @@ beforeAll(async () => {
 });
 afterAll(() => reference.close());
 
-function planted(id: string | undefined): { readonly device: Checkpoint; readonly faults: readonly PlantedFault[] } {
+function planted(
+  id: string | undefined,
+  layer = LAYER,
+): { readonly device: Checkpoint; readonly faults: readonly PlantedFault[] } {
   const defect = DEFECTS.find((one) => one.id === id);
   const { checkpoint: device = checkpoint, faults = [] } =
-    defect?.plant(checkpoint, LAYER, POSITIONS, randomOf(7, defect.id)) ?? {};
+    defect?.plant(checkpoint, layer, POSITIONS, randomOf(7, defect.id)) ?? {};
   return { device, faults };
 }
 
-async function withLab<T>(device: Checkpoint, use: (lab: Lab) => T | Promise<T>): Promise<T> {
+async function withLab<T>(
+  device: Checkpoint,
+  use: (lab: Lab) => T | Promise<T>,
+  resources: Partial<DeviceResources> = {},
+): Promise<T> {
   const sides = { device, reference: checkpoint, config: parseDeviceOptions(''), isInstruct: false };
-  const lab = await openLab(sides, { threads: 2 });
+  const lab = await openLab(sides, { threads: 2, ...resources });
   try {
     return await use(lab);
   } finally {
@@ -49,12 +60,23 @@ async function withLab<T>(device: Checkpoint, use: (lab: Lab) => T | Promise<T>)
   }
 }
 
-function attributed(id: string | undefined): Promise<Attribution> {
-  const { device, faults } = planted(id);
-  return withLab(device, (lab) => {
-    const request = { reference, lab, faults, tokenIds, promptLength: POSITIONS, prompt: 'planted', user: 0 };
-    return attribute({ ...request, opsOnly: true });
-  });
+interface Asked {
+  readonly layer?: number;
+  readonly resources?: Partial<DeviceResources>;
+  readonly request?: Partial<AttributionRequest>;
+}
+
+function attributed(id: string | undefined, asked: Asked = {}): Promise<Attribution> {
+  const { layer = LAYER, resources = {}, request = { opsOnly: true } } = asked;
+  const { device, faults } = planted(id, layer);
+  return withLab(
+    device,
+    (lab) => {
+      const plain = { reference, lab, faults, tokenIds, promptLength: POSITIONS, prompt: 'planted', user: 0 };
+      return attribute({ ...plain, ...request });
+    },
+    resources,
+  );
 }
 
 // One of the weights, one of a kernel, one that is in the past of the token only, one beside the layers.
@@ -109,6 +131,33 @@ describe('a recording', () => {
     expect({ firstBlamed, firstApart: recording!.firstApart }).toEqual({ firstBlamed: null, firstApart: null });
     expect(exact!.pcc).toBeGreaterThan(1 - 1e-9);
   });
+});
+
+// With a byte of memory golden taps are there for one layer at a time, and all weights are streamed.
+it('finds the same by the same numbers, whatever memory there is', async () => {
+  const random = randomOf(9, 'memory');
+  const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-why-'));
+  const resources = { memoryBytes: 1, weightCache: path.join(scratch, 'packed') };
+  for (let i = 0; i < 3; i++) {
+    const { id } = DEFECTS[Math.floor(random() * DEFECTS.length)]!;
+    const layer = Math.floor(random() * checkpoint.config.layers);
+    const [plenty, little] = [await attributed(id, { layer }), await attributed(id, { layer, resources })];
+    expect(little, `${id} in layer ${layer}`).toEqual(plenty);
+  }
+  rmSync(scratch, { recursive: true });
+});
+
+it('makes keys and values of the last layer again as if everything before it were made again too', async () => {
+  const last = `layer ${checkpoint.config.layers - 1}`;
+  const short = { tokenIds: tokenIds.subarray(0, SHORT), promptLength: SHORT };
+  const [small, large] = [
+    await attributed(undefined, { request: short }),
+    await attributed(undefined, { request: { ...short, isSmall: false }, resources: { memoryBytes: 2 << 20 } }),
+  ];
+  const ofLast = ({ changes }: Attribution) =>
+    changes.filter(({ direction, name }) => direction === 'promotion' && name === last);
+  expect(ofLast(small)[0]).toMatchObject({ past: 'redone' });
+  expect(ofLast(large)).toEqual([{ ...ofLast(small)[0]!, past: 'remade' }]);
 });
 
 it('blames nothing on a healthy device, whose operations are each measured once', async () => {

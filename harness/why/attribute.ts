@@ -2,18 +2,22 @@
 import { UsageError } from '../../src/errors.ts';
 import { type OpError, WHY_OPS, type WhyRecord } from '../record/why-record.ts';
 import type { Lab } from '../sources/open-lab.ts';
-import { carriersOf } from './carriers.ts';
+import { carrierLanes, carriersOf } from './carriers.ts';
 import { ChangeRuns } from './change-runs.ts';
 import type { PlannedChange } from './changes.ts';
-import { DeviceLanes } from './device-lanes.ts';
+import { DeviceLanes, MATRIX_OPS } from './device-lanes.ts';
 import { type AttributionRequest, Experiment } from './experiment.ts';
-import { goldenTaps } from './golden-taps.ts';
+import { GoldenTaps, layersAtOnce } from './golden-taps.ts';
+import { untriedKnobs } from './knob-changes.ts';
 import { BLAME_FACTOR } from './op-errors.ts';
 import { OP_NAMES } from './ops.ts';
-import { secondsOf } from './work.ts';
+import { drawingOf, remadeRows } from './work.ts';
+import { estimateOf } from './work-estimate.ts';
 
 /** Rows that a healthy device is measured at, the token's last: enough for the largest of them to say what is usual. */
 export const CALIBRATION_ROWS = 16;
+/** Of the memory for weights, what golden taps may have beside it: as keys and values of prompts that run together. */
+const TAPS_SHARE = 0.25;
 export type Attribution = Omit<WhyRecord, 'schemaVersion' | 'tool' | 'command' | 'token' | 'words'>;
 
 /** @throws UsageError `WHY_SHAPES` for a device of other sizes than the reference's; errors of both sides. */
@@ -21,17 +25,33 @@ export async function attribute(request: AttributionRequest): Promise<Attributio
   const { lab, reference, tokenIds, faults = [] } = request;
   requireSameShapes(lab);
   const rows = Math.min(CALIBRATION_ROWS, tokenIds.length);
-  const golden = await goldenTaps(reference, lab.healthyModel.layers, rows, request);
+  const atOnce = layersAtOnce(lab.healthyModel, rows, TAPS_SHARE * lab.plan.budgetBytes);
   const lanes = new DeviceLanes(lab, faults, tokenIds.length);
-  const experiment = new Experiment(request, lanes, golden);
   const isWhole = request.opsOnly !== true;
+  const experiment = new Experiment(request, lanes);
   const runs = new ChangeRuns(experiment);
-  const observedRows = 2 * (tokenIds.length + rows);
-  request.onEstimate?.(secondsOf(lab.model, observedRows + (isWhole ? runs.mostRows() : 0), lab.threads));
-  await experiment.observe();
+  const keepsStream = !experiment.isSmall && isWhole;
+  const observedRows = (experiment.isDifferent ? 2 : 1) * (tokenIds.length + rows);
+  const changedRows = isWhole ? runs.mostRows() + carrierLanes(lab.model) * remadeRows(lab.model, 0, 0) : 0;
+  request.onEstimate?.(
+    estimateOf(lab, {
+      ...{ positions: tokenIds.length, rows, atOnce, keepsStream },
+      draws: isWhole ? drawingOf(experiment.isSmall).draws : 0,
+      allRows: observedRows + changedRows,
+    }),
+  );
+  const golden = await GoldenTaps.open(reference, request, {
+    model: lab.healthyModel,
+    rows,
+    keepsStream,
+    layersAtOnce: atOnce,
+  });
+  await experiment.observe(golden);
   const { ops, firstBlamed } = experiment.ops();
   const cures = isWhole && firstBlamed !== null ? [await runs.one(cureOf(lanes, ops[firstBlamed]!))] : [];
-  const { changes, exact, redrawn } = isWhole ? await runs.all() : { changes: [], exact: null, redrawn: [] };
+  const { changes, exact, redrawn, notAnew } = isWhole
+    ? await runs.all()
+    : { changes: [], exact: null, redrawn: [], notAnew: [] };
   return {
     sides: { golden: reference.info.label, actual: lab.label },
     device: experiment.device,
@@ -46,11 +66,40 @@ export async function attribute(request: AttributionRequest): Promise<Attributio
     ops,
     firstBlamed,
     changes: [...cures, ...changes],
+    notTried: isWhole ? notTried(experiment, notAnew) : [],
     carriers: isWhole ? await carriersOf(experiment) : [],
-    kvCache: experiment.cache.errors(golden, lab.healthyConfig),
+    kvCache: experiment.past.cache.errors(golden, lab.healthyConfig),
     attention: experiment.attention(),
     recording: null,
   };
+}
+
+/** What a table of changes does not have, and what would bring it. */
+function notTried({ lanes: { lab }, positions }: Experiment, notAnew: readonly string[]): WhyRecord['notTried'] {
+  const { exact, exactNeedsBytes } = lab.plan;
+  const untried = untriedKnobs(lab, positions);
+  return [
+    ...(exact !== 'none'
+      ? []
+      : [
+          {
+            names: [...untried, ...MATRIX_OPS.map((op) => `${op} with exact weights`)],
+            reason:
+              "exact matrices of one layer do not fit beside the device's own: what else is promoted stands on the device's formats",
+            hint: `give --memory ${Math.ceil(exactNeedsBytes / 2 ** 20)}MiB${lab.plan.hasCache ? '' : ', or less with a --weight-cache'}`,
+          },
+        ]),
+    ...(notAnew.length === 0
+      ? []
+      : [
+          {
+            names: notAnew,
+            reason:
+              'nothing healed over the residual stream that the device made of earlier positions, and making that anew for these too would take too long',
+            hint: 'measure one with `inspect --token N --device n150:KNOB=VALUE`',
+          },
+        ]),
+  ];
 }
 
 /** The device with the blamed operation alone replaced by a healthy one. */

@@ -1,4 +1,5 @@
 // Which cached keys and values carry a token's error: the device's, of one layer or head, replaced by the reference's.
+import type { ModelConfig } from '../../src/checkpoint/config.ts';
 import type { KvRows } from '../../src/device/n150/lanes/lane.ts';
 import { copyLastRows, type Rows } from '../../src/device/n150/rows.ts';
 import type { Carrier } from '../record/why-record.ts';
@@ -11,6 +12,11 @@ const CLOSER_LAYERS = 3;
 
 /** Bits below a block's or a value's leading one. */
 const [BFP8_B_STEP_BITS, BF16_STEP_BITS] = [6, 7];
+
+/** Lanes of the token's row alone that this runs. */
+export function carrierLanes({ layers, keyValueHeads }: ModelConfig): number {
+  return layers + Math.min(CLOSER_LAYERS, layers) * 2 * keyValueHeads;
+}
 
 type Part = Carrier['part'];
 
@@ -47,18 +53,16 @@ async function measured(experiment: Experiment, replacements: readonly Replaceme
       lane: laneOptions(experiment, replacement),
     })),
   );
-  return Promise.all(
-    replacements.map(async (replacement, i) => ({
-      ...replacement,
-      measure: measures[i]!,
-      share: experiment.healedShare(measures[i]!),
-      keyBias: await keyBiasOf(experiment, replacement),
-    })),
-  );
+  return replacements.map((replacement, i) => ({
+    ...replacement,
+    measure: measures[i]!,
+    share: experiment.healedShare(measures[i]!),
+    keyBias: keyBiasOf(experiment, replacement),
+  }));
 }
 
 /** The token's row alone, over the device's keys and values with some of them replaced; its own row's too. */
-function laneOptions({ cache, golden, lanes }: Experiment, replacement: Replacement): LaneOptions {
+function laneOptions({ past: { cache }, golden, lanes }: Experiment, replacement: Replacement): LaneOptions {
   const { layer: replaced, head, part } = replacement;
   const { keyValueHeads, headDim } = lanes.lab.model;
   const width = keyValueHeads * headDim;
@@ -97,12 +101,12 @@ function laneOptions({ cache, golden, lanes }: Experiment, replacement: Replacem
 }
 
 /** Of the layer's keys (of one head): the largest entry of their bias, and the cache's step for a block that has it. */
-async function keyBiasOf(experiment: Experiment, { layer, head, part }: Replacement): Promise<Carrier['keyBias']> {
+function keyBiasOf(experiment: Experiment, { layer, head, part }: Replacement): Carrier['keyBias'] {
   if (part === 'values') return null;
   const { lab } = experiment.lanes;
   const { queryHeads, keyValueHeads, headDim } = lab.model;
-  const set = lab.weights.get('exact') ?? lab.weights.get('healthy')!;
-  const bias = await set.withLayer(layer, ({ qkvBias }) => qkvBias.slice());
+  const set = lab.weights.get('exact')!;
+  const { qkvBias: bias } = set.vectorsOf(layer);
   const first = (queryHeads + (head ?? 0)) * headDim;
   const keys = bias.subarray(first, head === null ? (queryHeads + keyValueHeads) * headDim : first + headDim);
   const largest = keys.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

@@ -1,121 +1,117 @@
-// Runs the changes of a device: over a kept past or one made anew, in several draws of the roundings, then closer where they heal.
-import type { Lane } from '../../src/device/n150/lanes/lane.ts';
-import { copyLastRows, type Rows } from '../../src/device/n150/rows.ts';
-import { roundToBf16TiesEven } from '../../src/numerics/bf16.ts';
-import type { Change, TokenMeasure, WhyOp } from '../record/why-record.ts';
-import { CacheWatch } from './cache-errors.ts';
-import { demotions, isBehindLayers, type PlannedChange, pairOf, promotions } from './changes.ts';
+// The changes of a device in their order: each alone, those that matter in several draws, pairs where one is not enough, then closer where it heals.
+import type { Change, TokenMeasure } from '../record/why-record.ts';
+import { ChangeLanes, reachesPast } from './change-lanes.ts';
+import { placesAtMost, placesOf } from './change-places.ts';
+import { demotions, type PlannedChange, pairOf, promotions } from './changes.ts';
 import type { Experiment } from './experiment.ts';
-import { layerTapOf, type WhyTap } from './ops.ts';
-import { redraw } from './redraw.ts';
-import { rowPlaces } from './row-errors.ts';
-import { layerWeightsOf } from './work.ts';
+import {
+  BREAKING_SHARE,
+  changeOf,
+  DRAWN_SHARE,
+  HEALING_SHARE,
+  ranked,
+  shareOf,
+  standsFor,
+  type Variation,
+} from './shares.ts';
+import { anewAtMost, type Drawing, drawingOf, remadeRows } from './work.ts';
 
-/** A promotion that takes this share of the KL away heals; with less, pairs are tried. */
-export const HEALING_SHARE = 0.8;
-/** A demotion that makes this share of it breaks. */
-const BREAKING_SHARE = 0.5;
-/** Changes that are worth more than one draw of the roundings. */
-const DRAWN_SHARE = 0.3;
-/** How much is drawn anew: all that may matter where it takes seconds, and the first suspects where it takes minutes. */
-const DRAWING = {
-  small: { draws: 3, promotions: 6, demotions: 2 },
-  large: { draws: 2, promotions: 4, demotions: 1 },
-} as const;
-const NEARLY = 0.9;
+/** Pairs are made of so many promotions: six pairs, the best of which holds the first two suspects. */
 const PAIRED = 4;
-/** Layers that are promoted together, at most. */
-const TOGETHER = 4;
-/** Weights times positions up to which everything is made anew: seconds. */
-const SMALL_WORK = 2e9;
-/** Operations that make keys and values: without a past of their own they change little. */
-const FEEDING_CACHE: readonly WhyOp[] = ['qkv', 'rotary', 'kvCache'];
-
-interface Variation {
-  readonly change: PlannedChange;
-  readonly past: Change['past'];
-}
 
 export interface Changes {
   readonly changes: Change[];
   readonly exact: TokenMeasure;
   readonly redrawn: TokenMeasure[];
+  /** Of changes that were measured over a kept past, and not made anew for want of time. */
+  readonly notAnew: string[];
 }
 
 export class ChangeRuns {
   readonly #experiment: Experiment;
-  readonly #isSmall: boolean;
-  readonly #drawing: (typeof DRAWING)[keyof typeof DRAWING];
-  /** Of the device, drawn anew. */
-  readonly #redrawn: TokenMeasure[] = [];
+  readonly #drawing: Drawing;
+  readonly #measured: Map<Variation, TokenMeasure[]> = new Map();
+  #runs!: ChangeLanes;
 
   constructor(experiment: Experiment) {
     this.#experiment = experiment;
-    this.#isSmall = layerWeightsOf(experiment.lanes.lab.model) * experiment.positions <= SMALL_WORK;
-    this.#drawing = this.#isSmall ? DRAWING.small : DRAWING.large;
+    this.#drawing = drawingOf(experiment.isSmall);
   }
 
-  /** Best first within each direction. */
+  /** Best first within each direction; to be called when the device itself is measured. */
   async all(): Promise<Changes> {
-    const { lanes, positions } = this.#experiment;
-    const planned = [...promotions(lanes, positions), ...demotions(lanes)];
-    let variations = planned.map((change): Variation => ({ change, past: this.#pastOf(change) }));
-    let measured = await this.#first('changes', variations);
-    if (!variations.some((one) => this.#isHealing(one, measured.get(one)!))) {
-      const again = variations.filter(({ change, past }) => past === 'kept' && canBeRedone(change));
-      const redone = again.map(({ change }): Variation => ({ change, past: 'redone' }));
-      const anew = await this.#first('changes, earlier positions anew', redone);
-      variations = [...variations.filter((one) => !again.includes(one)), ...redone];
-      measured = new Map([...measured, ...anew]);
-    }
-    await this.#draw(this.#worthDrawing(variations, measured), measured);
-    const pairs = await this.#pairs(variations, measured);
-    const places = await this.#places(variations, measured);
-    const [exact] = await this.#experiment.measure('exact', [
-      { settingOf: lanes.exact, lane: { rows: 1, past: (layer) => this.#experiment.golden.kv(layer) } },
-    ]);
-    const made = variations.map((one) => this.#changeOf(one, measured.get(one)!));
+    this.#runs = new ChangeLanes(this.#experiment);
+    const { lanes } = this.#experiment;
+    const exact: Variation = { change: everythingExact(lanes.exact), past: 'kept' };
+    const planned = this.#planned().map((change): Variation => ({ change, past: this.#runs.pastOf(change) }));
+    await this.#measure('changes', [exact, ...planned]);
+    const { variations, notAnew } = await this.#anewWhereNothingHeals(planned);
+    await this.#draw(this.#worthDrawing(variations));
+    const pairs = await this.#pairs(variations);
+    const places = await this.#places(variations);
+    const made = [...variations, ...pairs].map((one) => changeOf(one, this.#measured.get(one)!, this.#runs.device));
     return {
-      changes: ranked([...made, ...pairs, ...places]),
-      exact: exact!,
-      redrawn: this.#redrawn,
+      changes: ranked([...made, ...places]),
+      exact: this.#measured.get(exact)![0]!,
+      redrawn: this.#runs.device.slice(1),
+      notAnew,
     };
-  }
-
-  /** Rows through all layers, at most: where nothing heals in the first round, all is made anew. */
-  mostRows(): number {
-    const { lanes, positions } = this.#experiment;
-    const { layers } = lanes.lab.model;
-    const planned = [...promotions(lanes, positions), ...demotions(lanes)];
-    const first = planned.reduce((sum, change) => sum + (this.#pastOf(change) === 'kept' ? 1 : positions), 0);
-    const drawn = this.#drawing.draws * (1 + this.#drawing.promotions + this.#drawing.demotions) * positions;
-    const places = (1 + (layers + TOGETHER) / 2) * positions;
-    return first + drawn + places;
   }
 
   /** One change by itself, everything made anew. */
   async one(change: PlannedChange): Promise<Change> {
+    const runs = new ChangeLanes(this.#experiment);
     const variation: Variation = { change, past: 'redone' };
-    return this.#changeOf(variation, (await this.#first(change.direction, [variation])).get(variation)!);
+    const measured = await runs.measure(change.direction, [variation]);
+    return changeOf(variation, [measured.get(variation)!], runs.device);
   }
 
-  #pastOf(change: PlannedChange): Change['past'] {
-    if (!canBeRedone(change)) return 'kept';
-    // A layer that the device leaves out has no past to keep.
-    if (this.#experiment.lanes.lab.config.skipLayer >= 0) return 'redone';
-    const feeds = change.kind !== 'layer' && change.ops.every((op) => FEEDING_CACHE.includes(op));
-    return this.#isSmall || feeds ? 'redone' : 'kept';
+  /** Rows through all layers, at most. */
+  mostRows(): number {
+    const { lanes, positions, isSmall } = this.#experiment;
+    const { model } = lanes.lab;
+    const { draws, promotions: drawnUp, demotions: drawnDown } = this.#drawing;
+    const ofLayers = (layers: number): number => (isSmall ? positions : remadeRows(model, positions, layers));
+    const remade = ofLayers(model.layers);
+    const planned = this.#planned();
+    const first = 1 + planned.length * remade;
+    const drawn = draws * (positions + (drawnUp + drawnDown) * remade);
+    const pairs = ((PAIRED * (PAIRED - 1)) / 2) * (1 + draws) * remade;
+    // Nothing heals: what may be made anew. Something does: places.
+    const made = Math.min(anewAtMost(model, positions), planned.filter(canBeAnew).length);
+    const anew = isSmall ? 0 : (made + Math.min(made, drawnUp) * draws) * positions;
+    const places = placesAtMost(model.layers, model.keyValueHeads) * ofLayers(1);
+    return first + drawn + Math.max(anew + pairs, places);
   }
 
-  async #first(stage: string, variations: readonly Variation[]): Promise<Map<Variation, TokenMeasure[]>> {
-    return new Map([...(await this.#inDraw(stage, variations, 0))].map(([one, measure]) => [one, [measure]]));
+  #planned(): PlannedChange[] {
+    const { lanes, positions } = this.#experiment;
+    return [...promotions(lanes, positions), ...demotions(lanes)];
   }
 
-  #worthDrawing(variations: readonly Variation[], measured: ReadonlyMap<Variation, TokenMeasure[]>): Variation[] {
+  /** Over a kept stream a change does not reach what earlier positions made of it: where none heals, the best are made anew as far as time allows. */
+  async #anewWhereNothingHeals(
+    planned: readonly Variation[],
+  ): Promise<{ readonly variations: readonly Variation[]; readonly notAnew: string[] }> {
+    const { lanes, positions, isSmall } = this.#experiment;
+    if (isSmall || planned.some((one) => this.#isHealing(one))) return { variations: planned, notAnew: [] };
+    const candidates = planned
+      .filter(({ change }) => canBeAnew(change))
+      .sort((a, b) => this.#shareOf(b) - this.#shareOf(a));
+    const again = candidates.slice(0, anewAtMost(lanes.lab.model, positions));
+    const redone = again.map(({ change }): Variation => ({ change, past: 'redone' }));
+    await this.#measure('changes, earlier positions anew', redone);
+    return {
+      variations: [...planned.filter((one) => !again.includes(one)), ...redone],
+      notAnew: candidates.slice(again.length).map(({ change }) => change.name),
+    };
+  }
+
+  #worthDrawing(variations: readonly Variation[]): Variation[] {
     const best = (direction: Change['direction'], count: number): Variation[] =>
       variations
         .filter(({ change }) => change.direction === direction && change.kind !== 'layer')
-        .map((one) => ({ one, share: this.#share(one, measured.get(one)!) ?? 0 }))
+        .map((one) => ({ one, share: this.#shareOf(one) }))
         .filter(({ share }) => share >= DRAWN_SHARE)
         .sort((a, b) => b.share - a.share)
         .filter((one, _at, all) => !all.some((other) => standsFor(other, one)))
@@ -124,20 +120,17 @@ export class ChangeRuns {
     return [...best('promotion', this.#drawing.promotions), ...best('demotion', this.#drawing.demotions)];
   }
 
-  async #draw(variations: readonly Variation[], measured: Map<Variation, TokenMeasure[]>): Promise<void> {
-    if (variations.length === 0) return;
+  async #draw(variations: readonly Variation[]): Promise<void> {
     const { draws } = this.#drawing;
     for (let draw = 1; draw <= draws; draw++) {
-      for (const [one, measure] of await this.#inDraw(`draw ${draw} of ${draws}`, variations, draw)) {
-        measured.get(one)!.push(measure);
-      }
+      await this.#measure(`draw ${draw} of ${draws}, ${variations.length} changes`, variations, draw);
     }
   }
 
-  async #pairs(variations: readonly Variation[], measured: ReadonlyMap<Variation, TokenMeasure[]>): Promise<Change[]> {
+  async #pairs(variations: readonly Variation[]): Promise<readonly Variation[]> {
     const best = variations
       .filter(({ change }) => change.direction === 'promotion' && change.kind !== 'layer')
-      .map((one) => ({ one, share: this.#share(one, measured.get(one)!) ?? 0 }))
+      .map((one) => ({ one, share: this.#shareOf(one) }))
       .filter(({ share }) => share > 0)
       .sort((a, b) => b.share - a.share)
       .filter(({ one }, at, all) => !all.slice(0, at).some(({ one: before }) => isSameOps(before.change, one.change)))
@@ -145,234 +138,69 @@ export class ChangeRuns {
     if (best.length < 2 || best[0]!.share >= HEALING_SHARE) return [];
     const pairs = best.flatMap(({ one: a }, at) =>
       best.slice(at + 1).map(({ one: b }): Variation => {
-        const past = a.past === 'redone' || b.past === 'redone' ? 'redone' : 'kept';
-        return { change: pairOf(a.change, b.change), past };
+        const change = pairOf(a.change, b.change);
+        return { change, past: this.#runs.pastOf(change) };
       }),
     );
-    const found = await this.#first('pairs', pairs);
+    await this.#measure('pairs', pairs);
     // Noise rewards the best of many: pairs are drawn as often as the single ones that they are held against.
-    await this.#draw(pairs, found);
-    return pairs.map((one) => this.#changeOf(one, found.get(one)!));
+    await this.#draw(pairs);
+    return pairs;
   }
 
-  /** The best change in one layer alone, in the best layers together, and in single heads of the KV cache. */
-  async #places(variations: readonly Variation[], measured: ReadonlyMap<Variation, TokenMeasure[]>): Promise<Change[]> {
-    const { layers } = this.#experiment.lanes.lab.model;
-    const best = variations
-      .filter(({ change }) => change.direction === 'promotion' && change.kind !== 'layer' && canBeRedone(change))
-      .map((one) => ({ one, share: this.#share(one, measured.get(one)!) ?? 0 }))
+  async #places(variations: readonly Variation[]): Promise<readonly Change[]> {
+    const pccOf = (one: Variation): number => this.#measured.get(one)![0]!.pcc ?? -1;
+    const [best] = variations
+      .filter(({ change }) => change.direction === 'promotion' && change.kind !== 'layer' && reachesPast(change))
+      .map((one) => ({ one, share: this.#shareOf(one) }))
       .sort((a, b) => {
         const isHealed = a.share >= HEALING_SHARE && b.share >= HEALING_SHARE;
-        const pcc = (one: Variation): number => measured.get(one)![0]!.pcc ?? -1;
-        return isHealed ? pcc(b.one) - pcc(a.one) : b.share - a.share;
-      })[0];
+        return isHealed ? pccOf(b.one) - pccOf(a.one) : b.share - a.share;
+      });
+    // What does not make most of it everywhere is not looked for in one place.
     if (best === undefined || best.share < BREAKING_SHARE) return [];
-    const { change, past } = best.one;
-    const single = Array.from(
-      { length: layers },
-      (_, layer): Variation => ({ change: this.#inLayers(change, [layer]), past }),
-    );
-    const found = await this.#first(`${change.name}, layer by layer`, single);
-    const order = single
-      .map((one, layer) => ({ layer, share: this.#share(one, found.get(one)!) ?? 0 }))
-      .sort((a, b) => b.share - a.share)
-      .map(({ layer }) => layer);
-    const isOneEnough = (this.#share(single[order[0]!]!, found.get(single[order[0]!]!)!) ?? 0) >= NEARLY * best.share;
-    const together = isOneEnough
-      ? []
-      : Array.from(
-          { length: Math.min(TOGETHER, layers) - 1 },
-          (_, more): Variation => ({
-            change: this.#inLayers(change, order.slice(0, more + 2)),
-            past,
-          }),
-        );
-    const sets = await this.#first(`${change.name}, layers together`, together);
-    const heads = change.ops.includes('kvCache') ? this.#headsOf(order[0]!) : [];
-    const inHeads = await this.#first('heads', heads);
-    return [...found, ...sets, ...inHeads].map(([one, measures]) => this.#changeOf(one, measures));
+    // What heals only where all is made anew is looked for that way too, if that many changes may be.
+    const { lanes, positions, isSmall } = this.#experiment;
+    const { layers, keyValueHeads } = lanes.lab.model;
+    const isAnew = !isSmall && best.one.past === 'redone';
+    if (isAnew && placesAtMost(layers, keyValueHeads) > anewAtMost(lanes.lab.model, positions)) return [];
+    const past = isAnew ? 'redone' : this.#runs.pastOf(best.one.change);
+    return placesOf(this.#runs, this.#experiment.lanes, { change: best.one.change, past }, best.share);
   }
 
-  #inLayers(change: PlannedChange, layers: readonly number[]): PlannedChange {
-    const { lanes } = this.#experiment;
-    const where = [...layers].sort((a, b) => a - b);
-    return {
-      ...change,
-      kind: 'place',
-      name: `${change.name} in layer${where.length === 1 ? '' : 's'} ${where.join(', ')}`,
-      knobs: null,
-      firstLayer: where[0]!,
-      settingOf: (layer, op) =>
-        (layer !== null && layers.includes(layer) ? change : { settingOf: lanes.own }).settingOf(layer, op),
-    };
+  async #measure(stage: string, variations: readonly Variation[], draw = 0): Promise<void> {
+    for (const [one, measure] of await this.#runs.measure(stage, variations, draw)) {
+      this.#measured.set(one, [...(this.#measured.get(one) ?? []), measure]);
+    }
   }
 
-  /** Keys or values of one head kept in BF16. */
-  #headsOf(layer: number): Variation[] {
-    const { lanes } = this.#experiment;
-    const { keyValueHeads, headDim } = lanes.lab.model;
-    const heads = Array.from({ length: keyValueHeads }, (_, head) => head);
-    return heads.flatMap((head) =>
-      (['k', 'v'] as const).map((part): Variation => {
-        const name = `${part === 'k' ? 'keys' : 'values'} of layer ${layer} head ${head}`;
-        const change: PlannedChange = {
-          direction: 'promotion',
-          kind: 'place',
-          name,
-          what: `${name} kept in BF16`,
-          knobs: null,
-          firstLayer: layer,
-          ops: ['kvCache'],
-          settingOf: lanes.own,
-          watch: () => unpackedHead(layer, part, head * headDim, headDim, keyValueHeads * headDim),
-        };
-        return { change, past: 'redone' };
-      }),
-    );
+  #isHealing(one: Variation): boolean {
+    return one.change.direction === 'promotion' && this.#shareOf(one) >= HEALING_SHARE;
   }
 
-  /** The token in one draw: 0 is as the roundings fell. */
-  async #inDraw(stage: string, variations: readonly Variation[], draw: number): Promise<Map<Variation, TokenMeasure>> {
-    if (variations.length === 0) return new Map();
-    const { lanes, positions, golden, cache: asItIs } = this.#experiment;
-    const { model } = lanes.lab;
-    const cache = draw === 0 ? asItIs : new CacheWatch(model);
-    const drawn = (watch?: (tap: WhyTap, rows: Rows) => void): ((tap: WhyTap, rows: Rows) => void) => {
-      const anew = draw === 0 ? undefined : redraw(draw, model, positions);
-      return (tap, rows) => {
-        anew?.(tap, rows);
-        watch?.(tap, rows);
-      };
-    };
-    const isForked = variations.some(({ change, past }) => isForkedFromOwn(change, past));
-    const own = lanes.lane(lanes.own, {
-      rows: positions,
-      onTap: drawn((tap, rows) => {
-        if (draw > 0) cache.onTap(tap, rows);
-      }),
-    });
-    const first = draw > 0 || isForked ? [own] : [];
-    const laneOf = ({ change, past }: Variation): Lane => {
-      const onTap = drawn(change.watch?.());
-      if (past === 'redone') {
-        const forks = isForkedFromOwn(change, past) ? { forks: { from: own, layer: change.firstLayer } } : {};
-        return lanes.lane(change.settingOf, { rows: positions, onTap, ...forks });
-      }
-      const before = change.direction === 'demotion' ? golden.kv : (layer: number) => cache.cached(layer);
-      return lanes.lane(change.settingOf, { rows: 1, past: before, onTap });
-    };
-    const rows = await this.#experiment.run(stage, [...first, ...variations.map(laneOf)]);
-    if (draw > 0) this.#redrawn[draw - 1] ??= this.#experiment.measureRow(rows[0]!);
-    return new Map(variations.map((one, i) => [one, this.#experiment.measureRow(rows[i + first.length]!)]));
-  }
-
-  #deviceIn(draws: number): TokenMeasure[] {
-    return [this.#experiment.device, ...this.#redrawn].slice(0, draws);
-  }
-
-  #isHealing(one: Variation, measures: readonly TokenMeasure[]): boolean {
-    return one.change.direction === 'promotion' && (this.#share(one, measures) ?? 0) >= HEALING_SHARE;
-  }
-
-  #share({ change }: Variation, measures: readonly TokenMeasure[]): number | null {
-    const [made, whole] = [meanKl(measures), meanKl(this.#deviceIn(measures.length))];
-    if (made === null || whole === null || whole === 0) return null;
-    return change.direction === 'demotion' ? made / whole : 1 - made / whole;
-  }
-
-  #changeOf(one: Variation, measures: readonly TokenMeasure[]): Change {
-    const { direction, kind, name, what, knobs } = one.change;
-    const whole = meanKl(this.#deviceIn(measures.length));
-    const effective = measures.filter(({ klNats }) => {
-      if (klNats === null || whole === null) return false;
-      return direction === 'demotion' ? klNats >= BREAKING_SHARE * whole : klNats <= (1 - HEALING_SHARE) * whole;
-    }).length;
-    const share = this.#share(one, measures);
-    return {
-      direction,
-      kind,
-      name,
-      what,
-      knobs,
-      past: one.past,
-      measure: measures[0]!,
-      draws: measures.length,
-      effective,
-      share,
-    };
+  #shareOf(one: Variation): number {
+    return shareOf(one, this.#measured.get(one)!, this.#runs.device) ?? 0;
   }
 }
 
-/** Behind the layers nothing reaches a past. */
-function canBeRedone({ ops }: PlannedChange): boolean {
-  return !ops.every(isBehindLayers);
-}
-
-function isForkedFromOwn({ direction, firstLayer }: PlannedChange, past: Change['past']): boolean {
-  return past === 'redone' && direction !== 'demotion' && firstLayer > 0;
+function canBeAnew(change: PlannedChange): boolean {
+  return change.direction === 'promotion' && change.kind !== 'layer' && reachesPast(change);
 }
 
 function isSameOps(a: PlannedChange, b: PlannedChange): boolean {
   return a.ops.some((op) => b.ops.includes(op));
 }
 
-interface Suspect {
-  readonly one: Variation;
-  readonly share: number;
-}
-
-/** A class and a knob of the same operations are one suspect: the knob stands for both if it does nearly as much, since it can be turned. */
-function standsFor(other: Suspect, one: Suspect): boolean {
-  const [a, b] = [other.one.change, one.one.change];
-  if (a.kind === b.kind || a.ops.join() !== b.ops.join()) return false;
-  return a.kind === 'knob' ? other.share >= NEARLY * one.share : one.share < NEARLY * other.share;
-}
-
-function meanKl(measures: readonly TokenMeasure[]): number | null {
-  const values = measures.map(({ klNats }) => klNats);
-  if (values.includes(null)) return null;
-  return values.reduce<number>((sum, value) => sum + value!, 0) / values.length;
-}
-
-/** Puts back what one head's keys or values were before the cache packed them. */
-function unpackedHead(
-  layer: number,
-  part: 'k' | 'v',
-  firstColumn: number,
-  columns: number,
-  width: number,
-): (tap: WhyTap, rows: Rows) => void {
-  const [given, cached] =
-    part === 'k' ? ['self_attn.k_rotated', 'self_attn.k_cached'] : ['self_attn.v_proj.out', 'self_attn.v_cached'];
-  let before: Float32Array = new Float32Array(0);
-  return (tap, rows) => {
-    const place = layerTapOf(tap);
-    if (place?.layer !== layer) return;
-    if (place.name === given) before = copyLastRows(rows, rowPlaces(rows, width).starts.length, width);
-    if (place.name !== cached) return;
-    const { values, starts } = rowPlaces(rows, width);
-    for (const [row, start] of starts.entries()) {
-      for (let i = firstColumn; i < firstColumn + columns; i++) {
-        values[start + i] = roundToBf16TiesEven(before[row * width + i]!);
-      }
-    }
+/** Over the reference's keys and values, so that the token's row alone need be computed. */
+function everythingExact(settingOf: PlannedChange['settingOf']): PlannedChange {
+  return {
+    direction: 'demotion',
+    kind: 'opClass',
+    name: 'nothing',
+    what: 'everything exact',
+    knobs: null,
+    firstLayer: 0,
+    ops: [],
+    settingOf,
   };
-}
-
-/** Cures, promotions and demotions, the largest share first, of those that heal the highest PCC; one that was drawn once may be luck, and never stands above a proven one. */
-function ranked(changes: readonly Change[]): Change[] {
-  const order: readonly Change['direction'][] = ['cure', 'promotion', 'demotion'];
-  const worth = ({ share, draws }: Change): number => {
-    if (share === null) return Number.NEGATIVE_INFINITY;
-    return draws > 1 ? share : Math.min(share, DRAWN_SHARE);
-  };
-  // KL is next to nothing for whatever heals; how near the whole row comes tells the cause from a lucky draw.
-  const isHealed = (one: Change): boolean => one.direction === 'promotion' && worth(one) >= HEALING_SHARE;
-  const nearer = (a: Change, b: Change): number => (b.measure.pcc ?? -1) - (a.measure.pcc ?? -1);
-  return [...changes].sort(
-    (a, b) =>
-      order.indexOf(a.direction) - order.indexOf(b.direction) ||
-      (isHealed(a) && isHealed(b) ? nearer(a, b) : worth(b) - worth(a)) ||
-      (b.share ?? 0) - (a.share ?? 0),
-  );
 }

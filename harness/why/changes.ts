@@ -83,7 +83,6 @@ export function demotions(lanes: DeviceLanes): PlannedChange[] {
       settingOf: (layer, op) => (op === demoted ? lanes.own(layer, op) : lanes.exact(layer, op)),
     }),
   );
-  if (!lab.weights.has('exact')) return classes;
   const format = (
     name: string,
     what: string,
@@ -99,14 +98,16 @@ export function demotions(lanes: DeviceLanes): PlannedChange[] {
     ops,
     settingOf: (layer, op) => (ops.includes(op) ? change(lanes.exact(layer, op)) : lanes.exact(layer, op)),
   });
+  const bias = format(
+    'biasFormat',
+    'only the bias of q, k and v as the device stores it',
+    (exact) => ({ ...exact, bias: 'device' }),
+    ['qkv'],
+  );
+  if (lab.plan.exact === 'none') return [...classes, bias];
   return [
     ...classes,
-    format(
-      'biasFormat',
-      'only the bias of q, k and v as the device stores it',
-      (exact) => ({ ...exact, bias: 'device' }),
-      ['qkv'],
-    ),
+    bias,
     format('weightFormat', 'only the weights as the device stores them', (exact) => ({ ...exact, weights: 'device' }), [
       'qkv',
       'o',

@@ -3,10 +3,12 @@ import type { N150Config } from '../../src/device/n150/compute-config.ts';
 import type { KvRows, Lane, LaneConfig, OuterClass } from '../../src/device/n150/lanes/lane.ts';
 import type { OpClass } from '../../src/device/n150/layer-ops.ts';
 import type { Rows } from '../../src/device/n150/rows.ts';
+import { tapWidth } from '../../src/device/taps.ts';
 import type { LayerAttention } from '../../src/device/wormhole/attention-engine.ts';
 import type { WhyOp } from '../record/why-record.ts';
 import type { Lab, WeightSet } from '../sources/open-lab.ts';
 import { opOf, type WhyTap } from './ops.ts';
+import { rowPlaces } from './row-errors.ts';
 
 /** A defect of one operation, which only tests and benchmarks put into a device. */
 export interface PlantedFault {
@@ -32,10 +34,14 @@ export interface OpSetting {
 
 export type SettingOf = (layer: number | null, op: WhyOp) => OpSetting;
 
+/** Those that multiply by a matrix of the checkpoint. */
+export const MATRIX_OPS: readonly WhyOp[] = ['qkv', 'o', 'gateUp', 'down', 'lmHead'];
+
 export interface LaneOptions {
   readonly rows: number;
   readonly wanted?: number;
   readonly past?: (layer: number) => KvRows;
+  readonly stream?: NonNullable<Lane['stream']>;
   readonly forks?: NonNullable<Lane['forks']>;
   readonly onTap?: (tap: WhyTap, rows: Rows) => void;
 }
@@ -61,10 +67,11 @@ export class DeviceLanes {
   /** A device of the same settings, without the defects of this one. */
   readonly healthy: SettingOf = () => ({ config: this.lab.healthyConfig, weights: 'healthy', isOwn: false });
 
-  /** Without any rounding; in the formats of a healthy device where exact weights do not stay in memory. */
-  readonly exact: SettingOf = () => ({
+  /** Without any rounding; matrices in the formats of a healthy device where exact ones are not there. */
+  readonly exact: SettingOf = (_, op) => ({
     config: this.lab.exactConfig,
-    weights: this.lab.weights.has('exact') ? 'exact' : 'healthy',
+    weights: this.lab.plan.exact === 'none' && MATRIX_OPS.includes(op) ? 'healthy' : 'exact',
+    bias: 'exact',
     isOwn: false,
   });
 
@@ -80,7 +87,6 @@ export class DeviceLanes {
   lane(settingOf: SettingOf, options: LaneOptions): Lane {
     const of = (layer: number, part: OpClass | OuterClass): OpSetting => settingOf(layer < 0 ? null : layer, part);
     const configFor: LaneConfig = (layer, part) => of(layer, part).config;
-    const firstPosition = this.#positions - options.rows;
     const { onTap, ...rest } = options;
     return {
       ...rest,
@@ -99,17 +105,17 @@ export class DeviceLanes {
       onTap: (tap, rows) => {
         const { layer, op } = opOf(tap);
         if (settingOf(layer, op).isOwn) {
-          for (const { tamper } of this.#faultsOf(layer, op))
-            tamper?.(tap, rows, this.#firstOf(tap, firstPosition, options));
+          for (const { tamper } of this.#faultsOf(layer, op)) tamper?.(tap, rows, this.#firstOf(tap, rows));
         }
         onTap?.(tap, rows);
       },
     };
   }
 
-  /** Of the first row that a tap shows: some are shown of the wanted rows only. */
-  #firstOf(tap: WhyTap, firstPosition: number, { wanted = 1 }: LaneOptions): number {
-    return tap === 'logits' || tap === 'norm.out' ? this.#positions - wanted : firstPosition;
+  /** Of the first row that a tap shows: the last one is the token's. */
+  #firstOf(tap: WhyTap, rows: Rows): number {
+    const { model } = this.lab;
+    return this.#positions - rowPlaces(rows, tap === 'logits' ? model.vocabSize : tapWidth(tap, model)).starts.length;
   }
 
   #faultsOf(layer: number | null, op: WhyOp): PlantedFault[] {

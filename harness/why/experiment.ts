@@ -4,17 +4,18 @@ import type { LogitsSource } from '../../src/device/logits-source.ts';
 import type { Lane } from '../../src/device/n150/lanes/lane.ts';
 import { runLanes } from '../../src/device/n150/lanes/run-lanes.ts';
 import { copyLastRows, type Rows } from '../../src/device/n150/rows.ts';
-import { layerTap } from '../../src/device/taps.ts';
 import { correlate } from '../metrics/pcc.ts';
 import type { AttentionPeak, OpError, TokenMeasure } from '../record/why-record.ts';
 import type { Lab } from '../sources/open-lab.ts';
 import { attentionPeaks } from './attention-peaks.ts';
-import { CacheWatch } from './cache-errors.ts';
 import type { DeviceLanes, LaneOptions, PlantedFault, SettingOf } from './device-lanes.ts';
 import type { GoldenRequest, GoldenTaps } from './golden-taps.ts';
 import { BLAME_FACTOR, judgeOp, LEAST_ERROR, type Observer, observeAgainst } from './op-errors.ts';
 import { layerTapOf, opOf, type WhyTap, whyTaps } from './ops.ts';
+import { OwnPast } from './own-past.ts';
 import { measureToken } from './token-measure.ts';
+import { isSmallWork } from './work.ts';
+import type { WorkEstimate } from './work-estimate.ts';
 
 export interface AttributionRequest extends GoldenRequest {
   readonly reference: LogitsSource;
@@ -23,8 +24,10 @@ export interface AttributionRequest extends GoldenRequest {
   readonly faults?: readonly PlantedFault[];
   /** Whether only the operations are measured, and nothing is promoted. */
   readonly opsOnly?: boolean;
-  /** Told once before the work: seconds that it takes at most, in tier fast. */
-  readonly onEstimate?: (seconds: number) => void;
+  /** Of tests: whether the model counts as small (`isSmallWork`), whatever its size. */
+  readonly isSmall?: boolean;
+  /** Told once before the work. */
+  readonly onEstimate?: (estimate: WorkEstimate) => void;
   readonly onProgress?: (stage: string, done: number, total: number) => void;
 }
 
@@ -32,22 +35,29 @@ export interface AttributionRequest extends GoldenRequest {
 export class Experiment {
   readonly request: AttributionRequest;
   readonly lanes: DeviceLanes;
-  readonly golden: GoldenTaps;
-  readonly goldenRow: Float32Array;
-  readonly cache: CacheWatch;
+  golden!: GoldenTaps;
+  goldenRow!: Float32Array;
+  /** Of the device as it is. */
+  readonly past: OwnPast;
+  /** Whether everything is made anew for each change: it takes seconds. */
+  readonly isSmall: boolean;
   device!: TokenMeasure;
   healthy!: TokenMeasure;
-  readonly #queries: Map<number, Float32Array> = new Map();
+  readonly #queries: Map<number, { readonly golden: Float32Array; readonly actual: Float32Array }> = new Map();
   #isolated!: Observer;
   #healthyIsolated!: Observer;
   #accumulated: ReadonlyMap<WhyTap, { readonly relL2: number; readonly pcc: number | null }> = new Map();
 
-  constructor(request: AttributionRequest, lanes: DeviceLanes, golden: GoldenTaps) {
+  constructor(request: AttributionRequest, lanes: DeviceLanes) {
     this.request = request;
     this.lanes = lanes;
-    this.golden = golden;
-    this.goldenRow = golden.get('logits').subarray(-lanes.lab.healthyModel.vocabSize);
-    this.cache = new CacheWatch(lanes.lab.model);
+    this.isSmall = request.isSmall ?? isSmallWork(lanes.lab.model, this.positions);
+    this.past = new OwnPast(lanes.lab.model, !this.isSmall);
+  }
+
+  /** Whether the device is another than a healthy one. */
+  get isDifferent(): boolean {
+    return !this.lanes.lab.isHealthy || (this.request.faults ?? []).length > 0;
   }
 
   get positions(): number {
@@ -55,12 +65,12 @@ export class Experiment {
   }
 
   /** The device and a healthy one, as they are and with golden values before each operation. */
-  async observe(): Promise<void> {
-    const { lanes, golden } = this;
+  async observe(golden: GoldenTaps): Promise<void> {
+    const { lanes, positions, isDifferent } = this;
     const { lab } = lanes;
-    const { positions } = this;
     const { rows } = golden;
-    const isDifferent = !lab.isHealthy || (this.request.faults ?? []).length > 0;
+    this.golden = golden;
+    this.goldenRow = golden.get('logits').slice(-lab.healthyModel.vocabSize);
     const observed = (isolates: boolean): Observer =>
       observeAgainst(golden, lab.healthyModel, { isolates, roundsToBf16: lab.config.tier !== 'fp32' });
     const [whole, isolated, healthyIsolated] = [this.#accumulation(), observed(true), observed(true)];
@@ -70,22 +80,26 @@ export class Experiment {
     const ownLane = lanes.lane(lanes.own, {
       rows: positions,
       onTap: (tap, shown) => {
-        this.cache.onTap(tap, shown);
+        this.past.onTap(tap, shown);
         this.#keepQuery(tap, shown);
         whole(tap, shown);
       },
     });
     const options = { rows, wanted: rows, past };
-    const made = await this.run('operations', [
-      ownLane,
-      lanes.lane(lanes.own, { ...options, onTap: isolated.onTap }),
-      ...(isDifferent
-        ? [
-            lanes.lane(lanes.healthy, { rows: positions }),
-            lanes.lane(lanes.healthy, { ...options, onTap: healthyIsolated.onTap }),
-          ]
-        : []),
-    ]);
+    const made = await this.run(
+      'operations',
+      [
+        ownLane,
+        lanes.lane(lanes.own, { ...options, onTap: isolated.onTap }),
+        ...(isDifferent
+          ? [
+              lanes.lane(lanes.healthy, { rows: positions }),
+              lanes.lane(lanes.healthy, { ...options, onTap: healthyIsolated.onTap }),
+            ]
+          : []),
+      ],
+      (layer) => golden.load(layer),
+    );
     this.device = measureToken(this.goldenRow, made[0]!);
     this.healthy = isDifferent ? measureToken(this.goldenRow, made[2]!) : this.device;
   }
@@ -104,7 +118,7 @@ export class Experiment {
       const judged =
         part === undefined
           ? judgeOp(own, this.#healthyIsolated.errors.get(tap)!, precision)
-          : this.cache.judge(place!.layer, part, lab.healthyConfig, LEAST_ERROR[precision], BLAME_FACTOR);
+          : this.past.cache.judge(place!.layer, part, lab.healthyConfig, LEAST_ERROR[precision], BLAME_FACTOR);
       const accumulated = this.#accumulated.get(tap);
       return [
         {
@@ -129,22 +143,25 @@ export class Experiment {
   /** Where each head looks; a layer that is left out looks nowhere. */
   attention(): AttentionPeak[] {
     const { model } = this.lanes.lab;
-    const width = model.queryHeads * model.headDim;
-    return [...this.#queries].flatMap(([layer, query]) => {
-      const golden = {
-        query: this.golden.get(layerTap(layer, 'self_attn.q_rotated')).subarray(-width),
-        keys: this.golden.kv(layer).keys,
-      };
-      return attentionPeaks(model, layer, golden, { query, keys: this.cache.cached(layer).keys });
-    });
+    return [...this.#queries].flatMap(([layer, { golden, actual }]) =>
+      attentionPeaks(
+        model,
+        layer,
+        { query: golden, keys: this.golden.kv(layer).keys },
+        { query: actual, keys: this.past.cache.cached(layer).keys },
+      ),
+    );
   }
 
   #keepQuery(tap: WhyTap, rows: Rows): void {
     const place = layerTapOf(tap);
     const { model } = this.lanes.lab;
-    if (place?.name === 'self_attn.q_rotated') {
-      this.#queries.set(place.layer, copyLastRows(rows, 1, model.queryHeads * model.headDim));
-    }
+    if (place?.name !== 'self_attn.q_rotated') return;
+    const width = model.queryHeads * model.headDim;
+    this.#queries.set(place.layer, {
+      golden: this.golden.get(tap).slice(-width),
+      actual: copyLastRows(rows, 1, width),
+    });
   }
 
   /** Runs lanes that are told apart by their options alone. */
@@ -190,7 +207,7 @@ export class Experiment {
   }
 
   /** Runs lanes over the context. @returns the token's logits of each. */
-  run(stage: string, lanes: readonly Lane[]): Promise<Float32Array[]> {
+  run(stage: string, lanes: readonly Lane[], beforeLayer?: (layer: number) => Promise<void>): Promise<Float32Array[]> {
     const { lab } = this.lanes;
     const { tokenIds, promptLength, onProgress } = this.request;
     return runLanes({
@@ -200,6 +217,7 @@ export class Experiment {
       tokenIds,
       promptLength,
       lanes,
+      ...(beforeLayer === undefined ? {} : { beforeLayer }),
       ...(onProgress === undefined ? {} : { onStep: (done: number, total: number) => onProgress(stage, done, total) }),
     });
   }

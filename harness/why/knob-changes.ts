@@ -142,10 +142,24 @@ const KNOB_CHANGES: readonly KnobChange[] = [
 
 /** Those that change something of this device, and can be done in this lab. */
 export function knobChanges(lab: Lab, positions: number): (KnobChange & { readonly knobs: Partial<N150Config> })[] {
+  return changingKnobs(lab, positions).filter((change) => !needsExactMatrices(lab, change));
+}
+
+/** Those that cannot be done, since no exact matrices are there. */
+export function untriedKnobs(lab: Lab, positions: number): string[] {
+  return changingKnobs(lab, positions)
+    .filter((change) => needsExactMatrices(lab, change))
+    .map(({ name }) => name);
+}
+
+function changingKnobs(lab: Lab, positions: number): (KnobChange & { readonly knobs: Partial<N150Config> })[] {
   return KNOB_CHANGES.map((change) => ({ ...change, knobs: knobsOf(change, lab, positions) })).filter(
-    ({ knobs, weights }) =>
-      changedKnobs(lab.config, knobs).length > 0 && (weights === undefined || lab.weights.has('exact')),
+    ({ knobs }) => changedKnobs(lab.config, knobs).length > 0,
   );
+}
+
+function needsExactMatrices(lab: Lab, { weights }: KnobChange): boolean {
+  return weights === 'all' && lab.plan.exact === 'none';
 }
 
 /** To write behind `--device n150:`. */

@@ -29,6 +29,7 @@ const evidence = (fields: Partial<Evidence>): Evidence => ({
   ops: [op({})],
   firstBlamed: null,
   changes: [],
+  notTried: [],
   carriers: [],
   kvCache: [],
   attention: [],

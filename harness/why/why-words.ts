@@ -1,9 +1,9 @@
 // The conclusion of an attribution in a paragraph: what, where, how sure, and what to do about it.
-import type { Carrier, Change } from '../record/why-record.ts';
-import { HEALING_SHARE } from './change-runs.ts';
+import type { Carrier, Change, WhyRecord } from '../record/why-record.ts';
 import { isKnobOf, knobCost } from './knob-changes.ts';
 import { OP_NAMES } from './ops.ts';
 import { recordingWords } from './recording-words.ts';
+import { HEALING_SHARE } from './shares.ts';
 import { type Evidence, lossOf, NO_LOSS, nats, percent, times } from './words.ts';
 
 /** A share below it is not spoken of. */
@@ -11,15 +11,22 @@ const LEAST_SHARE = 0.1;
 /** A knob that does nearly as much as the class that it is of is named in its place: it can be turned. */
 const NEARLY = 0.9;
 const LISTED = 3;
+const NAMED = 8;
 
 export function whyWords(evidence: Evidence): string {
-  const sentences =
+  const found =
     evidence.recording !== null
       ? recordingWords(evidence)
       : evidence.firstBlamed === null
         ? precisionWords(evidence)
         : defectWords(evidence);
+  const sentences = [...found, ...evidence.notTried.map(notTriedText)];
   return sentences.filter((sentence) => sentence !== '').join(' ');
+}
+
+function notTriedText({ names, reason, hint }: WhyRecord['notTried'][number]): string {
+  const shown = names.slice(0, NAMED).join(', ');
+  return `Not tried: ${shown}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}; ${reason}: ${hint}.`;
 }
 
 function defectWords(evidence: Evidence): string[] {

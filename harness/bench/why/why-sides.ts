@@ -9,7 +9,8 @@ import { type Lab, openLab } from '../../sources/open-lab.ts';
 import type { PlantedFault } from '../../why/device-lanes.ts';
 import type { Defect } from './planted-defects.ts';
 
-export const SEED = 11;
+/** Of layers, places and tokens; another one with QWEN_PCC_BENCH_SEED. */
+export const SEED: number = Number(process.env['QWEN_PCC_BENCH_SEED'] ?? 11);
 export const POSITIONS = 48;
 const THREADS = 2;
 

@@ -10,11 +10,16 @@ import { type N150Config, storesFloat32 } from './compute-config.ts';
 import { requireFinite } from './finite-weights.ts';
 import { planWeights, type WeightPlan } from './weight-cache/memory-plan.ts';
 import { openWeightCache } from './weight-cache/weight-cache.ts';
-import { supplyResident, supplyStreamed, type WeightSupply } from './weight-cache/weight-supply.ts';
+import {
+  supplyPackedEachTime,
+  supplyResident,
+  supplyStreamed,
+  type WeightSupply,
+} from './weight-cache/weight-supply.ts';
 import { concatenate, type LAYER_MATRICES, type WeightUnit, weightUnits } from './weight-cache/weight-units.ts';
 
 /** The vectors of a layer. */
-interface LayerVectors {
+export interface LayerVectors {
   /** [H] BF16. */
   readonly inputLayernorm: Float32Array;
   /** [(Q + 2K) * D], values of `biasFormat`. */
@@ -30,8 +35,10 @@ export interface DeviceWeights {
   readonly layerCount: number;
   /** [H] BF16. */
   readonly norm: Float32Array;
-  /** Runs `use` with a layer's weights, which are good during the call only. */
-  withLayer<T>(layer: number, use: (weights: LayerWeights) => T): Promise<T>;
+  /** Always at hand, whatever becomes of the matrices. */
+  vectorsOf(layer: number): LayerVectors;
+  /** Runs `use` with a layer's weights, which are good until what it returns has settled. One layer at a time. */
+  withLayer<T>(layer: number, use: (weights: LayerWeights) => T | Promise<T>): Promise<T>;
   /** Runs `use` with each slice [H, columns] of the lm_head in order of columns, good during the call only; `after` each is awaited. */
   forHeadSlices(use: (slice: LoadedMatrix, firstColumn: number) => void, after: () => Promise<void>): Promise<void>;
   /** Writes the embedding of one token, [H] BF16, to `out` from `start`. */
@@ -49,6 +56,8 @@ export interface WeightOptions {
   readonly weightCache?: string;
   /** Packed weights that may stay in memory; 70 % of the free memory without it. */
   readonly memoryBytes?: number;
+  /** Packs a layer whenever it is needed and keeps none: for weights that are asked for a few times, and do not fit. */
+  readonly packsEachTime?: boolean;
 }
 
 /**
@@ -71,6 +80,7 @@ export async function loadDeviceWeights(
   return {
     layerCount,
     norm,
+    vectorsOf: (layer) => vectors[layer]!,
     withLayer: (layer, use) =>
       supply.withUnit(layer, ([qkvProj, oProj, gateProj, upProj, downProj]) =>
         use({
@@ -133,7 +143,8 @@ async function openSupply(
   units: readonly WeightUnit[],
   options: WeightOptions,
 ): Promise<WeightSupply> {
-  const { onPacking = () => {}, weightCache } = options;
+  const { onPacking = () => {}, weightCache, packsEachTime = false } = options;
+  if (packsEachTime) return supplyPackedEachTime(units, engine);
   const { mode } = requireWeightPlan(checkpoint, config, options);
   const cache = weightCache === undefined ? undefined : await openWeightCache(weightCache, checkpoint, units);
   if (mode === 'resident' || cache === undefined) return supplyResident(units, engine, cache, onPacking);

@@ -30,6 +30,11 @@ export interface Lane {
   readonly wanted?: number;
   /** Of the layer under way: [positions before the rows, K * D]. */
   readonly past?: (layer: number) => KvRows;
+  /**
+   * The residual stream before a layer, [at least rows - wanted, H]. With it no row but the wanted ones goes through the layers: of those
+   * before them a layer makes keys and values alone, from this stream, or, where there is none, takes them from `past`.
+   */
+  readonly stream?: (layer: number) => Float32Array | undefined;
   /** Sees rows of each tap, and the logits [wanted, V]; what it writes to them counts. */
   readonly onTap?: (tap: TapName | 'logits', rows: Rows) => void;
   /** What stands in attention's place in a layer; `open` makes another one like it. */

@@ -1,11 +1,14 @@
 // Lanes against the graph that they stand beside: the same bits alone, over a saved past, forked, and mixed in precision.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKernelMatmulEngine } from '../../wormhole/kernels/kernel-matmul-engine.ts';
 import type { N150Config } from '../compute-config.ts';
 import { parseDeviceOptions } from '../device-options.ts';
 import { type DeviceWeights, loadDeviceWeights } from '../device-weights.ts';
 import { distanceOf, equalShare, openFixture, readGoldenCase, runDevice } from '../graph.fixture.ts';
-import { copyLastRows } from '../rows.ts';
+import { copyLastRows, type Rows } from '../rows.ts';
 import type { KvRows, Lane } from './lane.ts';
 import { runLanes } from './run-lanes.ts';
 
@@ -63,6 +66,48 @@ describe('lanes', () => {
     );
     const expected = await onGraph();
     expect(made.map((row) => equalShare(row, expected))).toEqual([1, 1, 1, 1]);
+  });
+
+  it('make the same bits of a residual stream, of which keys and values alone are made anew', async () => {
+    const streams: Float32Array[] = [];
+    const keep = (layer: number, rows: Rows): void => {
+      streams[layer] = (rows as Float32Array).slice();
+    };
+    const watched: Lane = {
+      ...plain,
+      onTap(tap, rows) {
+        if (tap === 'embed_tokens.out') keep(0, rows);
+        const [, layer] = /^layers\.(\d+)\.out$/.exec(tap) ?? [];
+        if (layer !== undefined) keep(Number(layer) + 1, rows);
+      },
+    };
+    const [whole, ofStream, wrong] = await lanesOf(
+      watched,
+      { ...plain, stream: (layer) => streams[layer]! },
+      { ...plain, stream: (layer) => streams[layer]!.map((value) => -value) },
+    );
+    expect(equalShare(ofStream!, whole!)).toBe(1);
+    expect(equalShare(wrong!, whole!)).toBeLessThan(1);
+  });
+
+  it('compute the same bits on weights that are streamed or packed anew, two sets of them in a layer', async () => {
+    const mixed: Lane = {
+      configFor: (_, part) => (part === 'down' ? exact : device),
+      weightsOf: (_, part) => (part === 'down' ? 'exact' : 'device'),
+      rows: POSITIONS,
+    };
+    const [resident] = await lanesOf(mixed, plain);
+    const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-lanes-'));
+    const weightCache = join(scratch, 'packed');
+    const streamed = new Map<string, DeviceWeights>([
+      ['device', await loadDeviceWeights(checkpoint, device, engine, { weightCache, memoryBytes: 0 })],
+      ['exact', await loadDeviceWeights(checkpoint, exact, engine, { packsEachTime: true })],
+    ]);
+    const run = { model, engine, weights: streamed, tokenIds, promptLength: undefined };
+    const [again] = await runLanes({ ...run, lanes: [mixed, plain] });
+    for (const set of streamed.values()) await set.release();
+    rmSync(scratch, { recursive: true });
+    expect(equalShare(again!, resident!)).toBe(1);
   });
 
   it('are exact where every class is, and mix precisions and weights class by class', async () => {

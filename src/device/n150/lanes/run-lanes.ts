@@ -7,7 +7,7 @@ import { type LayerTap, layerTap } from '../../taps.ts';
 import type { DeviceEngine, LayerAttention } from '../../wormhole/attention-engine.ts';
 import type { N150Config } from '../compute-config.ts';
 import { decoderLayer } from '../decoder-layer.ts';
-import type { DeviceWeights, LayerWeights } from '../device-weights.ts';
+import type { DeviceWeights, LayerVectors, LayerWeights } from '../device-weights.ts';
 import { createLayerOpsOn, createNorm, OP_CLASSES, type OpClass, openAttention } from '../layer-ops.ts';
 import { createLinear } from '../linear.ts';
 import { createPositionTables, type MakePositionTables } from '../ops/position-tables.ts';
@@ -18,7 +18,7 @@ import { withRoundedInputs } from './rounded-inputs.ts';
 export interface LaneRun {
   readonly model: ModelConfig;
   readonly engine: DeviceEngine;
-  /** By name; all of one lane's layer are one set where weights are streamed. */
+  /** By name; resident or streamed. */
   readonly weights: ReadonlyMap<string, DeviceWeights>;
   /** The whole context, [P]. */
   readonly tokenIds: Int32Array;
@@ -26,10 +26,13 @@ export interface LaneRun {
   readonly lanes: readonly Lane[];
   /** Told after each lane's layer; the last call has done = total. */
   readonly onStep?: (done: number, total: number) => void;
+  /** Awaited before the lanes of each layer. */
+  readonly beforeLayer?: (layer: number) => Promise<void>;
 }
 
 const OUTSIDE = -1;
-const WEIGHT_PARTS = ['norm', 'qkv', 'bias', 'o', 'gateUp', 'down'] as const;
+const MATRIX_PARTS = ['qkv', 'o', 'gateUp', 'down'] as const;
+type MatrixPart = (typeof MATRIX_PARTS)[number];
 
 /** @returns the last row's logits [V] of each lane. */
 export async function runLanes(run: LaneRun): Promise<Float32Array[]> {
@@ -49,17 +52,14 @@ export async function runLanes(run: LaneRun): Promise<Float32Array[]> {
   };
   for (let layer = 0; layer < model.layers; layer++) {
     fork(layer);
-    for (const [names, group] of byWeights(
-      lanes.filter((lane) => streams.has(lane)),
-      layer,
-    )) {
-      await withSets(run, names, layer, (sets) => {
-        for (const lane of group) {
-          runLayer(run, lane, layer, { sets, tables, hidden: streams.get(lane)! });
-          step();
-        }
-      });
-    }
+    await run.beforeLayer?.(layer);
+    const running = lanes.filter((lane) => streams.has(lane));
+    await withMatrices(run, running, layer, (matrices) => {
+      for (const lane of running) {
+        runLayer(run, lane, layer, { matrices, tables, hidden: streams.get(lane)! });
+        step();
+      }
+    });
     await nextTurn();
   }
   fork(model.layers);
@@ -82,42 +82,42 @@ function embed({ model, weights, tokenIds }: LaneRun, lane: Lane): Float32Array 
   return hidden;
 }
 
-/** Lanes that need the same sets in a layer, in their order. */
-function byWeights(lanes: readonly Lane[], layer: number): Map<string, Lane[]> {
-  const groups = new Map<string, Lane[]>();
-  for (const lane of lanes) {
-    const names = [...new Set(WEIGHT_PARTS.map((part) => lane.weightsOf(layer, part)))].join('\n');
-    groups.set(names, [...(groups.get(names) ?? []), lane]);
-  }
-  return groups;
-}
+type Matrices = ReadonlyMap<string, LayerWeights>;
 
-type LayerSets = ReadonlyMap<string, LayerWeights>;
-
-/** Streamed weights are good during the call only, so that several sets have to be resident. */
-async function withSets(
+/** Runs `use` with a layer's matrices of every set that a lane asks for: each is read once, and all are held together. */
+function withMatrices(
   { weights }: LaneRun,
-  names: string,
+  lanes: readonly Lane[],
   layer: number,
-  use: (sets: LayerSets) => void,
+  use: (matrices: Matrices) => void,
 ): Promise<void> {
-  const sets = new Map<string, LayerWeights>();
-  const [last, ...others] = names.split('\n').reverse();
-  for (const name of others) await weights.get(name)!.withLayer(layer, (loaded) => sets.set(name, loaded));
-  await weights.get(last!)!.withLayer(layer, (loaded) => use(sets.set(last!, loaded)));
+  const names = new Set(lanes.flatMap((lane) => MATRIX_PARTS.map((part) => lane.weightsOf(layer, part))));
+  const held = new Map<string, LayerWeights>();
+  const hold = async ([name, ...others]: readonly string[]): Promise<void> => {
+    if (name === undefined) return use(held);
+    await weights.get(name)!.withLayer(layer, (loaded) => {
+      held.set(name, loaded);
+      return hold(others);
+    });
+  };
+  return hold([...names]);
 }
 
 interface LayerStep {
-  readonly sets: LayerSets;
+  readonly matrices: Matrices;
   readonly tables: (rotary: ModelConfig) => (config: N150Config) => MakePositionTables;
   /** [rows, H], changed in place. */
   readonly hidden: Float32Array;
 }
 
-function runLayer(run: LaneRun, lane: Lane, layer: number, { sets, tables, hidden }: LayerStep): void {
+function runLayer(run: LaneRun, lane: Lane, layer: number, { matrices, tables, hidden }: LayerStep): void {
   const { model, engine, tokenIds, promptLength } = run;
   const configOf = (opClass: OpClass): N150Config => lane.configFor(layer, opClass);
-  const firstPosition = tokenIds.length - lane.rows;
+  const { wanted = 1 } = lane;
+  const stream = lane.stream?.(layer);
+  if (stream !== undefined) hidden.set(stream.subarray(0, hidden.length - wanted * model.hiddenSize));
+  const rows = lane.stream !== undefined && stream === undefined ? wanted : lane.rows;
+  const firstPosition = tokenIds.length - rows;
   if (configOf('residual').skipLayer !== layer) {
     // Keys and values are packed before they are remembered, where a lane can see them and write to them.
     const open = (): LayerAttention => openAttention(model, engine, { ...configOf('attention'), kvFormat: 'BF16' });
@@ -140,17 +140,17 @@ function runLayer(run: LaneRun, lane: Lane, layer: number, { sets, tables, hidde
     decoderLayer(
       {
         ops,
-        weights: layerWeights(lane, layer, sets),
-        tables: tables(lane.rotaryOf?.(layer) ?? model)(configOf('rotary'))(firstPosition, lane.rows, promptLength),
+        weights: layerWeights(run, lane, layer, matrices),
+        tables: tables(lane.rotaryOf?.(layer) ?? model)(configOf('rotary'))(firstPosition, rows, promptLength),
         firstPosition,
-        firstRow: layer === model.layers - 1 ? lane.rows - (lane.wanted ?? 1) : 0,
+        firstRow: stream !== undefined || layer === model.layers - 1 ? rows - wanted : 0,
         showsCache: true,
         tap: <R extends Rows>(name: LayerTap, rows: R): R => {
           lane.onTap?.(layerTap(layer, name), rows);
           return rows;
         },
       },
-      hidden,
+      hidden.subarray(hidden.length - rows * model.hiddenSize),
     );
     attention.release();
   }
@@ -158,17 +158,18 @@ function runLayer(run: LaneRun, lane: Lane, layer: number, { sets, tables, hidde
 }
 
 /** The matrices and vectors of each class from the set that the lane names. */
-function layerWeights({ weightsOf }: Lane, layer: number, sets: LayerSets): LayerWeights {
-  const of = (part: (typeof WEIGHT_PARTS)[number]): LayerWeights => sets.get(weightsOf(layer, part))!;
+function layerWeights({ weights }: LaneRun, { weightsOf }: Lane, layer: number, matrices: Matrices): LayerWeights {
+  const matrix = (part: MatrixPart): LayerWeights => matrices.get(weightsOf(layer, part))!;
+  const vectors = (part: 'norm' | 'bias'): LayerVectors => weights.get(weightsOf(layer, part))!.vectorsOf(layer);
   return {
-    inputLayernorm: of('norm').inputLayernorm,
-    postAttentionLayernorm: of('norm').postAttentionLayernorm,
-    qkvProj: of('qkv').qkvProj,
-    qkvBias: of('bias').qkvBias,
-    oProj: of('o').oProj,
-    gateProj: of('gateUp').gateProj,
-    upProj: of('gateUp').upProj,
-    downProj: of('down').downProj,
+    inputLayernorm: vectors('norm').inputLayernorm,
+    postAttentionLayernorm: vectors('norm').postAttentionLayernorm,
+    qkvProj: matrix('qkv').qkvProj,
+    qkvBias: vectors('bias').qkvBias,
+    oProj: matrix('o').oProj,
+    gateProj: matrix('gateUp').gateProj,
+    upProj: matrix('gateUp').upProj,
+    downProj: matrix('down').downProj,
   };
 }
 

@@ -11,6 +11,10 @@ export interface WeightPlan {
   readonly packedBytes: number;
   /** Packed weights in memory at once: all of them, or the two largest neighbours. */
   readonly memoryBytes: number;
+  /** The largest unit: what is in memory at once of weights that are packed each time. */
+  readonly unitBytes: number;
+  /** The largest matrix: what the packer holds beside it. */
+  readonly matrixBytes: number;
   readonly budgetBytes: number;
 }
 
@@ -18,11 +22,15 @@ export interface WeightPlan {
 export function planWeights(units: readonly WeightUnit[], budgetBytes: number = defaultBudget()): WeightPlan {
   const sizes = units.map(unitBytes);
   const packedBytes = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  const largest = {
+    unitBytes: Math.max(...sizes),
+    matrixBytes: Math.max(...units.flat().map((recipe) => unitBytes([recipe]))),
+  };
   if (packedBytes <= budgetBytes) {
-    return { mode: 'resident', packedBytes, memoryBytes: packedBytes, budgetBytes };
+    return { mode: 'resident', packedBytes, memoryBytes: packedBytes, ...largest, budgetBytes };
   }
   const neighbours = sizes.map((bytes, i) => bytes + (i + 1 < sizes.length ? sizes[i + 1]! : 0));
-  return { mode: 'streamed', packedBytes, memoryBytes: Math.max(...neighbours), budgetBytes };
+  return { mode: 'streamed', packedBytes, memoryBytes: Math.max(...neighbours), ...largest, budgetBytes };
 }
 
 /** What packed weights may take when nobody says, bytes. */

@@ -1,4 +1,4 @@
-// Hands packed matrices to the graph, unit by unit: all kept in the engine, or one at a time with the next one read ahead.
+// Hands packed matrices to the graph, unit by unit: all kept in the engine, one at a time with the next one read ahead, or packed each time.
 // Exactness: the same bytes reach the engine either way, so no bit of a result depends on it.
 import type { LoadedMatrix, MatmulEngine } from '../../wormhole/matmul-engine.ts';
 import type { CacheProgress, WeightCache } from './weight-cache.ts';
@@ -6,8 +6,8 @@ import { createWeightPacker } from './weight-packer.ts';
 import type { WeightUnit } from './weight-units.ts';
 
 export interface WeightSupply {
-  /** Runs `use` with the matrices of a unit; they may be gone afterwards. */
-  withUnit<T>(unit: number, use: (matrices: readonly LoadedMatrix[]) => T): Promise<T>;
+  /** Runs `use` with the matrices of a unit; they may be gone when what it returns has settled. One unit at a time. */
+  withUnit<T>(unit: number, use: (matrices: readonly LoadedMatrix[]) => T | Promise<T>): Promise<T>;
   /** Gives everything back to the engine. */
   release(): Promise<void>;
 }
@@ -38,7 +38,7 @@ export async function supplyResident(
     await release();
     throw error;
   }
-  return { withUnit: (unit, use) => Promise.resolve(use(loaded[unit]!)), release };
+  return { withUnit: async (unit, use) => use(loaded[unit]!), release };
 }
 
 /** @param loaded - receives the matrices of each unit, those too that a failure leaves unpacked. */
@@ -59,6 +59,23 @@ async function packUnits(
     }
     onProgress(index + 1, units.length);
   }
+}
+
+/** Packs a unit whenever it is needed, straight from the checkpoint; one is in the engine at once, and none is kept. */
+export async function supplyPackedEachTime(units: readonly WeightUnit[], engine: MatmulEngine): Promise<WeightSupply> {
+  const packer = await createWeightPacker();
+  return {
+    async withUnit(unit, use) {
+      const reserved = units[unit]!.map((recipe) => ({ recipe, ...engine.reserve(recipe) }));
+      try {
+        for (const { recipe, tiles } of reserved) await packer.pack(recipe, (packed) => tiles.set(packed.tiles));
+        return await use(reserved.map(({ matrix }) => matrix));
+      } finally {
+        for (const { matrix } of reserved) engine.release(matrix);
+      }
+    },
+    release: async () => {},
+  };
 }
 
 /** Reads a unit when it is needed and the following one while that is used; at most two are in the engine at once. */
@@ -91,7 +108,7 @@ export function supplyStreamed(units: readonly WeightUnit[], engine: MatmulEngin
       ahead = undefined;
       if (units.length > 1) readAhead((unit + 1) % units.length);
       try {
-        return use(matrices);
+        return await use(matrices);
       } finally {
         for (const matrix of matrices) engine.release(matrix);
       }
