@@ -128,7 +128,7 @@ function requireAllTaps({ info, taps }: LogitsSource): void {
 function estimateText({ positions, seconds, memory, goldenLayers: { atOnce, all } }: WorkEstimate): string {
   const { matrixBytes, matrices, pastBytes, goldenTapBytes } = memory;
   return (
-    `${positions} positions: at most about ${formatDuration(1000 * seconds)} on an idle machine in tier fast; Ctrl-C stops\n` +
+    `${positions} positions: at most about ${formatDuration(1000 * seconds)} of computing on an idle machine in tier fast; Ctrl-C stops\n` +
     `memory: ${formatBytes(matrixBytes)} of weights (${matrices}), ${formatBytes(pastBytes)} of keys, values and streams, ` +
     `${formatBytes(goldenTapBytes)} of golden taps (${atOnce === all ? `all ${all} layers at once` : `${atOnce} of ${all} layers at a time`})\n`
   );

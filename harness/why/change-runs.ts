@@ -74,7 +74,8 @@ export class ChangeRuns {
     const ofLayers = (layers: number): number => (isSmall ? positions : remadeRows(model, positions, layers));
     const remade = ofLayers(model.layers);
     const planned = this.#planned();
-    const first = 1 + planned.length * remade;
+    const ofOneLayer = planned.filter(({ kind }) => kind === 'layer').length;
+    const first = ofLayers(0) + ofOneLayer * ofLayers(1) + (planned.length - ofOneLayer) * remade;
     const drawn = draws * (positions + (drawnUp + drawnDown) * remade);
     const pairs = ((PAIRED * (PAIRED - 1)) / 2) * (1 + draws) * remade;
     // Nothing heals: what may be made anew. Something does: places.

@@ -3,10 +3,13 @@ import type { ModelConfig } from '../../src/checkpoint/config.ts';
 import type { WhyOp } from '../record/why-record.ts';
 
 /**
- * Multiplications and additions a second and thread, tier fast, all operations included. Source: 12 settings side by side over 118
- * positions of Qwen2.5-Coder-0.5B took 0.05 s of a core for each position and setting, 14e9; rounded down. Larger matrices are faster: 24e9 at 7B.
+ * Multiplications and additions a second and thread, tier fast, all operations included; rounded down. Source: 12 settings side by side over
+ * 118 positions of Qwen2.5-Coder-0.5B took 0.05 s of a core for each position and setting, 14e9; a row of 128 through all matmuls of a layer
+ * of Qwen2-7B takes 19 ms, 24e9.
  */
-const FLOPS_PER_THREAD = 12e9;
+const FLOPS_PER_THREAD = { small: 12e9, large: 20e9 } as const;
+/** Hidden size from which matrices are large: between the two that were measured, 896 and 3584. */
+const LARGE_HIDDEN = 2048;
 /** Weights times positions up to which everything is made anew for each change: seconds for a few hundred of them. */
 const SMALL_WORK = 2e9;
 /**
@@ -74,7 +77,8 @@ export function layerWeightsOf(model: ModelConfig): number {
   return layers * hiddenSize * (2 * (queryHeads + keyValueHeads) * headDim + 3 * intermediateSize);
 }
 
-/** Seconds for so many rows in tier fast; other tiers take longer. */
+/** Seconds for so many rows in tier fast; other tiers take longer, and weights that are streamed are read beside it. */
 export function secondsOf(model: ModelConfig, rows: number, threads: number): number {
-  return (2 * layerWeightsOf(model) * rows) / (FLOPS_PER_THREAD * threads);
+  const rate = FLOPS_PER_THREAD[model.hiddenSize < LARGE_HIDDEN ? 'small' : 'large'];
+  return (2 * layerWeightsOf(model) * rows) / (rate * threads);
 }
