@@ -1,6 +1,6 @@
 // Which sequences were judged, how far, and in which order a verdict speaks of them.
 
-import { type SequenceKey, sequenceId, type TokenKey } from '../record/token-record.ts';
+import { isSameSequence, type SequenceKey, sequenceId, type TokenKey } from '../record/token-record.ts';
 
 /** Tokens that a run set out to judge in one sequence. */
 export interface PlannedSequence extends SequenceKey {
@@ -32,7 +32,7 @@ export function createJudgedSequences(): JudgedSequences {
   return { all, count, find: (key) => indices.get(sequenceId(key)) ?? null };
 
   function count(token: TokenKey): number {
-    // Tokens of one sequence mostly come together: comparing four fields is cheaper than making an id.
+    // Tokens of one sequence mostly come together.
     if (current < 0 || !isSameSequence(all[current]!.key, token)) current = indexOf(token);
     const sequence = all[current]!;
     if (Number.isSafeInteger(token.position) && token.position > sequence.lastPosition) {
@@ -140,8 +140,4 @@ export function auditCoverage(
     promptsJudged: sequences.all.filter(({ judged }) => judged > 0).length,
     shares,
   };
-}
-
-function isSameSequence(a: SequenceKey, b: SequenceKey): boolean {
-  return a.prompt === b.prompt && a.user === b.user && a.variant === b.variant && a.case === b.case;
 }

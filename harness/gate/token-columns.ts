@@ -134,37 +134,34 @@ export function createTokenColumns(ruleCount: number): TokenColumns {
     const { choice, moments, distribution, controls } = record;
     const { constantRow } = record.hygiene;
     const flips = (flip: string): number => (choice === null ? Number.NaN : choice.flip === flip ? 1 : 0);
-    const values: Record<ColumnName, number | null> = {
-      sequence,
-      previous: last[sequence] ?? -1,
-      position: record.position,
-      phase: PHASES.indexOf(record.phase),
-      isSound: isSound ? 1 : 0,
-      isConstantRow: constantRow.golden || constantRow.actual ? 1 : 0,
-      symptom: outcomes.includes(2) ? SYMPTOMS.indexOf(findSymptom(record)) : 0,
-      inputToken: record.inputToken.golden,
-      goldenChoice: choice?.top1.golden ?? -1,
-      actualChoice: choice?.top1.actual ?? -1,
-      contextMismatch: tokenMetricValue(record, 'contextMismatch'),
-      nonFinite: tokenMetricValue(record, 'nonFinite'),
-      constant: tokenMetricValue(record, 'constant'),
-      goldenRankOnActual: tokenMetricValue(record, 'goldenRankOnActual'),
-      isRealFlip: flips('real'),
-      isNearTie: flips('nearTie'),
-      isTie: flips('tie'),
-      pcc: tokenMetricValue(record, 'pcc'),
-      klNats: tokenMetricValue(record, 'klNats'),
-      gain: moments?.gain ?? null,
-      regretNats: tokenMetricValue(record, 'regretNats'),
-      offset: moments?.offset ?? null,
-      nmseDb: moments?.nmseDb ?? null,
-      maxAbs: moments?.maxAbs ?? null,
-      logRatio: distribution?.textToken?.logRatio ?? null,
-      pccPreviousGolden: controls.pccPreviousGolden,
-      pccPreviousActual: controls.pccPreviousActual,
-      pccUnrelatedGolden: controls.pccUnrelatedGolden,
-    };
-    for (const name in values) columns[name as ColumnName][length] = values[name as ColumnName] ?? Number.NaN;
+    columns.sequence[length] = sequence;
+    columns.previous[length] = last[sequence] ?? -1;
+    columns.position[length] = record.position;
+    columns.phase[length] = PHASES.indexOf(record.phase);
+    columns.isSound[length] = isSound ? 1 : 0;
+    columns.isConstantRow[length] = constantRow.golden || constantRow.actual ? 1 : 0;
+    columns.symptom[length] = outcomes.includes(2) ? SYMPTOMS.indexOf(findSymptom(record)) : 0;
+    columns.inputToken[length] = record.inputToken.golden;
+    columns.goldenChoice[length] = choice?.top1.golden ?? -1;
+    columns.actualChoice[length] = choice?.top1.actual ?? -1;
+    columns.contextMismatch[length] = tokenMetricValue(record, 'contextMismatch') ?? Number.NaN;
+    columns.nonFinite[length] = tokenMetricValue(record, 'nonFinite') ?? Number.NaN;
+    columns.constant[length] = tokenMetricValue(record, 'constant') ?? Number.NaN;
+    columns.goldenRankOnActual[length] = tokenMetricValue(record, 'goldenRankOnActual') ?? Number.NaN;
+    columns.isRealFlip[length] = flips('real');
+    columns.isNearTie[length] = flips('nearTie');
+    columns.isTie[length] = flips('tie');
+    columns.pcc[length] = tokenMetricValue(record, 'pcc') ?? Number.NaN;
+    columns.klNats[length] = tokenMetricValue(record, 'klNats') ?? Number.NaN;
+    columns.gain[length] = moments?.gain ?? Number.NaN;
+    columns.regretNats[length] = tokenMetricValue(record, 'regretNats') ?? Number.NaN;
+    columns.offset[length] = moments?.offset ?? Number.NaN;
+    columns.nmseDb[length] = moments?.nmseDb ?? Number.NaN;
+    columns.maxAbs[length] = moments?.maxAbs ?? Number.NaN;
+    columns.logRatio[length] = distribution?.textToken?.logRatio ?? Number.NaN;
+    columns.pccPreviousGolden[length] = controls.pccPreviousGolden ?? Number.NaN;
+    columns.pccPreviousActual[length] = controls.pccPreviousActual ?? Number.NaN;
+    columns.pccUnrelatedGolden[length] = controls.pccUnrelatedGolden ?? Number.NaN;
     for (let rule = 0; rule < ruleCount; rule++) outcomeColumns[rule]![length] = outcomes[rule]!;
     last[sequence] = length;
     counts[sequence] = (counts[sequence] ?? 0) + 1;

@@ -1,5 +1,5 @@
 // The tokens that reports show, kept while a run goes on: the worst of all, the first failing ones of each prompt, and counts.
-import { type SequenceKey, sequenceId, type TokenRecord } from '../record/token-record.ts';
+import { isSameSequence, type SequenceKey, sequenceId, type TokenRecord } from '../record/token-record.ts';
 
 /** Whether a token counts as good in a report: a plain pass, a flip that rounding explains, or a failure that the rules file expects. */
 export function isPassing({ status }: Pick<TokenRecord, 'status'>): boolean {
@@ -43,6 +43,8 @@ const NOTHING: SequenceHighlights = { judged: 0, failed: 0, invalid: 0, expected
 export class TokenHighlights {
   readonly #sequences: Map<string, Counts> = new Map();
   readonly #worst: TokenRecord[] = [];
+  /** Of the token before: most are of the same sequence. */
+  #last: { readonly key: SequenceKey; readonly counts: Counts } | undefined;
   #judged = 0;
   #kept = 0;
 
@@ -81,13 +83,15 @@ export class TokenHighlights {
     return this.#sequences.get(sequenceId(key)) ?? NOTHING;
   }
 
-  #countsOf(key: SequenceKey): Counts {
+  #countsOf({ case: caseName, variant, prompt, user }: SequenceKey): Counts {
+    const key = { case: caseName, variant, prompt, user };
+    if (this.#last !== undefined && isSameSequence(this.#last.key, key)) return this.#last.counts;
     const id = sequenceId(key);
     const known = this.#sequences.get(id);
-    if (known !== undefined) return known;
-    const fresh = { judged: 0, failed: 0, invalid: 0, expected: 0, ms: 0, firstFailing: [] };
-    this.#sequences.set(id, fresh);
-    return fresh;
+    const counts = known ?? { judged: 0, failed: 0, invalid: 0, expected: 0, ms: 0, firstFailing: [] };
+    if (known === undefined) this.#sequences.set(id, counts);
+    this.#last = { key, counts };
+    return counts;
   }
 
   #insert(record: TokenRecord): void {
@@ -112,19 +116,15 @@ export function worstTokens(records: readonly TokenRecord[], limit: number): rea
 
 /** Below 0 if `a` is worse. */
 export function compareSeverity(a: TokenRecord, b: TokenRecord): number {
-  const [keyA, keyB] = [severity(a), severity(b)];
-  for (let i = 0; i < keyA.length; i++) {
-    if (keyA[i]! < keyB[i]!) return -1;
-    if (keyA[i]! > keyB[i]!) return 1;
-  }
-  return 0;
+  return (
+    compareNumbers(isPassing(a) ? 1 : 0, isPassing(b) ? 1 : 0) ||
+    compareNumbers(a.pccJudgement.pcc ?? Number.NEGATIVE_INFINITY, b.pccJudgement.pcc ?? Number.NEGATIVE_INFINITY) ||
+    compareNumbers(a.choice?.flip === 'real' ? 0 : 1, b.choice?.flip === 'real' ? 0 : 1) ||
+    compareNumbers(b.distribution?.klNats ?? 0, a.distribution?.klNats ?? 0)
+  );
 }
 
-function severity(record: TokenRecord): readonly [failing: number, pcc: number, realFlip: number, kl: number] {
-  return [
-    isPassing(record) ? 1 : 0,
-    record.pccJudgement.pcc ?? Number.NEGATIVE_INFINITY,
-    record.choice?.flip === 'real' ? 0 : 1,
-    -(record.distribution?.klNats ?? 0),
-  ];
+/** 0 with NaN, which is neither more nor less. */
+function compareNumbers(a: number, b: number): -1 | 0 | 1 {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

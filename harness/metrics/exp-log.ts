@@ -55,6 +55,29 @@ export function sumExponentials(row: Float32Array, other: Float32Array, shift: n
   return { sum, weightedDifference };
 }
 
+/**
+ * The exponentials of `sumExponentials`, kept for several others.
+ *
+ * @param into - [n] float64, overwritten: exp(row[i] - shift).
+ * @returns their sum, with the bits of `sumExponentials`.
+ */
+export function storeExponentials(row: Float32Array, shift: number, into: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < row.length; i++) {
+    const value = expOfNonPositive(row[i]! - shift);
+    into[i] = value;
+    sum += value;
+  }
+  return sum;
+}
+
+/** Sum of exponentials[i] * (row[i] - other[i]), all [n], with the bits of `sumExponentials`. */
+export function weighDifferences(exponentials: Float64Array, row: Float32Array, other: Float32Array): number {
+  let weightedDifference = 0;
+  for (let i = 0; i < row.length; i++) weightedDifference += exponentials[i]! * (row[i]! - other[i]!);
+  return weightedDifference;
+}
+
 const float64View = new Float64Array(1);
 const wordView = new Uint32Array(float64View.buffer);
 /** Index of the half with sign and exponent; engines differ in byte order, never in the value. */

@@ -8,7 +8,7 @@ import { BLOCK_SIZE, blockEnd, countBlocks, type RowScan } from './row-scan.ts';
 /** A golden block must vary by more than this many device ULP before a constant device block is suspicious. */
 const SUSPICIOUS_SPREAD_ULPS = 2;
 
-/** A row and its scan. */
+/** A row [V] and its scan. */
 export interface ScannedRow {
   readonly row: Float32Array;
   readonly scan: RowScan;

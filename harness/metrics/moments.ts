@@ -2,8 +2,8 @@
 
 import type { Correlation, RowMoments } from '../record/row-metrics.ts';
 import { decibels } from './exp-log.ts';
+import type { MeasuredRow } from './measured-row.ts';
 import { pccFromSums } from './pcc.ts';
-import type { RowScan } from './row-scan.ts';
 
 /** Rows of other positions that this position's rows should not fit; null where there is none. */
 export interface ControlRows {
@@ -31,10 +31,8 @@ export interface MomentsAndCorrelation {
 /**
  * Everything that follows from sums, sums of squares and sums of products.
  *
- * @param golden - [n] float32, all finite, n >= 1.
- * @param actual - [n] float32, same.
- * @param goldenScan - of golden.
- * @param actualScan - of actual.
+ * @param golden - row [n] float32, all finite, n >= 1, with its scan.
+ * @param actual - row [n], same.
  * @param controls - they share this pass because memory is what it waits for. A centred row sums to 0, so their means
  *   are not needed.
  *
@@ -42,10 +40,8 @@ export interface MomentsAndCorrelation {
  * where the rows agree to the last bits.
  */
 export function measureMoments(
-  golden: Float32Array,
-  actual: Float32Array,
-  goldenScan: RowScan,
-  actualScan: RowScan,
+  { row: golden, scan: goldenScan }: Pick<MeasuredRow, 'row' | 'scan'>,
+  { row: actual, scan: actualScan }: Pick<MeasuredRow, 'row' | 'scan'>,
   controls: ControlRows,
 ): MomentsAndCorrelation {
   const n = golden.length;

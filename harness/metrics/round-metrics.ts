@@ -6,23 +6,29 @@
 // exactly. Logits stay the float32 values that they are, and ranks, ids and counts are integers. JSON has no -0: a logit's
 // becomes 0, and no derived number is one, since sums begin with 0 and the nine digits of -0 have no sign.
 
-import type { Pair, RowChoice, RowControls, RowDistribution, RowMetrics, RowMoments } from '../record/row-metrics.ts';
+import type {
+  Pair,
+  RowChoice,
+  RowControls,
+  RowDistribution,
+  RowHygiene,
+  RowMetrics,
+  RowMoments,
+} from '../record/row-metrics.ts';
+import { roundToDigits } from '../record/significant-digits.ts';
 
 const SIGNIFICANT_DIGITS = 9;
 
 /** Nine significant digits; NaN and infinities stay. */
 export function roundDerived(value: number): number {
-  return Number(value.toPrecision(SIGNIFICANT_DIGITS));
+  return roundToDigits(value, SIGNIFICANT_DIGITS);
 }
 
 /** The metrics as they are judged and stored. */
 export function roundMetrics(metrics: RowMetrics): RowMetrics {
   const { hygiene, correlation, pccJudgement, moments, distribution, choice, controls } = metrics;
   return {
-    hygiene: {
-      ...hygiene,
-      constantBlocks: hygiene.constantBlocks.map((block) => ({ ...block, value: block.value + 0 })),
-    },
+    hygiene: hygiene.constantBlocks.length === 0 ? hygiene : roundHygiene(hygiene),
     correlation,
     pccJudgement,
     moments: moments === null ? null : roundMoments(moments),
@@ -30,6 +36,11 @@ export function roundMetrics(metrics: RowMetrics): RowMetrics {
     choice: choice === null ? null : roundChoice(choice),
     controls: roundControls(controls),
   };
+}
+
+function roundHygiene(hygiene: RowHygiene): RowHygiene {
+  const constantBlocks = hygiene.constantBlocks.map((block) => ({ ...block, value: block.value + 0 }));
+  return { ...hygiene, constantBlocks };
 }
 
 function roundMoments(moments: RowMoments): RowMoments {
@@ -67,11 +78,16 @@ function roundDistribution({ klNats, klReverseNats, logNormaliser, textToken }: 
 
 function roundChoice(choice: RowChoice): RowChoice {
   return {
-    ...choice,
+    top1: choice.top1,
+    flip: choice.flip,
     ulp: roundDerived(choice.ulp),
     marginUlps: roundDerived(choice.marginUlps),
     margin: roundPair(choice.margin),
-    top: choice.top.map((token) => ({ ...token, logit: asLogits(token.logit) })),
+    goldenRankOnActual: choice.goldenRankOnActual,
+    actualRankOnGolden: choice.actualRankOnGolden,
+    overlap5: choice.overlap5,
+    overlap10: choice.overlap10,
+    top: choice.top.map(({ id, logit, rank }) => ({ id, logit: asLogits(logit), rank })),
   };
 }
 

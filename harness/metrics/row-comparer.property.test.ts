@@ -1,12 +1,20 @@
 // Laws of a row's metrics: they depend on their own prompt, and never on rows that follow.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { GoldenRows } from './measured-row.ts';
 import { goldenRowExample, noisyRowExample } from './random-rows.fixture.ts';
 import { RowComparer } from './row-comparer.ts';
 
 const V = 200;
-const comparer = (): RowComparer =>
-  new RowComparer({ vocabSize: V, logitsFormat: 'BFP8_B', tieUlps: 1, semantics: 'strict', pccMinimum: 0.79 });
+const comparer = (goldenRows?: GoldenRows): RowComparer =>
+  new RowComparer({
+    vocabSize: V,
+    logitsFormat: 'BFP8_B',
+    tieUlps: 1,
+    semantics: 'strict',
+    pccMinimum: 0.79,
+    goldenRows,
+  });
 
 /** Rows of all kinds that a comparer may have seen: honest, constant, masked, not finite. */
 const rowPair = fc
@@ -49,6 +57,27 @@ describe('the metrics of a prompt', () => {
       fc.property(prompt, prompt, (head, tail) => {
         const whole = metricsOf(comparer(), [...head, ...tail]);
         expect(whole.slice(0, head.length)).toEqual(metricsOf(comparer(), head));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('have the same bits where golden rows are measured once for several variants', () => {
+    fc.assert(
+      fc.property(prompt, fc.nat(), (rows, seed) => {
+        const others = rows.map(({ golden, actual }, i) => ({
+          golden,
+          actual: noisyRowExample(actual, 0.1, seed + i),
+        }));
+        const goldenRows = new GoldenRows();
+        const keys = rows.map(() => ({}));
+        for (const variant of [rows, others]) {
+          const shared = comparer(goldenRows);
+          const metrics = variant.map(({ golden, actual }, i) =>
+            shared.compareRow(golden, actual, { nextTokenId: 7, goldenKey: keys[i]! }),
+          );
+          expect(metrics).toStrictEqual(metricsOf(comparer(), variant));
+        }
       }),
       { numRuns: 100 },
     );

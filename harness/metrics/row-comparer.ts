@@ -1,17 +1,26 @@
 // Compares the two logits rows of a token: every metric in a few passes over reused memory.
 import { ComparisonInvalidError } from '../../src/errors.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
-import type { Pair, PccSemantics, RowChoice, RowControls, RowMetrics, TextToken } from '../record/row-metrics.ts';
-import { measureDivergences, softmax } from './distribution.ts';
+import type {
+  Pair,
+  PccSemantics,
+  RowChoice,
+  RowControls,
+  RowMetrics,
+  TextToken,
+  TopToken,
+} from '../record/row-metrics.ts';
+import { measureDivergences } from './distribution.ts';
 import { exponential } from './exp-log.ts';
 import { classifyFlip } from './flips.ts';
 import { countForbidden, inspectRows } from './hygiene.ts';
+import { type GoldenRows, MeasuredRow } from './measured-row.ts';
 import { type ControlRows, type MomentsAndCorrelation, measureMoments } from './moments.ts';
 import { correlate } from './pcc.ts';
 import { judgePcc, judgeStrict } from './pcc-semantics.ts';
 import { roundMetrics } from './round-metrics.ts';
 import { createRowScan, type RowScan, scanRow } from './row-scan.ts';
-import { countOverlap, findRanks, findTopIds } from './top-tokens.ts';
+import { countOverlap, findRanks } from './top-tokens.ts';
 
 /** Tokens listed per side. */
 export const TOP_COUNT = 10;
@@ -25,11 +34,15 @@ export interface RowComparerOptions {
   readonly semantics: PccSemantics;
   /** Minimum that `semantics` judges against. */
   readonly pccMinimum: number;
+  /** Shared by comparers of the same golden rows; absent where each comes once. */
+  readonly goldenRows?: GoldenRows | undefined;
 }
 
 export interface RowContext {
   /** The token that follows in the text, null if there is none. */
   readonly nextTokenId: number | null;
+  /** Stands for the golden row's values in `goldenRows`; absent: they are looked up nowhere. */
+  readonly goldenKey?: object;
 }
 
 const NO_CONTROLS: RowControls = { pccPreviousGolden: null, pccPreviousActual: null, pccUnrelatedGolden: null };
@@ -76,11 +89,16 @@ export class RowComparer {
     return roundMetrics(this.#measure(golden, actual, context));
   }
 
-  #measure(golden: Float32Array, actual: Float32Array, { nextTokenId }: RowContext): RowMetrics {
-    const { logitsFormat, semantics, pccMinimum } = this.options;
-    const goldenScan = scanRow(golden, this.#goldenScan);
-    const actualScan = scanRow(actual, this.#actualScan);
-    const hygiene = inspectRows({ row: golden, scan: goldenScan }, { row: actual, scan: actualScan }, logitsFormat);
+  #measure(golden: Float32Array, actual: Float32Array, { nextTokenId, goldenKey }: RowContext): RowMetrics {
+    const { logitsFormat, semantics, pccMinimum, goldenRows } = this.options;
+    const whole = {
+      golden:
+        goldenRows === undefined || goldenKey === undefined
+          ? new MeasuredRow(golden, scanRow(golden, this.#goldenScan), false)
+          : goldenRows.of(goldenKey, golden),
+      actual: new MeasuredRow(actual, scanRow(actual, this.#actualScan), false),
+    };
+    const hygiene = inspectRows(whole.golden, whole.actual, logitsFormat);
     if (countForbidden(hygiene) > 0 || hygiene.maskedPairs === golden.length) {
       return {
         hygiene,
@@ -94,16 +112,14 @@ export class RowComparer {
     }
 
     const hasMask = hygiene.maskedPairs > 0;
-    const rows = hasMask ? withoutMasked(golden, actual) : { golden, actual, ids: null };
-    const scans = hasMask
-      ? { golden: freshScan(rows.golden), actual: freshScan(rows.actual) }
-      : { golden: goldenScan, actual: actualScan };
+    const rows = hasMask ? withoutMasked(golden, actual) : { ...whole, ids: null };
     // Control rows hold the whole vocabulary, so they are left out where a part is masked.
     const controlRows = hasMask ? NO_CONTROL_ROWS : this.#controls;
-    const measured = measureMoments(rows.golden, rows.actual, scans.golden, scans.actual, controlRows);
+    const measured = measureMoments(rows.golden, rows.actual, controlRows);
     const { moments, correlation } = measured;
-    const goldenSoftmax = softmax(rows.golden, rows.actual, scans.golden.max);
-    const actualSoftmax = softmax(rows.actual, rows.golden, scans.actual.max);
+    const goldenSoftmax = rows.golden.softmax(rows.actual.row);
+    const actualSoftmax = rows.actual.softmax(rows.golden.row);
+    const { klNats, klReverseNats } = measureDivergences(goldenSoftmax, actualSoftmax);
     const logNormaliser = { golden: goldenSoftmax.logNormaliser, actual: actualSoftmax.logNormaliser };
     return {
       hygiene,
@@ -112,39 +128,45 @@ export class RowComparer {
         semantics === 'strict' ? judgeStrict(correlation, pccMinimum) : judgePcc(semantics, golden, actual, pccMinimum),
       moments: rows.ids === null ? moments : { ...moments, maxAbsIndex: rows.ids[moments.maxAbsIndex]! },
       distribution: {
-        ...measureDivergences(goldenSoftmax, actualSoftmax),
+        klNats,
+        klReverseNats,
         logNormaliser,
         textToken: textTokenOf(golden, actual, nextTokenId, logNormaliser),
       },
-      choice: this.#choose(golden, actual),
+      choice: this.#choose(whole.golden, whole.actual),
       controls: hasMask ? this.#forgetPrevious() : this.#keepAsControls(golden, actual, measured),
     };
   }
 
-  #choose(golden: Float32Array, actual: Float32Array): RowChoice | null {
+  #choose(ofGolden: MeasuredRow, ofActual: MeasuredRow): RowChoice | null {
     const { logitsFormat, tieUlps } = this.options;
-    const goldenIds = findTopIds(golden, this.#goldenScan, TOP_COUNT);
-    const actualIds = findTopIds(actual, this.#actualScan, TOP_COUNT);
+    const [golden, actual] = [ofGolden.row, ofActual.row];
+    const [goldenIds, actualIds] = [ofGolden.topIds(TOP_COUNT), ofActual.topIds(TOP_COUNT)];
     if (goldenIds.length < 2) return null;
-    const goldenRanks = findRanks(actual, this.#actualScan, goldenIds);
-    const actualRanks = findRanks(golden, this.#goldenScan, actualIds);
+    const goldenRanks = findRanks(actual, ofActual.scan, goldenIds);
+    const actualRanks = findRanks(golden, ofGolden.scan, actualIds);
     const [goldenTop, actualTop] = [goldenIds[0]!, actualIds[0]!];
     const candidates = [goldenTop, goldenIds[1]!] as const;
-    const flip = classifyFlip(golden, actual, candidates, actualTop, { format: logitsFormat, tieUlps });
-    const logitsOf = (id: number): Pair<number> => ({ golden: golden[id]!, actual: actual[id]! });
-    const ofGolden = Array.from(goldenIds, (id, place) => ({
-      id,
-      logit: logitsOf(id),
-      rank: { golden: place + 1, actual: goldenRanks[place]! },
-    }));
-    const ofActual = Array.from(actualIds, (id, place) => ({
-      id,
-      logit: logitsOf(id),
-      rank: { golden: actualRanks[place]!, actual: place + 1 },
-    }));
+    const { flip, ulp, marginUlps } = classifyFlip(golden, actual, candidates, actualTop, {
+      format: logitsFormat,
+      tieUlps,
+    });
+    const top: TopToken[] = [];
+    const list = (id: number, rank: Pair<number>): void => {
+      top.push({ id, logit: { golden: golden[id]!, actual: actual[id]! }, rank });
+    };
+    for (let place = 0; place < goldenIds.length; place++) {
+      list(goldenIds[place]!, { golden: place + 1, actual: goldenRanks[place]! });
+    }
+    for (let place = 0; place < actualIds.length; place++) {
+      const id = actualIds[place]!;
+      if (!goldenIds.includes(id)) list(id, { golden: actualRanks[place]!, actual: place + 1 });
+    }
     return {
       top1: { golden: goldenTop, actual: actualTop },
-      ...flip,
+      flip,
+      ulp,
+      marginUlps,
       margin: {
         golden: golden[goldenTop]! - golden[goldenIds[1]!]!,
         actual: actual[actualTop]! - actual[actualIds[1]!]!,
@@ -153,7 +175,7 @@ export class RowComparer {
       actualRankOnGolden: actualRanks[0]!,
       overlap5: countOverlap(goldenIds, actualIds, 5),
       overlap10: countOverlap(goldenIds, actualIds, 10),
-      top: [...ofGolden, ...ofActual.filter(({ id }) => !goldenIds.includes(id))],
+      top,
     };
   }
 
@@ -214,21 +236,23 @@ function textTokenOf(
 }
 
 interface UnmaskedRows {
-  readonly golden: Float32Array;
-  readonly actual: Float32Array;
+  readonly golden: MeasuredRow;
+  readonly actual: MeasuredRow;
   /** Vocabulary ids of the entries. */
   readonly ids: Int32Array;
-}
-
-function freshScan(row: Float32Array): RowScan {
-  return scanRow(row, createRowScan(row.length));
 }
 
 function withoutMasked(golden: Float32Array, actual: Float32Array): UnmaskedRows {
   const ids = Int32Array.from(golden.keys()).filter((id) => golden[id] !== Number.NEGATIVE_INFINITY);
   return {
-    golden: Float32Array.from(ids, (id) => golden[id]!),
-    actual: Float32Array.from(ids, (id) => actual[id]!),
+    golden: MeasuredRow.of(
+      Float32Array.from(ids, (id) => golden[id]!),
+      false,
+    ),
+    actual: MeasuredRow.of(
+      Float32Array.from(ids, (id) => actual[id]!),
+      false,
+    ),
     ids,
   };
 }

@@ -55,6 +55,7 @@ describe('blocks', () => {
     expect(scanOf(row)).toEqual({
       blockMin: Float64Array.of(-3, 0),
       blockMax: Float64Array.of(5, 7),
+      stripMax: Float64Array.from({ length: 32 }, (_, strip) => ({ 0: 5, 23: 7 })[strip] ?? 0),
       min: -3,
       max: 7,
       mean: 9 / 2048,

@@ -1,5 +1,5 @@
-// Best tokens of a logits row, and ranks of given tokens in it; blocks whose largest value is too small are skipped.
-import { BLOCK_SIZE, blockEnd, countBlocks, type RowScan } from './row-scan.ts';
+// Best tokens of a logits row, and ranks of given tokens in it; strips whose largest value is too small are skipped.
+import { countStrips, type RowScan, STRIP_SIZE } from './row-scan.ts';
 
 /**
  * Ids of the k largest values, largest first; equal values rank by lower id.
@@ -10,31 +10,52 @@ import { BLOCK_SIZE, blockEnd, countBlocks, type RowScan } from './row-scan.ts';
  */
 export function findTopIds(row: Float32Array, scan: RowScan, k: number): Int32Array {
   const ids = new Int32Array(Math.min(k, row.length));
-  const values = new Float64Array(ids.length).fill(Number.NEGATIVE_INFINITY);
-  const blocks = countBlocks(row.length);
-  const floor = lowerBoundOfTop(scan.blockMax.subarray(0, blocks), ids.length);
+  const values = new Float64Array(ids.length);
+  const strips = countStrips(row.length);
+  const floor = lowerBoundOfTop(scan.stripMax, strips, values);
+  values.fill(Number.NEGATIVE_INFINITY);
   let filled = 0;
-  for (let block = 0; block < blocks; block++) {
-    if (scan.blockMax[block]! < floor) continue;
-    const end = blockEnd(block, row.length);
-    for (let id = block * BLOCK_SIZE; id < end; id++) {
+  for (let strip = 0; strip < strips; strip++) {
+    if (scan.stripMax[strip]! < floor) continue;
+    const end = Math.min((strip + 1) * STRIP_SIZE, row.length);
+    for (let id = strip * STRIP_SIZE; id < end; id++) {
       const value = row[id]!;
       if (value < floor || (filled === ids.length && value <= values[filled - 1]!)) continue;
-      let place = filled === ids.length ? filled - 1 : filled++;
-      for (; place > 0 && values[place - 1]! < value; place--) {
-        values[place] = values[place - 1]!;
-        ids[place] = ids[place - 1]!;
-      }
-      values[place] = value;
+      const place = insert(values, value, filled);
+      if (filled < ids.length) filled++;
+      ids.copyWithin(place + 1, place, filled - 1);
       ids[place] = id;
     }
   }
   return ids;
 }
 
-/** The k-th largest block maximum: k values of the row are at least as large, so none below it is among the k best. */
-function lowerBoundOfTop(blockMax: Float64Array, k: number): number {
-  return blockMax.length < k ? Number.NEGATIVE_INFINITY : blockMax.toSorted()[blockMax.length - k]!;
+/**
+ * The k-th largest strip maximum: k values of the row are at least as large, so none below it is among the k best.
+ *
+ * @param values - [k], overwritten.
+ */
+function lowerBoundOfTop(stripMax: Float64Array, strips: number, values: Float64Array): number {
+  const k = values.length;
+  if (strips < k) return Number.NEGATIVE_INFINITY;
+  for (let strip = 0; strip < strips; strip++) {
+    const value = stripMax[strip]!;
+    if (strip < k || value > values[k - 1]!) insert(values, value, Math.min(strip, k));
+  }
+  return values[k - 1]!;
+}
+
+/**
+ * Puts a value behind those of a falling list that are as large; of a full one the last goes.
+ *
+ * @param filled - how many values the list has.
+ * @returns its place.
+ */
+function insert(values: Float64Array, value: number, filled: number): number {
+  let place = filled === values.length ? filled - 1 : filled;
+  for (; place > 0 && values[place - 1]! < value; place--) values[place] = values[place - 1]!;
+  values[place] = value;
+  return place;
 }
 
 /**
@@ -46,13 +67,17 @@ function lowerBoundOfTop(blockMax: Float64Array, k: number): number {
  */
 export function findRanks(row: Float32Array, scan: RowScan, ids: Int32Array): Int32Array {
   const ranks = new Int32Array(ids.length).fill(1);
-  const values = Float64Array.from(ids, (id) => row[id]!);
-  const lowest = values.reduce((least, value) => Math.min(least, value), Number.POSITIVE_INFINITY);
-  const blocks = countBlocks(row.length);
-  for (let block = 0; block < blocks; block++) {
-    if (scan.blockMax[block]! < lowest) continue;
-    const end = blockEnd(block, row.length);
-    for (let id = block * BLOCK_SIZE; id < end; id++) {
+  const values = new Float64Array(ids.length);
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let j = 0; j < ids.length; j++) {
+    values[j] = row[ids[j]!]!;
+    lowest = Math.min(lowest, values[j]!);
+  }
+  const strips = countStrips(row.length);
+  for (let strip = 0; strip < strips; strip++) {
+    if (scan.stripMax[strip]! < lowest) continue;
+    const end = Math.min((strip + 1) * STRIP_SIZE, row.length);
+    for (let id = strip * STRIP_SIZE; id < end; id++) {
       const value = row[id]!;
       if (value < lowest) continue;
       for (let j = 0; j < ids.length; j++) {
@@ -65,6 +90,10 @@ export function findRanks(row: Float32Array, scan: RowScan, ids: Int32Array): In
 
 /** How many of the first `count` ids of both lists are common. */
 export function countOverlap(golden: Int32Array, actual: Int32Array, count: number): number {
-  const best = actual.subarray(0, count);
-  return golden.subarray(0, count).filter((id) => best.includes(id)).length;
+  let common = 0;
+  for (let i = 0; i < count && i < golden.length; i++) {
+    const place = actual.indexOf(golden[i]!);
+    if (place >= 0 && place < count) common++;
+  }
+  return common;
 }

@@ -1,5 +1,5 @@
 // A running hash over the (position, token) pairs that each side consumed: equal hashes mean equal contexts.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Pair } from './row-metrics.ts';
 
 /** Hash before any token. */
@@ -10,7 +10,7 @@ export const EMPTY_CONTEXT = '';
  * @returns 16 hex digits of sha256 over the previous hash, the position and the token.
  */
 export function extendContextHash(previous: string, position: number, tokenId: number): string {
-  return createHash('sha256').update(`${previous};${position};${tokenId}`).digest('hex').slice(0, 16);
+  return hash('sha256', `${previous};${position};${tokenId}`, 'hex').slice(0, 16);
 }
 
 /** The contexts of both sides of one sequence, token by token. */

@@ -1,5 +1,6 @@
 // Numbers as JSON can hold them: NaN and the infinities are strings; floats with no more digits than they need.
 import { z } from 'zod';
+import { roundToDigits } from './significant-digits.ts';
 
 /** A number in JSON: JSON has no NaN, so three values are strings. */
 export type JsonNumber = number | 'NaN' | 'Infinity' | '-Infinity';
@@ -31,8 +32,8 @@ const FLOAT32_DIGITS = 9;
 export function shortFloat32(value: number): JsonNumber {
   if (!Number.isFinite(value)) return toJsonNumber(value);
   for (let digits = 6; digits < FLOAT32_DIGITS; digits++) {
-    const short = Number(value.toPrecision(digits));
+    const short = roundToDigits(value, digits);
     if (Math.fround(short) === value) return short;
   }
-  return Number(value.toPrecision(FLOAT32_DIGITS));
+  return roundToDigits(value, FLOAT32_DIGITS);
 }

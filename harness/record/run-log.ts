@@ -1,6 +1,5 @@
 // A run's folder and the log in it: made once, written by one locked writer, line by line; other files whole or not at all.
 import {
-  appendFileSync,
   closeSync,
   existsSync,
   fstatSync,
@@ -10,6 +9,7 @@ import {
   renameSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import path from 'node:path';
 import { ComparisonInvalidError } from '../../src/errors.ts';
@@ -38,6 +38,8 @@ export class RunLog {
   readonly folder: string;
   readonly #lock: RunLock;
   readonly #fd: number;
+  /** Bytes of its complete lines. */
+  #bytes: number;
   readonly #pending: Iterator<string, undefined>;
   /** The line that the next event must repeat. */
   #expected: string | undefined;
@@ -49,6 +51,7 @@ export class RunLog {
     this.#pending = pending[Symbol.iterator]();
     const file = path.join(folder, LOG_FILE);
     this.#fd = guardWrite(file, () => openSync(file, 'a'));
+    this.#bytes = guardWrite(file, () => fstatSync(this.#fd).size);
     this.#expectNext();
   }
 
@@ -110,7 +113,7 @@ export class RunLog {
    */
   append(event: LogEvent): string {
     const line = formatEvent(event);
-    if (this.#expected === undefined) appendLine(this.#fd, `${line}\n`, path.join(this.folder, LOG_FILE));
+    if (this.#expected === undefined) this.#appendLine(line);
     else {
       requireRepeated(this.#expected, line, this.folder);
       this.#expectNext();
@@ -150,6 +153,22 @@ export class RunLog {
     this.#lock.release();
   }
 
+  /** If the disk is full, the file keeps its complete lines only; where not even that can be had, a resumed run cuts off what is not complete. */
+  #appendLine(line: string): void {
+    const bytes = Buffer.from(`${line}\n`);
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written);
+    } catch (error) {
+      try {
+        if (fstatSync(this.#fd).size > this.#bytes) ftruncateSync(this.#fd, this.#bytes);
+      } catch {
+        // The first error says more.
+      }
+      throw writeError(error, path.join(this.folder, LOG_FILE));
+    }
+    this.#bytes += bytes.length;
+  }
+
   #expectNext(): void {
     this.#expected = this.#pending.next().value;
   }
@@ -166,21 +185,6 @@ function requireRepeated(before: string, line: string, folder: string): void {
     facts: { recorded: `…${around(recorded)}…`, 'this run': `…${around(computed)}…` },
     hint: 'the files, this machine or this version give other numbers; start a new run.',
   });
-}
-
-/** If the disk is full, the file keeps its complete lines only; where not even that can be had, a resumed run cuts off what is not complete. */
-function appendLine(fd: number, line: string, file: string): void {
-  const sizeBefore = fstatSync(fd).size;
-  try {
-    appendFileSync(fd, line);
-  } catch (error) {
-    try {
-      if (fstatSync(fd).size > sizeBefore) ftruncateSync(fd, sizeBefore);
-    } catch {
-      // The first error says more.
-    }
-    throw writeError(error, file);
-  }
 }
 
 function makeRunFolder(parent: string, startedAt: string): string {

@@ -1,6 +1,6 @@
 // A token record to its line in the log and back.
 import { fromJsonNumber, type JsonNumber, shortFloat32, toJsonNumber } from './real-number.ts';
-import type { Pair, RowChoice, RowHygiene } from './row-metrics.ts';
+import type { Pair, RowChoice, RowDistribution, RowHygiene, RowMoments } from './row-metrics.ts';
 import type { TokenLine } from './token-line-schema.ts';
 import type { TokenRecord } from './token-record.ts';
 
@@ -20,94 +20,97 @@ export function withoutTiming(line: string): string {
   return at < 0 ? line : line.slice(0, at);
 }
 
+/** What is undefined is in no line; without spreads, since this is done for every row of every variant. */
 function toTokenLine(record: TokenRecord): TokenLine {
   const { moments, distribution, choice, inputPosition, inputToken, contextHash, pccJudgement, timing } = record;
   const isAtPosition = inputPosition.golden === record.position && inputPosition.actual === record.position;
-  const { textToken = null } = distribution ?? {};
   return {
     event: 'token',
     case: record.case,
     variant: record.variant,
     prompt: record.prompt,
-    ...(record.user === 0 ? {} : { user: record.user }),
+    user: record.user === 0 ? undefined : record.user,
     position: record.position,
     phase: record.phase,
-    ...(record.step === null ? {} : { step: record.step }),
+    step: record.step ?? undefined,
     text: record.text,
     token: inputToken.golden === inputToken.actual ? inputToken.golden : listPair(inputToken),
-    ...(isAtPosition ? {} : { at: listPair(inputPosition) }),
+    at: isAtPosition ? undefined : listPair(inputPosition),
     context: contextHash.golden === contextHash.actual ? contextHash.golden : listPair(contextHash),
     status: record.status,
-    ...(record.failedRules.length === 0 ? {} : { failedRules: [...record.failedRules] }),
-    ...(record.reason === null ? {} : { reason: record.reason }),
+    failedRules: record.failedRules.length === 0 ? undefined : [...record.failedRules],
+    reason: record.reason ?? undefined,
     pcc: orNull(record.pcc),
-    ...(record.pccUndefined === null ? {} : { pccUndefined: record.pccUndefined }),
+    pccUndefined: record.pccUndefined ?? undefined,
     outcome: pccJudgement.outcome,
-    ...(pccJudgement.semantics === 'strict' ? {} : { semantics: pccJudgement.semantics }),
-    ...(Object.is(pccJudgement.pcc, record.pcc) ? {} : { judgedPcc: orNull(pccJudgement.pcc) }),
+    semantics: pccJudgement.semantics === 'strict' ? undefined : pccJudgement.semantics,
+    judgedPcc: Object.is(pccJudgement.pcc, record.pcc) ? undefined : orNull(pccJudgement.pcc),
     hygiene: toHygiene(record.hygiene),
-    ...(moments === null
-      ? {}
-      : {
-          moments: {
-            cosine: orNull(moments.cosine),
-            gain: orNull(moments.gain),
-            offset: orNull(moments.offset),
-            residualSd: orNull(moments.residualSd),
-            sd: numberPair(moments.sd),
-            min: floatPair(moments.min),
-            max: floatPair(moments.max),
-            maxAbs: toJsonNumber(moments.maxAbs),
-            maxAbsIndex: moments.maxAbsIndex,
-            meanAbs: toJsonNumber(moments.meanAbs),
-            relL2: orNull(moments.relL2),
-            nmseDb: orNull(moments.nmseDb),
-          },
-        }),
-    ...(distribution === null
-      ? {}
-      : {
-          distribution: {
-            klNats: toJsonNumber(distribution.klNats),
-            klReverseNats: toJsonNumber(distribution.klReverseNats),
-            logNormaliser: numberPair(distribution.logNormaliser),
-            ...(textToken === null
-              ? {}
-              : {
-                  textToken: {
-                    id: textToken.id,
-                    probability: numberPair(textToken.probability),
-                    logRatio: toJsonNumber(textToken.logRatio),
-                  },
-                }),
-          },
-        }),
-    ...(choice === null ? {} : { choice: toChoice(choice) }),
-    ...toControls(record.controls),
-    ...(record.evidence === null ? {} : { evidence: record.evidence }),
+    moments: moments === null ? undefined : toMoments(moments),
+    distribution: distribution === null ? undefined : toDistribution(distribution),
+    choice: choice === null ? undefined : toChoice(choice),
+    controls: toControls(record.controls),
+    evidence: record.evidence ?? undefined,
     timing: [inMicroseconds(timing.goldenMs), inMicroseconds(timing.actualMs), inMicroseconds(timing.compareMs)],
   };
 }
 
 function toHygiene(hygiene: RowHygiene): TokenLine['hygiene'] {
-  const counts = (['nan', 'positiveInfinity', 'negativeInfinity', 'zeros'] as const).filter(
-    (name) => hygiene[name].golden !== 0 || hygiene[name].actual !== 0,
-  );
   const { vocabSize, maskedPairs, constantRow, constantBlocks } = hygiene;
   return {
     vocabSize,
-    ...Object.fromEntries(counts.map((name) => [name, listPair(hygiene[name])])),
-    ...(maskedPairs === 0 ? {} : { maskedPairs }),
-    ...(constantRow.golden || constantRow.actual ? { constantRow: listPair(constantRow) } : {}),
-    ...(constantBlocks.length === 0
-      ? {}
-      : {
-          constantBlocks: constantBlocks.map(({ from, to, value }): [number, number, JsonNumber] => [
-            from,
-            to,
-            shortFloat32(value),
-          ]),
-        }),
+    nan: toCounts(hygiene.nan),
+    positiveInfinity: toCounts(hygiene.positiveInfinity),
+    negativeInfinity: toCounts(hygiene.negativeInfinity),
+    zeros: toCounts(hygiene.zeros),
+    maskedPairs: maskedPairs === 0 ? undefined : maskedPairs,
+    constantRow: constantRow.golden || constantRow.actual ? listPair(constantRow) : undefined,
+    constantBlocks:
+      constantBlocks.length === 0
+        ? undefined
+        : constantBlocks.map(({ from, to, value }) => [from, to, shortFloat32(value)]),
+  };
+}
+
+function toCounts(counts: Pair<number>): [number, number] | undefined {
+  return counts.golden === 0 && counts.actual === 0 ? undefined : listPair(counts);
+}
+
+function toMoments(moments: RowMoments): TokenLine['moments'] {
+  return {
+    cosine: orNull(moments.cosine),
+    gain: orNull(moments.gain),
+    offset: orNull(moments.offset),
+    residualSd: orNull(moments.residualSd),
+    sd: numberPair(moments.sd),
+    min: floatPair(moments.min),
+    max: floatPair(moments.max),
+    maxAbs: toJsonNumber(moments.maxAbs),
+    maxAbsIndex: moments.maxAbsIndex,
+    meanAbs: toJsonNumber(moments.meanAbs),
+    relL2: orNull(moments.relL2),
+    nmseDb: orNull(moments.nmseDb),
+  };
+}
+
+function toDistribution({
+  klNats,
+  klReverseNats,
+  logNormaliser,
+  textToken,
+}: RowDistribution): TokenLine['distribution'] {
+  return {
+    klNats: toJsonNumber(klNats),
+    klReverseNats: toJsonNumber(klReverseNats),
+    logNormaliser: numberPair(logNormaliser),
+    textToken:
+      textToken === null
+        ? undefined
+        : {
+            id: textToken.id,
+            probability: numberPair(textToken.probability),
+            logRatio: toJsonNumber(textToken.logRatio),
+          },
   };
 }
 
@@ -131,11 +134,14 @@ function toChoice(choice: RowChoice): NonNullable<TokenLine['choice']> {
   };
 }
 
-function toControls(controls: TokenRecord['controls']): Pick<TokenLine, 'controls'> {
-  const known = Object.entries(controls).flatMap(([name, value]: [string, number | null]) =>
-    value === null ? [] : [[name, toJsonNumber(value)] as const],
-  );
-  return known.length === 0 ? {} : { controls: Object.fromEntries(known) };
+function toControls(controls: TokenRecord['controls']): TokenLine['controls'] {
+  const { pccPreviousGolden, pccPreviousActual, pccUnrelatedGolden } = controls;
+  if (pccPreviousGolden === null && pccPreviousActual === null && pccUnrelatedGolden === null) return undefined;
+  return {
+    pccPreviousGolden: orUndefined(pccPreviousGolden),
+    pccPreviousActual: orUndefined(pccPreviousActual),
+    pccUnrelatedGolden: orUndefined(pccUnrelatedGolden),
+  };
 }
 
 /** @param line - one that `TokenLineSchema` has accepted. */
@@ -262,6 +268,10 @@ function fromControls(controls: TokenLine['controls']): TokenRecord['controls'] 
 
 function orNull(value: number | null): JsonNumber | null {
   return value === null ? null : toJsonNumber(value);
+}
+
+function orUndefined(value: number | null): JsonNumber | undefined {
+  return value === null ? undefined : toJsonNumber(value);
 }
 
 function numberOrNull(value: JsonNumber | null): number | null {

@@ -98,6 +98,11 @@ export function sequenceId({ case: caseName, variant, prompt, user }: SequenceKe
   return JSON.stringify([caseName, variant, prompt, user]);
 }
 
+/** Whether two keys, of tokens too, are of one sequence: cheaper than two ids. */
+export function isSameSequence(a: SequenceKey, b: SequenceKey): boolean {
+  return a.prompt === b.prompt && a.user === b.user && a.variant === b.variant && a.case === b.case;
+}
+
 /** How people read a prompt's name: with its row where it is one of a batch. */
 export function promptLabel({ prompt, user }: Pick<SequenceKey, 'prompt' | 'user'>): string {
   return user === 0 ? prompt : `${prompt}[${user}]`;

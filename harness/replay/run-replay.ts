@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { InputError } from '../../src/errors.ts';
 import { BaselineTokens } from '../baseline/baseline-tokens.ts';
 import { createGate, type Gate } from '../gate/gate.ts';
-import { brokenTokenRules } from '../gate/judge-token.ts';
+import { brokenTokenRules, isTokenRule, type TokenRule } from '../gate/judge-token.ts';
 import { TokenHighlights } from '../gate/token-highlights.ts';
 import { Ladders } from '../ladder/ladders.ts';
 import { ContextChain } from '../record/context-hash.ts';
@@ -18,10 +18,16 @@ import {
   unitsOf,
 } from '../record/run-spec.ts';
 import { withoutTiming } from '../record/token-line.ts';
-import { phaseOfPosition, type SequenceKey, sequenceId } from '../record/token-record.ts';
+import { isSameSequence, phaseOfPosition, type SequenceKey, sequenceId } from '../record/token-record.ts';
 
 /** A sequence that has begun and not ended. */
 interface OpenSequence {
+  readonly key: SequenceKey;
+  readonly unit: RunUnit;
+  readonly isRung: boolean;
+  /** Whether the golden rows are the case's reference's. */
+  readonly isAgainstReference: boolean;
+  readonly lengthMax: number;
   /** Prompt and forced continuation. */
   readonly known: Int32Array;
   readonly chain: ContextChain;
@@ -55,6 +61,9 @@ export class RunReplay {
   end: EndEvent | null = null;
   unitsDone = 0;
   readonly #open: Map<string, OpenSequence> = new Map();
+  /** The open sequence of the token before: most are of the same. */
+  #last: OpenSequence | undefined;
+  readonly #tokenRules: readonly TokenRule[];
   readonly #repeated: ReadonlySet<RunUnit>;
   #underWay: { readonly unit: RunUnit | undefined; readonly ids: readonly string[] } = { unit: undefined, ids: [] };
 
@@ -66,6 +75,7 @@ export class RunReplay {
     this.run = run;
     this.units = unitsOfRun(run);
     this.gate = createGate(run.spec.judge.rules, run.spec.judge.expected);
+    this.#tokenRules = rules.filter(isTokenRule);
     this.ladders = new Ladders(run.spec);
     this.#repeated = repeatedOf(run, this.units);
   }
@@ -128,41 +138,45 @@ export class RunReplay {
   }
 
   #addToken(event: TokenEvent, line: string): void {
-    const unit = this.#unitOf(event);
-    const open = this.#openOf(event, unit);
-    const { prompt } = unit;
+    const open = this.#openOfToken(event);
+    const { prompt } = open.unit;
     const expected = prompt.positions === null ? open.fed : prompt.positions[open.judged];
-    const where = placeOf(event);
-    if (event.position !== expected) throw inconsistent(`${where}`, `position ${expected ?? 'none: all were judged'}`);
-    if (event.position >= this.#lengthMax(unit)) throw inconsistent(where, `positions below ${this.#lengthMax(unit)}`);
+    if (event.position !== expected) {
+      throw inconsistent(placeOf(event), `position ${expected ?? 'none: all were judged'}`);
+    }
+    if (event.position >= open.lengthMax) throw inconsistent(placeOf(event), `positions below ${open.lengthMax}`);
     while (open.fed < event.position) open.chain.extendUnjudged(open.fed, open.known[open.fed++]!);
     const planned = open.known[event.position] ?? open.choice ?? event.inputToken.golden;
     if (event.inputToken.golden !== planned || event.inputPosition.golden !== event.position) {
-      throw inconsistent(`${where}: token ${event.inputToken.golden}`, `token ${planned}`);
+      throw inconsistent(`${placeOf(event)}: token ${event.inputToken.golden}`, `token ${planned}`);
     }
     const phase = phaseOfPosition(event.position, prompt.promptIds.length);
     const step = phase === 'prefill' ? null : event.position - prompt.promptIds.length;
-    if (event.phase !== phase || event.step !== step) throw inconsistent(`${where}: phase ${event.phase}`, phase);
+    if (event.phase !== phase || event.step !== step) {
+      throw inconsistent(`${placeOf(event)}: phase ${event.phase}`, phase);
+    }
     open.chain.extend(event.inputPosition, event.inputToken);
     const { golden, actual } = open.chain.hashes;
     if (event.contextHash.golden !== golden || event.contextHash.actual !== actual) {
-      throw inconsistent(`${where}: context ${event.contextHash.golden}`, `context ${golden}, of the rows before`);
+      throw inconsistent(
+        `${placeOf(event)}: context ${event.contextHash.golden}`,
+        `context ${golden}, of the rows before`,
+      );
     }
     open.fed = event.position + 1;
     open.judged++;
     // Golden rows that are another variant's choose nothing: the text is that of the case's reference.
-    open.choice = isAgainstReference(unit, event) ? (event.choice?.top1.golden ?? null) : null;
-    open.rows.update(withoutTiming(line)).update('\n');
-    const isOfRung = this.isRung(event);
-    const broken = isOfRung ? [] : brokenTokenRules(this.run.spec.judge.rules, event);
+    open.choice = open.isAgainstReference ? (event.choice?.top1.golden ?? null) : null;
+    open.rows.update(`${withoutTiming(line)}\n`);
+    const broken = open.isRung ? [] : brokenTokenRules(this.#tokenRules, event);
     if (broken.join() !== event.failedRules.join()) {
       throw inconsistent(
-        `${where}: broken rules ${event.failedRules.join(', ') || 'none'}`,
+        `${placeOf(event)}: broken rules ${event.failedRules.join(', ') || 'none'}`,
         broken.join(', ') || 'none',
       );
     }
     this.ladders.add(event);
-    if (isOfRung) return;
+    if (open.isRung) return;
     this.gate.add(event);
     this.highlights.add(event);
     if (this.run.spec.baseline !== undefined) this.baselineTokens.add(event);
@@ -203,6 +217,7 @@ export class RunReplay {
     this.#requireTextOfReference(unit, event);
     this.#requireRepeated(unit, event);
     this.#open.delete(id);
+    this.#last = undefined;
     this.prompts.set(id, event);
     if (this.#sequencesUnderWay(unit).every((one) => this.prompts.has(one))) this.unitsDone++;
   }
@@ -268,13 +283,32 @@ export class RunReplay {
     return unit;
   }
 
-  #openOf(key: SequenceKey, { prompt }: RunUnit): OpenSequence {
+  #openOfToken(event: TokenEvent): OpenSequence {
+    if (this.#last === undefined || !isSameSequence(this.#last.key, event)) {
+      this.#last = this.#openOf(event, this.#unitOf(event));
+    }
+    return this.#last;
+  }
+
+  #openOf({ case: caseName, variant, prompt: name, user }: SequenceKey, unit: RunUnit): OpenSequence {
+    const key = { case: caseName, variant, prompt: name, user };
     const id = sequenceId(key);
     const before = this.#open.get(id);
     if (before !== undefined) return before;
-    const known = Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]);
-    const rows = createHash('sha256');
-    const fresh = { known, chain: new ContextChain(), rows, fed: 0, judged: 0, choice: null };
+    const { prompt } = unit;
+    const fresh = {
+      key,
+      unit,
+      isRung: this.isRung(key),
+      isAgainstReference: isAgainstReference(unit, key),
+      lengthMax: lengthMax(prompt, this.run.spec.limits),
+      known: Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]),
+      chain: new ContextChain(),
+      rows: createHash('sha256'),
+      fed: 0,
+      judged: 0,
+      choice: null,
+    };
     this.#open.set(id, fresh);
     return fresh;
   }
@@ -283,10 +317,6 @@ export class RunReplay {
   #sequencesUnderWay(unit: RunUnit): readonly string[] {
     if (this.#underWay.unit !== unit) this.#underWay = { unit, ids: sequencesOf(unit).map(sequenceId) };
     return this.#underWay.ids;
-  }
-
-  #lengthMax({ prompt }: RunUnit): number {
-    return lengthMax(prompt, this.run.spec.limits);
   }
 }
 

@@ -2,6 +2,7 @@
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { InputError, QwenPccError } from '../../src/errors.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
+import { GoldenRows } from '../metrics/measured-row.ts';
 import { formatEvent, type LogEvent } from '../record/events.ts';
 import type { RunLog } from '../record/run-log.ts';
 import {
@@ -79,7 +80,7 @@ interface OpenVariant {
   readonly source: LogitsSource;
   /** Index of its source among those of the case, and of the one whose rows are golden if that is not the reference. */
   readonly comparison: Comparison;
-  readonly createJudge: () => TokenJudge;
+  readonly createJudge: (goldenRows: GoldenRows | undefined) => TokenJudge;
 }
 
 /** What a case's variants stand on; several may stand on one. */
@@ -169,7 +170,8 @@ class Run {
       const [goldenSource, source] = [golden === undefined ? reference : devices[golden]!, devices[device]!];
       requireComparable(goldenSource, source);
       this.#beginCase(one, name, variant.notes(), goldenSource, source);
-      const createJudge = (): TokenJudge => this.#judgeOf(one, variant, goldenSource, source);
+      const createJudge: OpenVariant['createJudge'] = (goldenRows) =>
+        this.#judgeOf(one, variant, goldenSource, source, goldenRows);
       variants.push({ name, source, comparison: { device, golden }, createJudge });
     }
     return { reference, devices, variants };
@@ -192,10 +194,11 @@ class Run {
       open.push(sequence);
       return sequence;
     };
+    const goldenRows = variants.length > 1 ? new GoldenRows() : undefined;
     return Array.from({ length: Math.max(1, Math.min(most, units.length)) }, (_, i) => ({
       reference: i === 0 ? reference : another(reference),
       devices: i === 0 ? devices : devices.map(another),
-      judges: variants.map(({ createJudge }) => createJudge()),
+      judges: variants.map(({ createJudge }) => createJudge(goldenRows)),
     }));
   }
 
@@ -239,6 +242,7 @@ class Run {
     { spec }: OpenableCase['variants'][number],
     reference: LogitsSource,
     device: LogitsSource,
+    goldenRows: GoldenRows | undefined,
   ): TokenJudge {
     const { judge } = this.#options.replay.run.spec;
     return new TokenJudge({
@@ -246,6 +250,7 @@ class Run {
       device: device.info,
       textOf: one.texts.textOf,
       settings: isRung(spec) ? { ...judge, rules: [] } : judge,
+      goldenRows,
       keepEvidence: (file, write) => asLogError(() => this.#options.log.keepFile(file, write)),
     });
   }

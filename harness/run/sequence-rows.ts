@@ -18,7 +18,7 @@ export class SequenceRows {
   /** @param line - a token's, as the log has it. */
   add(line: string, { choice }: Pick<TokenRecord, 'choice'>): void {
     for (const { id } of choice?.top ?? []) this.#preferred.add(id);
-    this.#digest.update(withoutTiming(line)).update('\n');
+    this.#digest.update(`${withoutTiming(line)}\n`);
     this.#count++;
   }
 

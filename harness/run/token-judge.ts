@@ -3,9 +3,9 @@ import type { SourceInfo } from '../../src/device/logits-source.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { judgeToken } from '../gate/judge-token.ts';
 import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
+import type { GoldenRows } from '../metrics/measured-row.ts';
 import { RowComparer } from '../metrics/row-comparer.ts';
 import { ContextChain } from '../record/context-hash.ts';
-import type { RowMetrics } from '../record/row-metrics.ts';
 import type { JudgeSettings } from '../record/run-spec.ts';
 import { phaseOfPosition, type SequenceKey, type TokenRecord } from '../record/token-record.ts';
 import type { RowPair } from '../sequence/sequence.ts';
@@ -17,6 +17,8 @@ export interface TokenJudgeOptions {
   /** Text of one token id. */
   readonly textOf: (tokenId: number) => string;
   readonly settings: JudgeSettings;
+  /** Shared by the judges of a prompt's variants; absent if it has one. */
+  readonly goldenRows?: GoldenRows | undefined;
   /** Keeps a failing token's rows in the run folder. */
   readonly keepEvidence: (name: string, write: (file: string) => void) => void;
 }
@@ -49,11 +51,11 @@ export class TokenJudge {
   }
 
   #comparerFor(logitsFormat: LogitsFormat): RowComparer {
-    const { vocabSize, settings } = this.#options;
+    const { vocabSize, settings, goldenRows } = this.#options;
     const { semantics, pccMinimum } = settings;
     const comparer =
       this.#comparers.get(logitsFormat) ??
-      new RowComparer({ vocabSize, logitsFormat, tieUlps: DEFAULT_TIE_ULPS, semantics, pccMinimum });
+      new RowComparer({ vocabSize, logitsFormat, tieUlps: DEFAULT_TIE_ULPS, semantics, pccMinimum, goldenRows });
     this.#comparers.set(logitsFormat, comparer);
     return comparer;
   }
@@ -88,21 +90,38 @@ export class TokenJudge {
     const [goldenRow, actualRow] = [golden.logits.subarray(0, vocabSize), actual.logits.subarray(0, vocabSize)];
     const metrics = this.#comparer.compareRow(goldenRow, actualRow, {
       nextTokenId: pair.nextTokenId ?? null,
+      goldenKey: golden,
     });
-    const key = { case: caseName, variant, prompt, user, position };
+    const { hygiene, moments, distribution, choice, controls, correlation, pccJudgement } = metrics;
+    const phase = phaseOfPosition(position, promptLength);
+    // No spread: in front of other fields, one costs more than all of the row's sums at a small vocabulary.
     const facts = {
-      ...key,
-      phase: phaseOfPosition(position, promptLength),
+      case: caseName,
+      variant,
+      prompt,
+      user,
+      position,
+      phase,
       inputToken,
       inputPosition,
       contextHash,
-      ...metrics,
+      hygiene,
+      pccJudgement,
+      moments,
+      distribution,
+      choice,
+      controls,
     };
     const words = { logitsFormat: this.#comparer.options.logitsFormat, textOf };
     const judgement = judgeToken(settings.rules, facts, words, settings.expected);
+    const isDefined = correlation.kind === 'defined';
     return {
-      ...key,
-      phase: facts.phase,
+      case: caseName,
+      variant,
+      prompt,
+      user,
+      position,
+      phase,
       step: pair.step,
       text: textOf(pair.tokenId),
       inputToken,
@@ -111,13 +130,15 @@ export class TokenJudge {
       status: judgement.status,
       failedRules: judgement.failedRules,
       reason: judgement.reason,
-      ...correlationFields(metrics),
-      hygiene: metrics.hygiene,
-      moments: metrics.moments,
-      distribution: metrics.distribution,
-      choice: metrics.choice,
-      controls: metrics.controls,
-      evidence: judgement.failedRules.length > 0 ? this.#keepEvidence(key, pair) : null,
+      pcc: isDefined ? correlation.pcc : null,
+      pccUndefined: isDefined ? null : correlation.reason,
+      pccJudgement,
+      hygiene,
+      moments,
+      distribution,
+      choice,
+      controls,
+      evidence: judgement.failedRules.length > 0 ? this.#keepEvidence(facts, pair) : null,
       timing: { goldenMs: pair.ms.golden, actualMs: pair.ms.actual, compareMs: performance.now() - startedAt },
     };
   }
@@ -129,13 +150,4 @@ export class TokenJudge {
     this.#options.keepEvidence(name, (file) => writeEvidence(file, pair));
     return name;
   }
-}
-
-function correlationFields({
-  correlation,
-  pccJudgement,
-}: RowMetrics): Pick<TokenRecord, 'pcc' | 'pccUndefined' | 'pccJudgement'> {
-  return correlation.kind === 'defined'
-    ? { pcc: correlation.pcc, pccUndefined: null, pccJudgement }
-    : { pcc: null, pccUndefined: correlation.reason, pccJudgement };
 }

@@ -97,12 +97,16 @@ export class UnitRun {
   writeRows(): void {
     const { unit, variants } = this.#options;
     const known = unit.prompt.promptIds.length + (unit.prompt.continuationIds?.length ?? 0);
-    const place = ({ index, record: { position } }: HeldRecord): readonly number[] => {
-      return [turnOf(position, known), variants[index]!.comparison.device, position, index];
-    };
-    const inOrder = this.#held.map((held) => ({ held, place: place(held) }));
-    inOrder.sort((a, b) => a.place.map((value, i) => value - b.place[i]!).find((difference) => difference !== 0) ?? 0);
-    for (const { held } of inOrder) this.#write(held.index, held.record);
+    const turnOfRecord = ({ record }: HeldRecord): number => turnOf(record.position, known);
+    const deviceOf = ({ index }: HeldRecord): number => variants[index]!.comparison.device;
+    this.#held.sort(
+      (a, b) =>
+        turnOfRecord(a) - turnOfRecord(b) ||
+        deviceOf(a) - deviceOf(b) ||
+        a.record.position - b.record.position ||
+        a.index - b.index,
+    );
+    for (const { index, record } of this.#held) this.#write(index, record);
     this.#held.length = 0;
   }
 
@@ -116,7 +120,7 @@ export class UnitRun {
   }
 
   #write(index: number, record: TokenRecord): void {
-    this.#rows[index]!.add(this.#options.emit({ event: 'token', ...record }), record);
+    this.#rows[index]!.add(this.#options.emit({ ...record, event: 'token' }), record);
   }
 }
 

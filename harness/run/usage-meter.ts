@@ -35,25 +35,31 @@ export class UsageMeter {
       openMs: { ...this.#openMs },
       ...this.#sums,
       peakAnonymousBytes: this.#peakAnonymousBytes,
-      peakResidentBytes: statusBytes('VmHWM'),
+      peakResidentBytes: statusBytes(processStatus(), 'VmHWM'),
     };
   }
 
   #sampleMemory(): void {
     this.#sampledAt = performance.now();
-    const anonymous = statusBytes('RssAnon');
-    const shared = statusBytes('RssShmem');
+    const status = processStatus();
+    const anonymous = statusBytes(status, 'RssAnon');
+    const shared = statusBytes(status, 'RssShmem');
     if (anonymous === null || shared === null) return;
     this.#peakAnonymousBytes = Math.max(this.#peakAnonymousBytes ?? 0, anonymous + shared);
   }
 }
 
-/** A line of /proc/self/status. */
-function statusBytes(name: 'RssAnon' | 'RssShmem' | 'VmHWM'): number | null {
+/** Empty where the system has none. */
+function processStatus(): string {
   try {
-    const kibibytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
-    return kibibytes === undefined ? null : Number(kibibytes) * 1024;
+    return readFileSync('/proc/self/status', 'latin1');
   } catch {
-    return null;
+    return '';
   }
+}
+
+/** A line of the status. */
+function statusBytes(status: string, name: 'RssAnon' | 'RssShmem' | 'VmHWM'): number | null {
+  const kibibytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
+  return kibibytes === undefined ? null : Number(kibibytes) * 1024;
 }

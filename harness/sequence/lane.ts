@@ -64,6 +64,8 @@ export class Lane {
   readonly #clocks: SideClocks;
   readonly #failed: Set<number> = new Set();
   readonly #known: Int32Array;
+  /** By device, the indices of its comparisons. */
+  readonly #comparisonsOf: readonly (readonly number[])[];
   /** Every token fed to the reference. */
   readonly #ids: number[] = [];
   /** Golden rows that wait for the devices; positions #chunkStart … #ids.length - 1 were fed since they were last fed. */
@@ -78,6 +80,9 @@ export class Lane {
     this.#parts = parts;
     this.#clocks = clocks;
     this.#known = knownIds(parts.request);
+    this.#comparisonsOf = parts.devices.map((_, device) =>
+      [...parts.comparisons.keys()].filter((i) => parts.comparisons[i]!.device === device),
+    );
     this.#chunk = new GoldenChunk(new Float32Array(0), parts.reference.vocabSize);
   }
 
@@ -227,29 +232,29 @@ export class Lane {
           if (!this.#isWanted(actual.position)) return;
           const golden = rows[found];
           if (golden === undefined) throw tooManyRows(request.prompt, actual);
-          requireRows(
-            'actual',
-            skipped(positionsOf(rows.slice(found)), actual, ids[actual.position - firstPosition]),
-            request.prompt,
-          );
+          if (actual.position !== golden.position) {
+            const waiting = positionsOf(rows.slice(found));
+            requireRows('actual', skipped(waiting, actual, ids[actual.position - firstPosition]), request.prompt);
+          }
           requireContext('actual', actual, golden.position, golden.tokenId, request.prompt);
           found++;
           request.signal?.throwIfAborted();
           const { position, tokenId } = golden;
-          const pair = {
-            position,
-            step: decodeStep(position, request),
-            tokenId,
-            nextTokenId: ids[position + 1 - firstPosition] ?? tokenAfterChunk,
-            actual,
-          };
+          const step = decodeStep(position, request);
+          const nextTokenId = ids[position + 1 - firstPosition] ?? tokenAfterChunk;
           this.#deviceChunks.get(index)?.push(actual, actualMs);
-          for (const [comparison, { row, milliseconds }] of this.#goldenOf(index, found - 1)) {
+          for (const comparison of this.#comparisonsOf[index]!) {
+            const chunk = this.#goldenChunkOf(comparison);
+            if (chunk === undefined) continue;
             try {
               await this.#parts.sinks.onPair(comparison, {
-                ...pair,
-                golden: row,
-                ms: { golden: milliseconds, actual: actualMs },
+                position,
+                step,
+                tokenId,
+                nextTokenId,
+                golden: chunk.rows[found - 1]!,
+                actual,
+                ms: { golden: chunk.milliseconds[found - 1]!, actual: actualMs },
               });
             } catch (error) {
               throw new SinkError(error);
@@ -262,15 +267,11 @@ export class Lane {
     requireRows('actual', positionsOf(rows.slice(found)), request.prompt);
   }
 
-  /** The golden row of each comparison of a device, at an index of the chunk. */
-  *#goldenOf(device: number, index: number): Generator<readonly [number, { row: LogitsRow; milliseconds: number }]> {
-    for (const [i, comparison] of this.#parts.comparisons.entries()) {
-      if (comparison.device !== device) continue;
-      const { golden } = comparison;
-      if (golden !== undefined && this.#failed.has(golden)) continue;
-      const chunk = golden === undefined ? this.#chunk : this.#deviceChunks.get(golden)!;
-      yield [i, { row: chunk.rows[index]!, milliseconds: chunk.milliseconds[index]! }];
-    }
+  /** Golden rows of a comparison; undefined if the device failed whose rows they are. */
+  #goldenChunkOf(comparison: number): GoldenChunk | undefined {
+    const { golden } = this.#parts.comparisons[comparison]!;
+    if (golden === undefined) return this.#chunk;
+    return this.#failed.has(golden) ? undefined : this.#deviceChunks.get(golden)!;
   }
 
   /** Runs what may fail for a device that has not failed yet; what a sink threw is nobody's fault and goes through as it was. */

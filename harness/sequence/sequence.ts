@@ -46,6 +46,7 @@ export interface RowPair {
   readonly tokenId: number;
   /** Token that the text has at the next position, if it is known already. */
   readonly nextTokenId: number | undefined;
+  /** An object of its own for each row, the same wherever that row is compared. */
   readonly golden: LogitsRow;
   readonly actual: LogitsRow;
   /** Milliseconds from the row before (or the feed's start) to this row, per side; the first row of a prefill has most of it. */
