@@ -179,10 +179,17 @@ export class JointFeeds {
 
   /** Logits that are no numbers are handed on to be judged, unless weights are the cause: then their names say more. */
   #explainNotFinite(logits: Float32Array): void {
-    if (this.#weightsAreFinite || logits.every(Number.isFinite)) return;
+    if (this.#weightsAreFinite || hasOnlyFinite(logits)) return;
     requireFiniteWeights(this.#checkpoint);
     this.#weightsAreFinite = true;
   }
+}
+
+/** A sum of float32 values cannot overflow a float64. */
+function hasOnlyFinite(values: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return Number.isFinite(sum);
 }
 
 /** Of a share whose feed has been counted on: the rows in it that are asked for, rising. */

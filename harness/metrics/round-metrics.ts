@@ -4,7 +4,8 @@
 // hold every derived number's meaning (its inputs are float32, which nine digits tell apart) in half the bytes that a
 // float64 takes in text. PCC and KL, which thresholds are held against, keep all digits: JSON brings a float64 back
 // exactly. Logits stay the float32 values that they are, and ranks, ids and counts are integers. JSON has no -0: a logit's
-// becomes 0, and no derived number is one, since sums begin with 0 and the nine digits of -0 have no sign.
+// becomes 0 (those of the best tokens where they are listed), and no derived number is one, since sums begin with 0 and
+// the nine digits of -0 have no sign.
 
 import type {
   Pair,
@@ -87,7 +88,7 @@ function roundChoice(choice: RowChoice): RowChoice {
     actualRankOnGolden: choice.actualRankOnGolden,
     overlap5: choice.overlap5,
     overlap10: choice.overlap10,
-    top: choice.top.map(({ id, logit, rank }) => ({ id, logit: asLogits(logit), rank })),
+    top: choice.top,
   };
 }
 

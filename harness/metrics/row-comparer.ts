@@ -112,7 +112,7 @@ export class RowComparer {
     }
 
     const hasMask = hygiene.maskedPairs > 0;
-    const rows = hasMask ? withoutMasked(golden, actual) : { ...whole, ids: null };
+    const rows = hasMask ? withoutMasked(golden, actual) : { golden: whole.golden, actual: whole.actual, ids: null };
     // Control rows hold the whole vocabulary, so they are left out where a part is masked.
     const controlRows = hasMask ? NO_CONTROL_ROWS : this.#controls;
     const measured = measureMoments(rows.golden, rows.actual, controlRows);
@@ -153,7 +153,8 @@ export class RowComparer {
     });
     const top: TopToken[] = [];
     const list = (id: number, rank: Pair<number>): void => {
-      top.push({ id, logit: { golden: golden[id]!, actual: actual[id]! }, rank });
+      // JSON has no -0.
+      top.push({ id, logit: { golden: golden[id]! + 0, actual: actual[id]! + 0 }, rank });
     };
     for (let place = 0; place < goldenIds.length; place++) {
       list(goldenIds[place]!, { golden: place + 1, actual: goldenRanks[place]! });

@@ -6,8 +6,9 @@ import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
 import type { GoldenRows } from '../metrics/measured-row.ts';
 import { RowComparer } from '../metrics/row-comparer.ts';
 import { ContextChain } from '../record/context-hash.ts';
+import type { TokenEvent } from '../record/events.ts';
 import type { JudgeSettings } from '../record/run-spec.ts';
-import { phaseOfPosition, type SequenceKey, type TokenRecord } from '../record/token-record.ts';
+import { phaseOfPosition, type SequenceKey } from '../record/token-record.ts';
 import type { RowPair } from '../sequence/sequence.ts';
 import { evidenceName, writeEvidence } from './evidence-file.ts';
 
@@ -74,8 +75,8 @@ export class TokenJudge {
     return this.#chain.hashes.golden;
   }
 
-  /** @returns the record of one position; positions must come in order. */
-  judge(pair: RowPair): TokenRecord {
+  /** @returns the record of one position, as the log takes it; positions must come in order. */
+  judge(pair: RowPair): TokenEvent {
     const { golden, actual, position } = pair;
     const { promptLength, knownIds, case: caseName, variant, prompt, user } = this.#sequence!;
     const startedAt = performance.now();
@@ -116,6 +117,7 @@ export class TokenJudge {
     const judgement = judgeToken(settings.rules, facts, words, settings.expected);
     const isDefined = correlation.kind === 'defined';
     return {
+      event: 'token',
       case: caseName,
       variant,
       prompt,

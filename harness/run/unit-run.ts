@@ -1,7 +1,7 @@
 // One prompt on all variants of its case: its rows judged at once, written when every prompt before it is whole.
 import { ComparisonInvalidError, InputError, QwenPccError } from '../../src/errors.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
-import type { LogEvent } from '../record/events.ts';
+import type { LogEvent, TokenEvent } from '../record/events.ts';
 import type { RunUnit, SequenceLimits } from '../record/run-spec.ts';
 import { type SequenceKey, sequenceId, type TokenRecord } from '../record/token-record.ts';
 import type { Comparison, LockstepSinks } from '../sequence/lockstep.ts';
@@ -36,7 +36,7 @@ export interface UnitRunOptions {
 
 interface HeldRecord {
   readonly index: number;
-  readonly record: TokenRecord;
+  readonly record: TokenEvent;
 }
 
 export class UnitRun {
@@ -119,8 +119,8 @@ export class UnitRun {
     }
   }
 
-  #write(index: number, record: TokenRecord): void {
-    this.#rows[index]!.add(this.#options.emit({ ...record, event: 'token' }), record);
+  #write(index: number, record: TokenEvent): void {
+    this.#rows[index]!.add(this.#options.emit(record), record);
   }
 }
 
