@@ -44,18 +44,20 @@ export class UnitRun {
   readonly #rows: readonly SequenceRows[];
   readonly #failures: Map<number, unknown> = new Map();
   readonly #held: HeldRecord[] = [];
-  readonly #isHeld: boolean;
+  /** Rows from this position on come in other turns than the log has them. */
+  readonly #heldFrom: number;
 
   /**
-   * @param isFirst - of those that run together: its rows are written as they come.
+   * @param isFirst - of those that run together: its rows are written as they come, as far as they come in order.
    * @param isAlone - runs by itself.
    */
   constructor(options: UnitRunOptions, isFirst: boolean, isAlone: boolean) {
     this.#options = options;
-    // Together, several devices get their rows in other turns than alone: then the order has to be made.
-    this.#isHeld = !isFirst || !(isAlone || options.variants.every(({ comparison }) => comparison.device === 0));
     const { unit, variants, textOf, evidence } = options;
     const { prompt } = unit;
+    // Together, several devices get rows of chosen tokens in other turns than alone: then the order has to be made.
+    const isInOrder = isAlone || variants.every(({ comparison }) => comparison.device === 0);
+    this.#heldFrom = !isFirst ? 0 : isInOrder ? Number.POSITIVE_INFINITY : knownLength(prompt);
     this.#rows = variants.map(({ name, judge, logitsFormat }) => {
       const key: SequenceKey = { case: unit.case.name, variant: name, prompt: prompt.name, user: prompt.user };
       judge.startSequence({
@@ -74,7 +76,7 @@ export class UnitRun {
       onPair: (index, pair) => {
         this.#options.repeats.add(index, pair);
         const record = this.#options.variants[index]!.judge.judge(pair);
-        if (this.#isHeld) this.#held.push({ index, record });
+        if (pair.position >= this.#heldFrom) this.#held.push({ index, record });
         else this.#write(index, record);
         this.#options.onRecord(record);
       },
@@ -96,7 +98,7 @@ export class UnitRun {
   /** Writes the rows that were held; all prompts before it must be whole. */
   writeRows(): void {
     const { unit, variants } = this.#options;
-    const known = unit.prompt.promptIds.length + (unit.prompt.continuationIds?.length ?? 0);
+    const known = knownLength(unit.prompt);
     const turnOfRecord = ({ record }: HeldRecord): number => turnOf(record.position, known);
     const deviceOf = ({ index }: HeldRecord): number => variants[index]!.comparison.device;
     this.#held.sort(
@@ -127,6 +129,11 @@ export class UnitRun {
 /** Whether the other prompts can be judged all the same: a recording lacks rows, or has other tokens. */
 export function isOfPromptAlone(error: unknown): boolean {
   return error instanceof ComparisonInvalidError || error instanceof InputError;
+}
+
+/** Tokens that need no choice. */
+function knownLength({ promptIds, continuationIds }: RunUnit['prompt']): number {
+  return promptIds.length + (continuationIds?.length ?? 0);
 }
 
 /** In which turn the devices are fed a position when its prompt runs alone: known tokens in chunks, then those that were chosen. */
