@@ -3,6 +3,7 @@ import { DEFAULT_RESAMPLING, type Resampling } from '../paired/bootstrap.ts';
 import { ALPHA } from '../paired/estimate.ts';
 import { joinedWord } from '../paired/joined-word.ts';
 import { type Comparison, type JudgedComparison, judgeLeague } from '../paired/league.ts';
+import { differenceOf } from '../paired/paired-difference.ts';
 import { KL, LOG_KL, logKl, type PairedMetric, TOP1 } from '../paired/paired-metrics.ts';
 import { verdictText } from '../paired/verdict.ts';
 import type { BaselineSpec, BaselineVariant } from '../record/baseline.ts';
@@ -169,7 +170,7 @@ function readingsOf(all: readonly PairedVariant[], resampling: Resampling): Base
 }
 
 function readingOf(one: PairedVariant, judged: readonly JudgedComparison[]): BaselineVariantReading {
-  const metrics = judged.map(metricOf);
+  const metrics = judged.map(differenceOf);
   // The difference of a metric without an estimate is none.
   const isSame =
     one.kl.run.length > 0 && judged.every(({ sample }) => sample.differences.every((value) => value === 0));
@@ -194,19 +195,6 @@ function readingOf(one: PairedVariant, judged: readonly JudgedComparison[]): Bas
     top1: { baseline: meanOf(one.top1.baseline), run: meanOf(one.top1.run) },
     tokensNeeded: word === 'undecided' && Math.max(...needed) > 0 ? Math.max(...needed) : null,
     metrics,
-  };
-}
-
-function metricOf({ metric, estimate, verdict }: JudgedComparison): BaselineMetric {
-  const isDefined = estimate.kind === 'defined';
-  return {
-    metric: metric.name,
-    difference: isDefined ? estimate.mean : null,
-    lower: isDefined ? estimate.interval.lower : null,
-    upper: isDefined ? estimate.interval.upper : null,
-    adjustedP: verdict.adjustedP,
-    word: verdict.word,
-    tokensNeeded: verdict.tokensNeeded,
   };
 }
 

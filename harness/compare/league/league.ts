@@ -2,6 +2,7 @@
 import { DEFAULT_RESAMPLING, type Resampling } from '../../paired/bootstrap.ts';
 import { joinedWord } from '../../paired/joined-word.ts';
 import { type Comparison, type JudgedComparison, judgeLeague } from '../../paired/league.ts';
+import { differenceOf, type PairedDifference } from '../../paired/paired-difference.ts';
 import { KL, LOG_KL, LOG_P, logKl, type PairedMetric, TOP1 } from '../../paired/paired-metrics.ts';
 import type { PairedSample } from '../../paired/paired-sample.ts';
 import { classicalTests, countDiscordant, type PerplexityRatio, perplexityRatio } from '../../paired/side-notes.ts';
@@ -21,18 +22,8 @@ export interface Margins {
 export const DEFAULT_MARGINS: Margins = { klNats: KL.margin, top1: TOP1.margin };
 
 /** One metric of an entrant against the base's. */
-export interface MetricReading {
-  readonly metric: string;
-  /** Entrant minus base, mean over tokens; null where there is none. */
-  readonly difference: number | null;
-  /** 95 %. */
-  readonly lower: number | null;
-  readonly upper: number | null;
-  /** Of the league, by Holm. */
-  readonly adjustedP: number | null;
-  readonly word: VerdictWord;
+export interface MetricReading extends PairedDifference {
   readonly text: string;
-  readonly tokensNeeded: number | null;
   /** What counted as independent, and whom the word speaks for. */
   readonly method: string | null;
 }
@@ -200,18 +191,12 @@ function classicalOf(judged: readonly JudgedComparison[], seed: number): Classic
   return { unit, signFlipP: signFlip.p, wilcoxonP, ...countDiscordant(hits) };
 }
 
-function readingOf({ metric, estimate, verdict }: JudgedComparison): MetricReading {
-  const isDefined = estimate.kind === 'defined';
+function readingOf(judged: JudgedComparison): MetricReading {
+  const { metric, estimate, verdict } = judged;
   return {
-    metric: metric.name,
-    difference: isDefined ? estimate.mean : null,
-    lower: isDefined ? estimate.interval.lower : null,
-    upper: isDefined ? estimate.interval.upper : null,
-    adjustedP: verdict.adjustedP,
-    word: verdict.word,
+    ...differenceOf(judged),
     text: verdictText(estimate, verdict, metric),
-    tokensNeeded: verdict.tokensNeeded,
-    method: isDefined ? `${estimate.method}, speaks for ${estimate.speaksFor}` : null,
+    method: estimate.kind === 'defined' ? `${estimate.method}, speaks for ${estimate.speaksFor}` : null,
   };
 }
 
