@@ -12,18 +12,17 @@ const NO_TESTS = [...configDefaults.exclude, '**/dist/**', 'fixtures/example-pro
 interface Kind {
   readonly timeoutMs: number;
   readonly exclude?: readonly string[];
-  /** Files share their modules, whose loading costs as much as the tests; none of them may leave anything behind. */
-  readonly sharesModules?: boolean;
 }
 
-function project(name: string, pattern: string, { timeoutMs, exclude = [], sharesModules = false }: Kind): Project {
+function project(name: string, pattern: string, { timeoutMs, exclude = [] }: Kind): Project {
   return {
     extends: true,
     test: {
       name,
       include: [`{src,reference,harness,fixtures}/**/${pattern}.test.ts`],
       exclude: [...NO_TESTS, ...exclude],
-      isolate: !sharesModules,
+      // Files of a kind share their modules, whose loading and warming up cost as much as the tests: none may leave anything behind.
+      isolate: false,
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
     },
@@ -43,7 +42,6 @@ const config: ViteUserConfig = defineConfig({
       // Under half a minute in all, on two quiet cores: for every save.
       project('unit', '*', {
         timeoutMs: UNIT_TIMEOUT_MS,
-        sharesModules: true,
         exclude: ['**/*.{property,twin,system,gate,docs,browser}.test.ts'],
       }),
       // Laws over generated inputs, and kernels against the plain code that defines them.

@@ -20,6 +20,7 @@ const sessions: MockInstance = vi.spyOn(InferenceSession, 'create');
 beforeEach(() => {
   sessions.mockClear();
 });
+afterAll(() => sessions.mockRestore());
 /** Printed by its number: the calls have the models. */
 const sessionsOpened = (): number => sessions.mock.calls.length;
 
