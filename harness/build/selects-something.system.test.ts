@@ -17,14 +17,17 @@ function runVitest(...args: string[]): { readonly status: number | null; readonl
   return { status, text: stdout + stderr };
 }
 
-it.each([[[]], [['--reporter=json']]])('a name that no gate has is an error, with reporters %j', (reporters) => {
-  const { status, text } = runVitest(
-    ...['run', '--project', 'gates', 'demo', '-t', 'general_weights-4_batch'],
-    ...reporters,
-  );
-  expect(text).toContain('No test has a name that fits /general_weights-4_batch/: nothing was tested.');
-  expect(status).toBe(1);
-});
+it.each([
+  { project: 'gates', file: 'demo', name: 'general_weights-4_batch', reporters: [] },
+  { project: 'unit', file: 'src/text/printable', name: 'printable breaks lines', reporters: ['--reporter=json'] },
+])(
+  'a name that nothing in $project has is an error, with reporters $reporters',
+  ({ project, file, name, reporters }) => {
+    const { status, text } = runVitest('run', '--project', project, file, '-t', name, ...reporters);
+    expect(text).toContain(`No test has a name that fits /${name}/: nothing was tested.`);
+    expect(status).toBe(1);
+  },
+);
 
 it('a name that some test has runs it, though it is skipped in every other file', () => {
   const { status, text } = runVitest(

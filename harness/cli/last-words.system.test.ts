@@ -47,10 +47,15 @@ describe('a run that ends by itself', () => {
 
 describe('weights that are cut while they are read', () => {
   it('make a run invalid or end it, and either is said', async () => {
-    const { finished, weights } = run('cut', () => {
-      const file = path.join(weights, 'model.safetensors');
-      truncateSync(file, Math.floor(statSync(file).size / 2));
-    });
+    const { finished, weights } = run(
+      'cut',
+      () => {
+        const file = path.join(weights, 'model.safetensors');
+        truncateSync(file, Math.floor(statSync(file).size / 2));
+      },
+      '--prompt',
+      'call-me-ishmael',
+    );
     const { code, stderr } = await finished;
     if (code === null) expect(stderr).toMatch(SAID);
     else expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringMatching(/CHECKPOINT_CHANGED/) });

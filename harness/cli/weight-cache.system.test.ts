@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { readTokensWithoutTiming } from '../record/read-tokens.fixture.ts';
+import { callCommand } from './in-process.fixture.ts';
 import { ROOT, spawnCommand } from './spawned-command.fixture.ts';
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'qwen-pcc-cli-'));
@@ -27,10 +28,18 @@ const VARIANTS = [
   ['--weights', base, '--device-weights', instruct],
 ] as const;
 
+interface Judged {
+  readonly code: number | null;
+  readonly tokens: unknown[];
+}
+type Run = (args: readonly string[]) => Promise<Pick<Judged, 'code'>>;
+const inProcess: Run = (args) => callCommand(args);
+const asProcess: Run = (args) => spawnCommand(args).finished;
+
 /** Runs validate into `scratch/name`; the exit code, and every token's record without its timings. */
-async function validate(name: string, ...options: string[]): Promise<{ code: number | null; tokens: unknown[] }> {
+async function validate(run: Run, name: string, ...options: string[]): Promise<Judged> {
   const out = path.join(scratch, name);
-  const { code } = await spawnCommand(['validate', ...SHORT, '--out', out, ...options]).finished;
+  const { code } = await run(['validate', ...SHORT, '--out', out, ...options]);
   return { code, tokens: readTokensWithoutTiming(path.join(out, 'last')) };
 }
 
@@ -39,9 +48,11 @@ it('runs of two recipes, and of two checkpoints of one name, at once share a cac
   const streamed = ['--memory', '1', '--weight-cache', cache];
   // The first variant twice: two processes make the same files.
   const atOnce = [VARIANTS[0], ...VARIANTS];
-  const runs = await Promise.all(atOnce.map((variant, i) => validate(`at-once-${i}`, ...variant, ...streamed)));
+  const runs = await Promise.all(
+    atOnce.map((variant, i) => validate(asProcess, `at-once-${i}`, ...variant, ...streamed)),
+  );
   const alone = [];
-  for (const [i, variant] of VARIANTS.entries()) alone.push(await validate(`alone-${i}`, ...variant));
+  for (const [i, variant] of VARIANTS.entries()) alone.push(await validate(inProcess, `alone-${i}`, ...variant));
   for (const { tokens } of alone) expect(tokens.length).toBeGreaterThan(100);
   expect(new Set(alone.map(({ tokens }) => JSON.stringify(tokens))).size).toBe(VARIANTS.length);
   expect(runs).toEqual([alone[0], ...alone]);
