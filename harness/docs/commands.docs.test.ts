@@ -35,7 +35,8 @@ const PLACEHOLDERS: readonly (readonly [RegExp, string])[] = [
 
 /** Minutes as they are shown: one prompt or a few tokens of each. */
 const SHORTENED: readonly (readonly [RegExp, string])[] = [
-  [/tier=exact/, ' --prompt senate-and-house --max-new-tokens 2'],
+  // And so for the inspections that follow it, of which --why runs the token's context some hundred times in this tier.
+  [/tier=exact/, ' --weights general --prompts ids.json'],
   [/compare .* --recipes/, ' --max-new-tokens 2'],
   [/--device n150 --device/, ' --prompt senate-and-house --max-new-tokens 2'],
   [/n150:KNOBS/, ' --prompt senate-and-house --max-new-tokens 2'],
