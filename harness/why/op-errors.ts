@@ -16,11 +16,11 @@ export interface Observer {
   readonly errors: TapErrors;
 }
 
-/** Measures each tap against the golden rows; `isolates`: and puts them in its place, so that no error reaches the next operation. */
+/** Measures each tap against the golden rows; `isolates`: and puts them in its place (of these taps), so that no error reaches the next operation. */
 export function observeAgainst(
   golden: GoldenTaps,
   model: ModelConfig,
-  options: { readonly isolates: boolean; readonly roundsToBf16: boolean },
+  options: { readonly isolates: boolean | ((tap: WhyTap) => boolean); readonly roundsToBf16: boolean },
 ): Observer {
   const errors = new Map<WhyTap, RowError[]>();
   const store = options.roundsToBf16 ? roundToBf16TiesEven : (value: number): number => value;
@@ -32,11 +32,12 @@ export function observeAgainst(
       const { values, starts } = rowPlaces(rows, width);
       const count = Math.min(starts.length, golden.rows);
       const measured: RowError[] = [];
+      const isolates = typeof options.isolates === 'boolean' ? options.isolates : options.isolates(tap);
       for (let row = 0; row < count; row++) {
         const start = starts[starts.length - count + row]!;
         const from = (golden.rows - count + row) * width;
         measured.push(rowError(expected, from, values, start, width));
-        if (!options.isolates || tap === 'logits') continue;
+        if (!isolates || tap === 'logits') continue;
         for (let i = 0; i < width; i++) values[start + i] = store(expected[from + i]!);
       }
       errors.set(tap, measured);

@@ -45,10 +45,14 @@ export function spanOf(
   isRecorded: (tap: WhyTap, everywhere: boolean) => boolean,
 ): readonly WhyTap[] {
   const span = new Set<WhyTap>();
+  // One that is passed at the token may have to be followed once more at every position.
+  const visited = new Set<string>();
   const visit = (at: WhyTap, everywhere: boolean): void => {
     for (const input of inputsOf(at, layers)) {
       const isEverywhere = everywhere || layerTapOf(input)?.name.endsWith('_cached') === true;
-      if (isRecorded(input, isEverywhere) || span.has(input)) continue;
+      const key = `${input} ${isEverywhere}`;
+      if (isRecorded(input, isEverywhere) || visited.has(key)) continue;
+      visited.add(key);
       span.add(input);
       visit(input, isEverywhere);
     }
