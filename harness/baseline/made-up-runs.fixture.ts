@@ -109,13 +109,21 @@ const NO_SUMMARY: TokenSummary = {
   ...{ flips: { real: 0, nearTie: 0, tie: 0 }, maxAbs: null, gain: null, offset: null, nmseDb: null, pplRatio: null },
 };
 
+function summaryOf(prompts: readonly MadeUpTokens[]): TokenSummary {
+  const all = prompts.flatMap(({ kl }) => kl);
+  const known = all.filter((klNats) => klNats !== null);
+  const mean = known.reduce((sum, klNats) => sum + klNats, 0) / known.length;
+  const klNats = known.length === 0 ? null : { mean, se: null, p50: mean, p90: mean, p99: mean, max: mean };
+  return { ...NO_SUMMARY, n: all.length, klNats };
+}
+
 export function madeUpBaseline(prompts: readonly MadeUpTokens[], changes: MadeUpChanges = {}): BaselineSpec {
   const run = madeUpRun(prompts, changes);
   const header = {
     ...{ runId: 'before', startedAt: '2026-11-01T00:00:00.000Z', command: 'qwen-pcc validate', spec: run.spec },
     tool: { name: 'qwen-pcc', version: '0.1.0', gitSha: null },
   } as RunEvent;
-  const summary = { all: NO_SUMMARY, byPhase: {} };
+  const summary = { all: summaryOf(prompts), byPhase: {} };
   return heldAgainst(
     baselineOfRun(
       { ...run, run: header, verdict: 'pass', summaryOf: () => summary },

@@ -3,7 +3,8 @@
 
 /** Of a token that has no KL. */
 export const NO_KL = 0xffff;
-const LARGEST = 0xfffe;
+/** Of a KL as large or larger. */
+export const LARGEST_KL = 0xfffe;
 /** Mantissa bits of float32 that are dropped. */
 const DROPPED_BITS = 13;
 /** Code 1 is 2^-40, whose exponent field in float32 is 87. */
@@ -21,7 +22,7 @@ export function encodeKl(klNats: number | null): number {
   const half = 1 << (DROPPED_BITS - 1);
   const kept = pattern >>> DROPPED_BITS;
   const isUp = tail > half || (tail === half && (kept & 1) === 1);
-  return Math.min(LARGEST, Math.max(0, kept + (isUp ? 1 : 0) - FIRST));
+  return Math.min(LARGEST_KL, Math.max(0, kept + (isUp ? 1 : 0) - FIRST));
 }
 
 /** @param code - of `encodeKl`. @returns nat; NaN where there is none. */

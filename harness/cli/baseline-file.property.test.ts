@@ -61,6 +61,32 @@ describe('a baseline with a value changed, lost or doubled', () => {
     for (const outcome of ['refused', 'invalid', 'pass']) expect(outcomes).toContain(outcome);
   });
 
+  it('put together from two states is refused', () => {
+    const file = path.join(scratch, 'two.json');
+    const { sha256: _other, ...other } = madeUpBaseline(
+      PROMPTS.map(({ kl }) => ({ kl: kl.map((value) => value * 3) })),
+    );
+    const whole = { schemaVersion: BASELINE_VERSION, ...held, earlier: [] };
+    const prompts = (from: typeof held) => from.cases[0]!.variants[0]!.prompts;
+    const withPrompts = (changed: (typeof whole.cases)[0]['variants'][0]['prompts']) => ({
+      ...whole,
+      cases: [{ ...held.cases[0]!, variants: [{ ...held.cases[0]!.variants[0]!, prompts: changed }] }],
+    });
+    const mixed = {
+      'prompts of the other': withPrompts([prompts(held)[0]!, prompts(other)[1]!]),
+      'a prompt lost': withPrompts(prompts(held).slice(1)),
+      'the state of the other': { ...whole, state: other.state },
+      'the cases of the other': { ...whole, cases: other.cases },
+      'a mark too many': { ...whole, state: { ...held.state, marks: [...held.state.marks, ...held.state.marks] } },
+    };
+    for (const [what, baseline] of Object.entries(mixed)) {
+      writeFileSync(file, formatBaseline(baseline));
+      expect(() => readBaselineFile(file), what).toThrow(expect.objectContaining({ code: 'BASELINE_FILE' }));
+    }
+    writeFileSync(file, formatBaseline(whole));
+    expect(readBaselineFile(file).cases).toHaveLength(1);
+  });
+
   it('cut anywhere is refused', () => {
     const file = path.join(scratch, 'cut.json');
     for (let length = 0; length < TEXT.length - 2; length += 97) {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { InputError, UsageError } from '../../src/errors.ts';
 import { printable } from '../../src/text/printable.ts';
+import { inconsistencyOf } from '../baseline/consistent.ts';
 import { fitPlan } from '../baseline/fit.ts';
 import { type Baseline, heldAgainst, parseBaseline } from '../record/baseline.ts';
 import type { RunSpec } from '../record/run-spec.ts';
@@ -19,7 +20,7 @@ export function baselineFile(given: string | true | undefined, out: string): str
 /** Of a million tokens are 3 MiB. */
 const BYTES_MAX = 1 << 28;
 
-/** @throws InputError BASELINE_FILE for what is there and is none. */
+/** @throws InputError BASELINE_FILE for what is there and is none, or whose parts are of several states. */
 export function readBaselineFile(file: string): Baseline {
   const refuse = (found: string): InputError =>
     new InputError(`${file}: is no baseline.`, {
@@ -30,11 +31,15 @@ export function readBaselineFile(file: string): Baseline {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats?.isFile() !== true) throw refuse(stats === undefined ? 'nothing' : 'no plain file');
   if (stats.size > BYTES_MAX) throw refuse(`${stats.size} bytes`);
+  let baseline: Baseline;
   try {
-    return parseBaseline(readFileSync(file, 'utf8'));
+    baseline = parseBaseline(readFileSync(file, 'utf8'));
   } catch (error) {
     throw refuse(error instanceof z.ZodError ? printable(z.prettifyError(error).split('\n')[0]!) : `${error}`);
   }
+  const found = inconsistencyOf(baseline);
+  if (found !== undefined) throw refuse(printable(found));
+  return baseline;
 }
 
 /** Undefined where there is no file yet. */

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TokenRecord } from '../record/token-record.ts';
-import { ANNOTATIONS_MAX, githubAnnotations } from './annotations.ts';
+import { githubAnnotations } from './annotations.ts';
 import { highlightsOf, runExample, tokenExample } from './run-record.fixture.ts';
 
 const failing = (position: number, overrides: Partial<TokenRecord> = {}): TokenRecord =>
@@ -26,7 +26,7 @@ describe('githubAnnotations', () => {
 
   it('are ten at most, however many tokens fail', () => {
     const many = Array.from({ length: 50 }, (_, position) => failing(position));
-    expect(githubAnnotations(runExample(), highlightsOf(...many))).toHaveLength(ANNOTATIONS_MAX);
+    expect(githubAnnotations(runExample(), highlightsOf(...many))).toHaveLength(10);
   });
 
   it('are one command a line, whatever the names and reasons are', () => {

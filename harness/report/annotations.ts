@@ -6,7 +6,7 @@ import { quoteText } from './format.ts';
 import { describeToken } from './worst-tokens.ts';
 
 /** GitHub shows ten of a step and drops the others without a word. */
-export const ANNOTATIONS_MAX = 10;
+const ANNOTATIONS_MAX = 10;
 /** GitHub cuts a message at 4 KB; a cause may be a whole error text. */
 const MESSAGE_CHARACTERS_MAX = 1000;
 

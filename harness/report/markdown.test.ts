@@ -132,6 +132,7 @@ PCC semantics \`strict\`, minimum 0.79; teacher forcing. Repeat with \`qwen-pcc 
     expect(textOf(longest)).not.toContain(note);
     expect(textOf(longest + 1)).toMatch(new RegExp(`\nPCC semantics .*\n${note}$`));
     expect(Buffer.byteLength(textOf(longest + 1))).toBeLessThanOrEqual(SUMMARY_BYTES_MAX);
+    expect(SUMMARY_BYTES_MAX).toBeLessThan(2 ** 20);
   });
 
   it('has of a prompt’s cause the first line only', () => {
