@@ -36,11 +36,18 @@ export async function runFuzz(args: readonly string[]): Promise<number> {
   const tallies = new Map(ALL_KINDS.map(({ name }) => [name, newTally()]));
   const child = new LimitedChild();
   let findings = 0;
+  let isStopped = false;
+  // Hours of work are told as far as they came.
+  const stop = (): void => {
+    isStopped = true;
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
   console.log(`seed ${seed}, ${only === undefined ? `${count} inputs` : `input ${only}`}`);
   try {
     for (const command of seedCommands(work)) await runCommand(command, { accept: [0, 1] });
     const indices = only === undefined ? Array.from({ length: count }, (_, index) => index) : [only];
     for (const index of indices) {
+      if (isStopped) break;
       const kind = kindOf(index);
       const folder = join(work, `input-${index}`);
       mkdirSync(folder);
