@@ -4,6 +4,7 @@ import { InputError, QwenPccError } from '../../src/errors.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { GoldenRows } from '../metrics/measured-row.ts';
 import { formatEvent, type LogEvent } from '../record/events.ts';
+import type { Pair } from '../record/row-metrics.ts';
 import type { RunLog } from '../record/run-log.ts';
 import {
   firstDifference,
@@ -80,6 +81,8 @@ interface OpenVariant {
   readonly source: LogitsSource;
   /** Index of its source among those of the case, and of the one whose rows are golden if that is not the reference. */
   readonly comparison: Comparison;
+  /** Whether what made the rows of a side is of this variant first: the others get the same rows, which are made once. */
+  readonly counted: Pair<boolean>;
   readonly createJudge: (goldenRows: GoldenRows | undefined) => TokenJudge;
 }
 
@@ -172,7 +175,10 @@ class Run {
       this.#beginCase(one, name, variant.notes(), goldenSource, source);
       const createJudge: OpenVariant['createJudge'] = (goldenRows) =>
         this.#judgeOf(one, variant, goldenSource, source, goldenRows);
-      variants.push({ name, source, comparison: { device, golden }, createJudge });
+      const isFirst = (index: number | undefined): boolean =>
+        variants.every(({ comparison }) => comparison.golden !== index && comparison.device !== index);
+      const counted = { golden: isFirst(golden), actual: isFirst(device) };
+      variants.push({ name, source, comparison: { device, golden }, counted, createJudge });
     }
     return { reference, devices, variants };
   }
@@ -308,7 +314,7 @@ class Run {
       evidence: this.#evidence,
       emit: (event) => this.#emit(event),
       onRecord: (record) => {
-        this.#usage.addToken(record);
+        this.#usage.addToken(record, variants.find(({ name }) => name === record.variant)!.counted);
         this.#options.onToken?.(record);
       },
     };

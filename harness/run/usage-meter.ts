@@ -1,5 +1,6 @@
 // Collects what a run takes while it goes on: time of each side and of the comparison, peak memory.
 import { readFileSync } from 'node:fs';
+import type { Pair } from '../record/row-metrics.ts';
 import type { RunUsage } from '../record/run-usage.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 
@@ -22,9 +23,10 @@ export class UsageMeter {
     }
   }
 
-  addToken({ timing: { goldenMs, actualMs, compareMs } }: TokenRecord): void {
-    this.#sums.goldenMs += goldenMs;
-    this.#sums.actualMs += actualMs;
+  /** @param counted - sides whose row is of no other variant of the token that was counted before. */
+  addToken({ timing: { goldenMs, actualMs, compareMs } }: TokenRecord, counted: Pair<boolean>): void {
+    if (counted.golden) this.#sums.goldenMs += goldenMs;
+    if (counted.actual) this.#sums.actualMs += actualMs;
     this.#sums.compareMs += compareMs;
     if (performance.now() - this.#sampledAt >= SAMPLE_EVERY_MS) this.#sampleMemory();
   }
