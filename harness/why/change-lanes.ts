@@ -9,7 +9,7 @@ import type { WhyTap } from './ops.ts';
 import { OwnPast } from './own-past.ts';
 import { redraw } from './redraw.ts';
 import type { Variation } from './shares.ts';
-import { FEEDING_CACHE, feedsCache } from './work.ts';
+import { FEEDING_CACHE, feedsCache, isMadeAnew } from './work.ts';
 
 type OnTap = (tap: WhyTap, rows: Rows) => void;
 
@@ -30,6 +30,8 @@ export class ChangeLanes {
   pastOf(change: PlannedChange): Change['past'] {
     if (!reachesPast(change)) return 'kept';
     if (this.#experiment.isSmall) return 'redone';
+    const { lanes, positions } = this.#experiment;
+    if (change.kind !== 'layer' && isMadeAnew(lanes.lab.model, positions, change.ops)) return 'redone';
     // A layer that the device leaves out has no past to keep.
     return feedsCache(change.ops) || this.#skippedLayer >= 0 ? 'remade' : 'kept';
   }

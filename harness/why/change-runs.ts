@@ -14,7 +14,7 @@ import {
   standsFor,
   type Variation,
 } from './shares.ts';
-import { anewAtMost, type Drawing, drawingOf, remadeRows } from './work.ts';
+import { anewAtMost, type Drawing, drawingOf, isMadeAnew, remadeRows } from './work.ts';
 
 /** Pairs are made of so many promotions: six pairs, the best of which holds the first two suspects. */
 const PAIRED = 4;
@@ -71,8 +71,10 @@ export class ChangeRuns {
     const { lanes, positions, isSmall } = this.#experiment;
     const { model } = lanes.lab;
     const { draws, promotions: drawnUp, demotions: drawnDown } = this.#drawing;
+    const isAnew = isSmall || isMadeAnew(model, positions, ['kvCache']);
     const ofLayers = (layers: number): number => (isSmall ? positions : remadeRows(model, positions, layers));
-    const remade = ofLayers(model.layers);
+    // What makes keys and values alone may be first among the suspects.
+    const remade = isAnew ? positions : ofLayers(model.layers);
     const planned = this.#planned();
     const ofOneLayer = planned.filter(({ kind }) => kind === 'layer').length;
     const first = ofLayers(0) + ofOneLayer * ofLayers(1) + (planned.length - ofOneLayer) * remade;
@@ -81,7 +83,7 @@ export class ChangeRuns {
     // Nothing heals: what may be made anew. Something does: places.
     const made = Math.min(anewAtMost(model, positions), planned.filter(canBeAnew).length);
     const anew = isSmall ? 0 : (made + Math.min(made, drawnUp) * draws) * positions;
-    const places = placesAtMost(model.layers, model.keyValueHeads) * ofLayers(1);
+    const places = placesAtMost(model.layers, model.keyValueHeads) * (isAnew ? positions : ofLayers(1));
     return first + drawn + Math.max(anew + pairs, places);
   }
 

@@ -43,6 +43,16 @@ const DRAWING: Readonly<Record<'small' | 'large', Drawing>> = {
 /** Operations whose precision decides what keys and values are made of the residual stream. */
 export const FEEDING_CACHE: readonly WhyOp[] = ['norm', 'qkv', 'rotary', 'kvCache'];
 
+/** Those that make nothing else. */
+const MAKING_KEYS: readonly WhyOp[] = ['qkv', 'rotary', 'kvCache'];
+/** Promotions and demotions of these alone: their classes, the cache's, the bias's and the rotation's knobs. */
+const KEY_CHANGES = 10;
+
+/** Whether a change of nothing but keys and values is made anew from the first position: where all of them may be. */
+export function isMadeAnew(model: ModelConfig, positions: number, ops: readonly WhyOp[]): boolean {
+  return ops.every((op) => MAKING_KEYS.includes(op)) && anewAtMost(model, positions) >= KEY_CHANGES;
+}
+
 export function feedsCache(ops: readonly WhyOp[]): boolean {
   return ops.some((op) => FEEDING_CACHE.includes(op));
 }
