@@ -92,7 +92,7 @@ describe('what --why found of a token', () => {
   });
 
   it('of a recording is one table, of its operations', () => {
-    const recording = { heldAgainst: 'n150', recordedTaps: 2, firstApart: null, notRecorded: [] };
+    const recording = { heldAgainst: 'n150', recordedTaps: 2, firstApart: null, notRecorded: [], notJudged: [] };
     const tables = whyTable(why([], recording));
     expect(tables).toHaveLength(1);
     expect(tables[0]).toMatchObject({

@@ -139,6 +139,8 @@ export interface RecordingEvidence {
   readonly firstApart: { readonly tap: string; readonly relL2: number; readonly healthy: number } | null;
   /** Taps that are not, in order of computation. */
   readonly notRecorded: readonly string[];
+  /** Recorded taps that follow from earlier positions that are not recorded: measured, and blamed for nothing. */
+  readonly notJudged: readonly string[];
 }
 
 export interface WhyRecord {
@@ -279,6 +281,7 @@ export const WhyRecordSchema: z.ZodType<WhyRecord, unknown> = z.strictObject({
       recordedTaps: count,
       firstApart: z.strictObject({ tap: text, relL2: real, healthy: real }).nullable(),
       notRecorded: z.array(text),
+      notJudged: z.array(text),
     })
     .nullable(),
   words: text,

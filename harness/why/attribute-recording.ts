@@ -141,6 +141,7 @@ function opsOf(taps: RecordedTaps, golden: GoldenTaps, sides: Sides, cache: Reco
   const { layers } = lab.model;
   return whyTaps(layers).flatMap((tap): OpError[] => {
     if (!taps.has(tap)) return [];
+    const span = spanOf(tap, layers, (input, everywhere) => taps.has(input, everywhere));
     const { isolated, healthy, ratio } = judged(tap, taps, sides, cache, lab);
     const reference = golden.get(tap);
     const width = reference.length / golden.rows;
@@ -157,8 +158,9 @@ function opsOf(taps: RecordedTaps, golden: GoldenTaps, sides: Sides, cache: Reco
         ratio,
         accumulated: rowError(goldenRow, 0, own, 0, width).relL2,
         accumulatedPcc: correlation.kind === 'defined' ? correlation.pcc : null,
-        isBlamed: !(ratio <= 1),
-        span: spanOf(tap, layers, (input, everywhere) => taps.has(input, everywhere)),
+        // What an unknown past has done to it is not this operation's.
+        isBlamed: !(ratio <= 1 || span.readsUnknownPast),
+        span: span.taps,
       },
     ];
   });
@@ -221,6 +223,11 @@ function evidenceOf(
     recordedTaps: known.filter((tap) => taps.has(tap)).length,
     firstApart: apart ?? null,
     notRecorded: known.filter((tap) => !taps.has(tap)),
+    notJudged: ops.flatMap(({ tap }) =>
+      spanOf(tap as WhyTap, lab.model.layers, (input, everywhere) => taps.has(input, everywhere)).readsUnknownPast
+        ? [tap]
+        : [],
+    ),
   };
 }
 

@@ -16,7 +16,7 @@ export function recordingWords(evidence: Evidence): string[] {
   const { recording, firstBlamed, ops } = evidence;
   const { notRecorded } = recording!;
   const said = firstBlamed === null ? soundText(evidence) : blamedText(evidence, ops[firstBlamed]!);
-  return [...said, notRecorded.length === 0 ? '' : missingText(evidence), modelText(evidence)];
+  return [...said, pastText(evidence), notRecorded.length === 0 ? '' : missingText(evidence), modelText(evidence)];
 }
 
 function blamedText(evidence: Evidence, first: OpError): string[] {
@@ -67,6 +67,13 @@ function soundText({ device, recording, ops }: Evidence): string[] {
   if (device.klNats === null) return [sound, 'But the row is not finite: look for the first tap without a PCC.'];
   if (device.klNats < NO_LOSS) return [sound, `The token has ${lossOf(device)}: there is nothing to explain.`];
   return [sound, `Its loss (${lossOf(device)}) comes from precision, or from what was not recorded.`];
+}
+
+/** Attention reads every earlier position. */
+function pastText({ recording }: Evidence): string {
+  const { notJudged } = recording!;
+  if (notJudged.length === 0) return '';
+  return `Earlier positions are not recorded, and attention reads them: ${listed(notJudged)} cannot be judged, nor the layers before; record layers.N.out, or keys and values, of every position.`;
 }
 
 /** The first operations that no value of the recording judges by themselves. */

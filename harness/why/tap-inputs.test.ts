@@ -1,10 +1,12 @@
 // What stands between a tap and the recorded values before it: nothing, an operation, a layer, or the past of every layer before.
 import { expect, it } from 'vitest';
 import type { WhyTap } from './ops.ts';
-import { spanOf } from './tap-inputs.ts';
+import { type Span, spanOf } from './tap-inputs.ts';
 
 const LAYERS = 3;
 const spanWith = (tap: WhyTap, atToken: (tap: WhyTap) => boolean, everywhere = atToken): readonly WhyTap[] =>
+  whole(tap, atToken, everywhere).taps;
+const whole = (tap: WhyTap, atToken: (tap: WhyTap) => boolean, everywhere = atToken): Span =>
   spanOf(tap, LAYERS, (input, isEverywhere) => (isEverywhere ? everywhere : atToken)(input));
 const isStream = (tap: WhyTap): boolean => /^(embed_tokens|layers\.\d+)\.out$/.test(tap);
 
@@ -25,4 +27,8 @@ it('reaches back through every layer where the stream is recorded at the token a
   expect(span).toContain('layers.0.self_attn.k_cached');
   expect(span).toContain('embed_tokens.out');
   expect(spanWith('norm.out', isStream, () => false)).toEqual([]);
+  const reads = (tap: WhyTap, everywhere: typeof isStream): boolean =>
+    whole(tap, isStream, everywhere).readsUnknownPast;
+  expect([reads('layers.2.out', () => false), reads('norm.out', () => false)]).toEqual([true, false]);
+  expect([reads('layers.2.out', isStream), reads('layers.0.out', () => false)]).toEqual([false, false]);
 });

@@ -33,20 +33,23 @@ export function inputsOf(tap: WhyTap, layers: number): readonly WhyTap[] {
   return INPUTS[name].map((input) => (input === 'stream' ? stream : layerTap(layer, input)));
 }
 
+export interface Span {
+  readonly taps: readonly WhyTap[];
+  readonly readsUnknownPast: boolean;
+}
+
 /**
  * The taps between one and the recorded values that it follows from: what is wrong with it may be wrong in any of them.
  *
  * @param isRecorded - of the token's row; `everywhere`: of every position up to it, as attention reads keys and values.
- * @returns nearest first; empty where every input is recorded.
+ * @returns `taps`: nearest first; empty where every input is recorded. `readsUnknownPast`: attention among them reads keys and values of
+ *   positions whose stream is not recorded, so that errors of all layers before reach it.
  */
-export function spanOf(
-  tap: WhyTap,
-  layers: number,
-  isRecorded: (tap: WhyTap, everywhere: boolean) => boolean,
-): readonly WhyTap[] {
+export function spanOf(tap: WhyTap, layers: number, isRecorded: (tap: WhyTap, everywhere: boolean) => boolean): Span {
   const span = new Set<WhyTap>();
   // One that is passed at the token may have to be followed once more at every position.
   const visited = new Set<string>();
+  let readsUnknownPast = false;
   const visit = (at: WhyTap, everywhere: boolean): void => {
     for (const input of inputsOf(at, layers)) {
       const isEverywhere = everywhere || layerTapOf(input)?.name.endsWith('_cached') === true;
@@ -54,9 +57,10 @@ export function spanOf(
       if (isRecorded(input, isEverywhere) || visited.has(key)) continue;
       visited.add(key);
       span.add(input);
+      if (isEverywhere && layerTapOf(input)?.name === 'out') readsUnknownPast = true;
       visit(input, isEverywhere);
     }
   };
   visit(tap, false);
-  return [...span];
+  return { taps: [...span], readsUnknownPast };
 }
