@@ -7,6 +7,7 @@ import { createN150Source } from '../../../src/device/n150/n150-source.ts';
 import { DEFAULT_N150_CONFIG } from '../../../src/device/n150/recipes.ts';
 import { createKernelMatmulEngine } from '../../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
 import { argmax } from '../../sequence/sequence.ts';
+import { referenceWeights } from '../../sources/batch-plan.ts';
 
 const [side, folder, ids, steps, threads] = process.argv.slice(2) as [string, string, string, string, string];
 const started = performance.now();
@@ -33,7 +34,12 @@ process.exit(0);
 
 async function openSide(): Promise<LogitsSource> {
   const checkpoint = openCheckpoint(folder);
-  if (side === 'reference') return createReference(checkpoint, { precision: 'fp32', threads: Number(threads) });
+  if (side === 'reference') {
+    // As a run of so many passes holds them.
+    const plan = { threads: Number(threads), memoryBytes: undefined, passes: 1 + Number(steps) };
+    const { weights } = referenceWeights(checkpoint, plan);
+    return createReference(checkpoint, { precision: 'fp32', threads: plan.threads, weights });
+  }
   const engine = await createKernelMatmulEngine({ threads: Number(threads) });
   return createN150Source(checkpoint, DEFAULT_N150_CONFIG, engine);
 }
