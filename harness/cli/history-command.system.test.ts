@@ -129,6 +129,13 @@ describe('a history', () => {
       rmSync(file);
     });
 
+    it('is refused for a run of another place that has the id of one that was read', async () => {
+      const copy = path.join(scratch, 'another place', names[0]!);
+      cpSync(path.join(reports, names[0]!), copy, { recursive: true });
+      const { code, stderr } = await callCommand(['history', reports, '--lens', copy]);
+      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('HISTORY_LENS') });
+    });
+
     it('is refused for a part of a plan', async () => {
       const { leftOut } = await history();
       const { code, stderr } = await callCommand(['history', reports, '--lens', leftOut[0]!.folder]);

@@ -1,5 +1,5 @@
 // qwen-pcc history: what runs and accepted states did over time: since when, by how much, which run first broke.
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
@@ -53,17 +53,21 @@ function history(folders: readonly string[], options: HistoryOptions): void {
     leftOut,
   };
   const { html, lens } = options;
-  if (lens !== undefined) putIntoLens(record, findRunFolder(lens, folders[0]!));
+  if (lens !== undefined) putIntoLens(record, findRunFolder(lens, folders[0]!), found);
   if (html !== undefined) guardWrite(html, () => replaceFile(html, historyPage(record)));
   const text = `${JSON.stringify(z.encode(HistoryRecordSchema, record), null, 2)}\n`;
   process.stdout.write(options.json === true ? text : historyText(record, createChalk(process.env)));
   process.exitCode = EXIT_CODES.pass;
 }
 
-/** @throws UsageError HISTORY_LENS for a run that is not among those that were read. */
-function putIntoLens(record: HistoryRecord, folder: string): void {
+/**
+ * @param read - folders of the runs that were read: runs of several places may have begun in the same second, and so have one id.
+ * @throws UsageError HISTORY_LENS for a run that is not among those that were read.
+ */
+function putIntoLens(record: HistoryRecord, folder: string, read: readonly string[]): void {
   const { runId } = readRunEvent(folder);
-  const own = historyOfRun(record, runId);
+  const place = realpathSync(folder);
+  const own = read.some((one) => realpathSync(one) === place) ? historyOfRun(record, runId) : undefined;
   if (own === undefined) {
     throw new UsageError(`${folder}: this run is in none of the series.`, {
       code: 'HISTORY_LENS',
