@@ -88,7 +88,10 @@ async function openSteps(
     weights === 'mapped'
       ? await ProductLanes.open(checkpoint, operators, threads, MAPPED_SLICES)
       : await DecodedProducts.open(checkpoint, operators, session, sliceRowsFor(threads));
-  const model = await StepModel.open(checkpoint, operators, session, taps, products);
+  const model = await StepModel.open(checkpoint, operators, session, taps, products).catch(async (error: unknown) => {
+    await products.release();
+    throw error;
+  });
   return {
     body: { run: (feeds) => model.runBody(feeds), release: () => model.release() },
     head: { run: (feeds) => model.runHead(feeds), release: async () => {} },

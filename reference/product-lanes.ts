@@ -53,14 +53,19 @@ export class ProductLanes implements Products {
     const groups = productGroups(checkpoint, threads, slices);
     const settings: SessionSettings = { dataFolder: externalDataFolder(checkpoint), threads: 1, weights: 'mapped' };
     const graph = (thread: number): Uint8Array => buildProducts(checkpoint, groups, thread, operators);
-    const workers: ProductWorker[] = [];
+    const opened: Pick<GraphRunner, 'release'>[] = [];
     try {
-      for (let thread = 1; thread < threads; thread++) workers.push(new ProductWorker(graph(thread), settings));
+      const workers = Array.from({ length: threads - 1 }, (_, i) => {
+        const worker = new ProductWorker(graph(i + 1), settings);
+        opened.push(worker);
+        return worker;
+      });
       const own = await openRunner(graph(0), settings);
+      opened.push(own);
       for (const worker of workers) await worker.opened;
       return new ProductLanes(groups, own, workers);
     } catch (error) {
-      for (const worker of workers) await worker.release();
+      for (const one of opened) await one.release();
       throw error;
     }
   }
@@ -143,7 +148,8 @@ class ProductWorker {
   #isGone = false;
 
   constructor(model: Uint8Array, settings: SessionSettings) {
-    this.#worker = new Worker(WORKER_URL, { workerData: { model, options: sessionOptions(settings) } });
+    // Flags of the process (`--input-type` of a script on the command line) are not for this file.
+    this.#worker = new Worker(WORKER_URL, { workerData: { model, options: sessionOptions(settings) }, execArgv: [] });
     const answered = (answer: Answer): void => this.#answer?.(answer);
     this.#worker.on('message', answered);
     this.#worker.on('error', (error) => answered({ failure: error.message }));

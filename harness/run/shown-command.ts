@@ -25,7 +25,7 @@ function withoutAbsolutePath(word: string, currentFolder: string): string {
  */
 export function commandForElsewhere(command: string): string {
   const words = command.match(/'(?:[^']|'\\'')*'|[^\s']+/g) ?? [];
-  return words.map((word) => word.replace(/(?<=^'?|[=:])(?:\.\.\/)+(?:[^/]+\/)*/, '…/')).join(' ');
+  return words.map((word) => word.replace(/(?<=^'?|[=:])(?:\.\.\/)+(?:[^/]+\/)*/g, '…/')).join(' ');
 }
 
 /** A word as a shell takes it for one. */

@@ -14,13 +14,13 @@ describe('weights of the reference', () => {
   it('stay in memory where they fit half of --memory and enough passes win back the opening', () => {
     expect(referenceWeights(ofGigabytes(2), plan)).toEqual({
       weights: 'resident',
-      because: 'float32 takes 2.0 of at most 4.0 GB, and opening it is won back from 8 passes on; this run makes 100',
+      because: 'float32 takes 2.0 of at most 4.0 GB, and opening it is won back from 15 passes on; this run makes 100',
     });
-    expect(referenceWeights(ofGigabytes(2), { ...plan, passes: 8 }).weights).toBe('resident');
+    expect(referenceWeights(ofGigabytes(2), { ...plan, passes: 15 }).weights).toBe('resident');
   });
 
   it.each([
-    ['so few passes', ofGigabytes(2), { ...plan, passes: 7 }, /from 8 passes on; this run makes 7$/],
+    ['so few passes', ofGigabytes(2), { ...plan, passes: 14 }, /from 15 passes on; this run makes 14$/],
     ['so little memory', ofGigabytes(5), plan, /^float32 takes 5\.0 of at most 4\.0 GB$/],
     ['so many threads', ofGigabytes(2, 'plain', 80), { ...plan, threads: 64 }, /^5166 threads .* at most 1024 may$/],
   ])('are widened at each pass for %s', (_, checkpoint, its, because) => {

@@ -72,10 +72,10 @@ export function referencePasses(prompts: readonly PromptSpec[], limits: Sequence
 }
 
 /**
- * Passes after which weights that are widened once have cost less than those that are widened at each pass. Source: Qwen2.5-0.5B, 2 threads:
- * opening takes 3.3 s of a core longer, each pass 0.5 s less.
+ * Passes after which weights that are widened once have cost less than those that are widened at each pass. Source: Qwen2.5-0.5B, 2 threads
+ * (`npm run bench peers`, both ways): opening takes 3.0 s longer, each greedy step 0.2 s less.
  */
-const PASSES_THAT_PAY = 8;
+const PASSES_THAT_PAY = 15;
 /** Of the machine's memory, what float32 weights may take; of --memory twice that share. */
 const RESIDENT_SHARE = 0.25;
 /** Each stage of resident weights is a session with threads of its own. */

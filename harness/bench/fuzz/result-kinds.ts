@@ -134,9 +134,10 @@ function bundleOf({ run, cases }: RunReplay, { inputToken, ...key }: TokenRecord
 }
 
 function listed(entries: Bundle['entries']): BundleRecord['files'] {
-  return Object.entries(entries).map(([name, bytes]) => ({
-    ...{ name, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') },
-  }));
+  return Object.entries(entries).map(([name, bytes]) => {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    return { name, bytes: bytes.length, sha256 };
+  });
 }
 
 function archive(record: string | Buffer, entries: Bundle['entries']): Buffer {

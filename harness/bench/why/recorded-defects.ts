@@ -77,7 +77,8 @@ export async function recordedDefects(): Promise<BenchResult[]> {
       name: `defects found in recordings with ${name}`,
       unit: `of ${DEFECTS.length}`,
       samples: [found[i]!],
-      target: { relation: 'at least', value: i === 0 ? DEFECTS.length : 0 },
+      // What few taps can show is a reading, no promise.
+      ...(i === 0 ? { target: { relation: 'at least', value: DEFECTS.length } } : {}),
     },
     {
       name: `healthy recordings with ${name} blamed`,

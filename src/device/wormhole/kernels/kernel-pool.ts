@@ -152,6 +152,8 @@ export async function createKernelPool(options: KernelPoolOptions): Promise<Kern
         traps: port2,
       },
       transferList: [port2],
+      // Flags of the process (`--input-type` of a script on the command line) are not for this file.
+      execArgv: [],
     });
     worker.on('error', (cause) => {
       failure ??= { code: 'KERNEL_WORKER', found: `worker ${share} threw: ${String(cause)}`, cause };
