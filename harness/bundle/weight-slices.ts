@@ -1,10 +1,11 @@
 // The weights that one token needs: every matrix of the checkpoint, but of an embedding that is not the lm_head too the context's rows alone.
 // In the bundle the file is a smaller safetensors file with the same names; put back, the rows that were left out are holes of zeros.
-import { closeSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { encodeSafetensorsHeader, readSafetensorsHeader, type TensorEntry } from '../../src/checkpoint/safetensors.ts';
 import { EMBED_TOKENS } from '../../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
+import { writeFullyAt } from '../../src/files/replace-file.ts';
 import type { WeightSlice } from './bundle-record.ts';
 import { type ByteRange, readPieces } from './read-pieces.ts';
 import type { StreamedEntry } from './zip-file.ts';
@@ -28,16 +29,7 @@ export function embeddingSlice(checkpoint: Checkpoint, tokenIds: Iterable<number
 
 /** The file with nothing but the slice's rows of its tensor. */
 export function slicedFile(file: string, { tensor, rows }: WeightSlice): FilePieces {
-  const { tensors, metadata } = readSafetensorsHeader(file);
-  const entries = [...tensors];
-  const header = encodeSafetensorsHeader(
-    entries.map(([name, { dtype, shape }]) => ({
-      name,
-      dtype,
-      shape: name === tensor ? [rows.length, ...shape.slice(1)] : shape,
-    })),
-    metadata,
-  );
+  const { entries, header } = withHeight(file, tensor, rows.length);
   const ranges = entries.flatMap(([name, entry]): ByteRange[] =>
     name === tensor
       ? rows.map((row) => ({ at: entry.offsetBytes + row * rowBytes(entry), bytes: rowBytes(entry) }))
@@ -61,24 +53,18 @@ export function fitsFile(file: string, { tensor, rows, of }: WeightSlice): boole
 
 /** Gives every row its place again, in the same file; the others are zeros that take no room on the disk. */
 export function putBack(file: string, { tensor, rows, of }: WeightSlice): void {
-  const { tensors, metadata } = readSafetensorsHeader(file);
-  const entries = [...tensors];
-  const header = encodeSafetensorsHeader(
-    entries.map(([name, { dtype, shape }]) => ({
-      name,
-      dtype,
-      shape: name === tensor ? [of, ...shape.slice(1)] : shape,
-    })),
-    metadata,
-  );
+  const { entries, header } = withHeight(file, tensor, of);
   const whole = `${file}.whole`;
   const opened = openSync(whole, 'wx');
   try {
-    writeSync(opened, header, 0, header.length, 0);
+    writeFullyAt(opened, 0, header);
     let at = header.length;
     const copy = (range: ByteRange, to: number): void => {
       let end = to;
-      for (const piece of readPieces(file, [range])) end += writeSync(opened, piece, 0, piece.length, end);
+      for (const piece of readPieces(file, [range])) {
+        writeFullyAt(opened, end, piece);
+        end += piece.length;
+      }
     };
     for (const [name, entry] of entries) {
       if (name === tensor) {
@@ -96,6 +82,22 @@ export function putBack(file: string, { tensor, rows, of }: WeightSlice): void {
     closeSync(opened);
   }
   renameSync(whole, file);
+}
+
+/** What a file holds, and the header that it has when one of its tensors has so many rows. */
+function withHeight(
+  file: string,
+  tensor: string,
+  height: number,
+): { readonly entries: readonly (readonly [string, TensorEntry])[]; readonly header: Uint8Array } {
+  const { tensors, metadata } = readSafetensorsHeader(file);
+  const entries = [...tensors];
+  const shaped = entries.map(([name, { dtype, shape }]) => ({
+    name,
+    dtype,
+    shape: name === tensor ? [height, ...shape.slice(1)] : shape,
+  }));
+  return { entries, header: encodeSafetensorsHeader(shaped, metadata) };
 }
 
 function rowBytes({ lengthBytes, shape }: TensorEntry): number {

@@ -27,7 +27,7 @@ export function replaceFile(
       if (typeof content === 'function')
         content(
           (data) => writeFully(file, data),
-          (at, data) => rewriteFully(file, at, data),
+          (at, data) => writeFullyAt(file, at, data),
         );
       else writeFully(file, typeof content === 'string' ? Buffer.from(content) : content);
       fsyncSync(file);
@@ -49,6 +49,7 @@ export function writeFully(file: number, data: ArrayBufferView): void {
   }
 }
 
-function rewriteFully(file: number, at: number, data: Uint8Array): void {
+/** The same from byte `at` of the file on. */
+export function writeFullyAt(file: number, at: number, data: Uint8Array): void {
   for (let done = 0; done < data.length; ) done += writeSync(file, data, done, data.length - done, at + done);
 }
