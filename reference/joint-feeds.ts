@@ -1,14 +1,15 @@
 // Feeds of several sequences at one model: those that are under way at the same time share passes over the weights.
 // Exactness: a sequence's passes are cut as they are when it is fed alone, so its rows have the bits that they have alone.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { longestSequence } from '../src/checkpoint/config.ts';
 import { requireFiniteWeights } from '../src/checkpoint/not-finite.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, RowSink, TapName } from '../src/device/logits-source.ts';
 import { tapWidth } from '../src/device/taps.ts';
+import type { DraftedSequence } from './drafted-sequence.ts';
 import { Tensor } from './graph/onnx-runtime.ts';
 import { HEAD_IO } from './graph/qwen2-graph.ts';
-import { type JointModel, type JointRows, paddedRows, rowCuts, runJointPass } from './joint-pass.ts';
-import type { KvCache } from './kv-cache.ts';
+import { type JointModel, type JointRows, paddedRows, rowCuts, runJointPass, type SequencePart } from './joint-pass.ts';
 import { type ReferenceRunners, ROWS_TOGETHER } from './open-runners.ts';
 import { rotaryFrequencies } from './rotary.ts';
 
@@ -17,10 +18,12 @@ const SCORE_BYTES_MAX = 128 * 2 ** 20;
 /** Logits made at a time. */
 const LOGITS_BYTES_MAX = 32 * 2 ** 20;
 const FLOAT32_BYTES = 4;
+/** Up to so many rows of a pass, one more takes little longer: weights are read and widened for all of them. */
+const ROWS_WITH_DRAFTS = 8;
 
 interface Feed {
   readonly tokenIds: Int32Array;
-  readonly cache: KvCache;
+  readonly sequence: DraftedSequence;
   readonly want: FeedRequest;
   readonly onRow: RowSink;
   readonly done: () => void;
@@ -33,6 +36,8 @@ interface Feed {
 interface Share {
   readonly feed: Feed;
   readonly tokenIds: Int32Array;
+  /** Tokens that may be fed next, computed along. */
+  readonly drafts: readonly number[];
   /** Position and row, in all rows of the pass, of its first token. */
   readonly firstPosition: number;
   readonly firstRow: number;
@@ -42,6 +47,8 @@ export interface JointFeedsOptions {
   /** Most positions of one sequence in one pass. */
   readonly chunk: number;
   readonly taps: readonly TapName[];
+  /** Whether passes of few rows compute guessed tokens along. */
+  readonly drafts: boolean;
 }
 
 export class JointFeeds {
@@ -49,23 +56,33 @@ export class JointFeeds {
   readonly #model: JointModel;
   readonly #head: ReferenceRunners['head'];
   readonly #chunk: number;
+  readonly #drafts: boolean;
   readonly #waiting: Feed[] = [];
   #working: Promise<void> | undefined;
   #weightsAreFinite = false;
 
-  constructor(checkpoint: Checkpoint, runners: ReferenceRunners, { chunk, taps }: JointFeedsOptions) {
+  constructor(checkpoint: Checkpoint, runners: ReferenceRunners, { chunk, taps, drafts }: JointFeedsOptions) {
     const { config } = checkpoint;
     this.#checkpoint = checkpoint;
     this.#head = runners.head;
     this.#model = { ...runners, config, frequencies: rotaryFrequencies(config), taps: new Set(taps) };
     this.#chunk = chunk;
+    this.#drafts = drafts;
   }
 
-  /** Appends tokens to the sequence of a cache and hands out the wanted rows. */
-  feed(tokenIds: Int32Array, cache: KvCache, want: FeedRequest, onRow: RowSink): Promise<void> {
-    if (tokenIds.length === 0) return Promise.resolve();
-    return new Promise((done, failed) => {
-      this.#waiting.push({ tokenIds, cache, want, onRow, done, failed, start: 0 });
+  /** Appends tokens to a sequence and hands out the wanted rows. */
+  async feed(tokenIds: Int32Array, sequence: DraftedSequence, want: FeedRequest, onRow: RowSink): Promise<void> {
+    if (tokenIds.length === 0) return;
+    if (tokenIds.length === 1 && hasBareRows(want)) {
+      const logits = sequence.takeDraft(tokenIds[0]!);
+      if (logits !== undefined) {
+        await onRow({ position: sequence.length - 1, tokenId: tokenIds[0]!, logits, taps: new Map() });
+        return;
+      }
+    }
+    sequence.dropDrafts();
+    await new Promise<void>((done, failed) => {
+      this.#waiting.push({ tokenIds, sequence, want, onRow, done, failed, start: 0 });
       this.#working ??= this.#work();
     });
   }
@@ -86,14 +103,30 @@ export class JointFeeds {
     const shares: Share[] = [];
     let rows = 0;
     for (const feed of this.#waiting) {
-      const { tokenIds, cache, start } = feed;
-      const count = Math.min(this.#passLength(cache.length), tokenIds.length - start);
+      const { tokenIds, sequence, start } = feed;
+      const count = Math.min(this.#passLength(sequence.length), tokenIds.length - start);
       if (rows > 0 && rows + count > ROWS_TOGETHER) continue;
       const part = tokenIds.subarray(start, start + count);
-      shares.push({ feed, tokenIds: part, firstPosition: cache.length, firstRow: rows });
+      shares.push({ feed, tokenIds: part, drafts: [], firstPosition: sequence.length, firstRow: rows });
       rows += count;
     }
-    return shares;
+    return this.#drafts ? this.#withDrafts(shares) : shares;
+  }
+
+  /** Guesses along with steps of a token each: a pass with more rows has no weights to spare. */
+  #withDrafts(shares: readonly Share[]): Share[] {
+    const each = Math.floor(ROWS_WITH_DRAFTS / shares.length) - 1;
+    const isStep = ({ feed: { tokenIds, want } }: Share): boolean => tokenIds.length === 1 && hasBareRows(want);
+    if (each < 1 || !shares.every(isStep)) return [...shares];
+    const { positions } = longestSequence(this.#checkpoint.config);
+    let firstRow = 0;
+    return shares.map((share) => {
+      const { feed, tokenIds, firstPosition } = share;
+      const drafts = feed.sequence.guess(tokenIds[0]!, Math.min(each, positions - firstPosition - 1));
+      const drafted = { ...share, drafts, firstRow };
+      firstRow += 1 + drafts.length;
+      return drafted;
+    });
   }
 
   /** Positions of a sequence's next pass: as many as the chunk and the memory for attention scores allow. */
@@ -115,10 +148,13 @@ export class JointFeeds {
     try {
       const rows = await runJointPass(
         this.#model,
-        shares.map(({ feed: { cache }, tokenIds }) => ({ cache, tokenIds })),
+        shares.flatMap(partsOf),
         new Set(shares.flatMap(({ feed: { want } }) => (want.rows === 'none' ? [] : (want.taps ?? [])))),
       );
-      for (const { feed, tokenIds } of shares) feed.start += tokenIds.length;
+      for (const { feed, tokenIds } of shares) {
+        feed.start += tokenIds.length;
+        feed.sequence.append(tokenIds);
+      }
       await this.#handOut(shares, rows, drop);
       for (const feed of [...alive]) {
         if (feed.start < feed.tokenIds.length) continue;
@@ -156,8 +192,13 @@ export class JointFeeds {
       const logits = made[HEAD_IO.logits]!.data as Float32Array;
       this.#explainNotFinite(logits.subarray(0, some.length * vocabSize));
       for (const [i, { share, row }] of some.entries()) {
-        const { feed, firstPosition, firstRow, tokenIds } = share;
+        const { feed, firstPosition, firstRow, tokenIds, drafts } = share;
         if (failed.has(feed)) continue;
+        const rowLogits = logits.subarray(i * vocabSize, (i + 1) * vocabSize);
+        if (row >= tokenIds.length) {
+          feed.sequence.addDraft({ tokenId: drafts[row - tokenIds.length]!, logits: rowLogits.slice() });
+          continue;
+        }
         const tapRow = (tap: TapName): Float32Array => {
           const width = tapWidth(tap, config);
           return taps.get(tap)!.subarray((firstRow + row) * width, (firstRow + row + 1) * width);
@@ -166,7 +207,7 @@ export class JointFeeds {
           await feed.onRow({
             position: firstPosition + row,
             tokenId: tokenIds[row]!,
-            logits: logits.subarray(i * vocabSize, (i + 1) * vocabSize),
+            logits: rowLogits,
             taps: new Map((feed.want.taps ?? []).map((tap) => [tap, tapRow(tap)])),
           });
         } catch (error) {
@@ -192,8 +233,26 @@ function hasOnlyFinite(values: Float32Array): boolean {
   return Number.isFinite(sum);
 }
 
-/** Of a share whose feed has been counted on: the rows in it that are asked for, rising. */
-function wantedRows({ feed: { want, start, tokenIds: all }, tokenIds }: Share): readonly number[] {
-  if (want.rows === 'all') return Array.from(tokenIds, (_, row) => row);
-  return want.rows === 'last' && start === all.length ? [tokenIds.length - 1] : [];
+/** Whether a feed asks for rows, and for nothing that a draft does not keep. */
+function hasBareRows({ rows, taps = [] }: FeedRequest): boolean {
+  return rows !== 'none' && taps.length === 0;
+}
+
+/** Drafts go through attention a position at a time, as tokens do that are fed one by one. */
+function partsOf({ feed: { sequence }, tokenIds, firstPosition, drafts }: Share): SequencePart[] {
+  const { cache } = sequence;
+  const afterwards = firstPosition + tokenIds.length;
+  const guessed = drafts.map((id, i) => ({ cache, tokenIds: Int32Array.of(id), firstPosition: afterwards + i }));
+  return [{ cache, tokenIds, firstPosition }, ...guessed];
+}
+
+/** Of a share whose feed has been counted on: the rows in it that are asked for, and those of drafts, rising. */
+function wantedRows({ feed: { want, start, tokenIds: all }, tokenIds, drafts }: Share): readonly number[] {
+  const asked =
+    want.rows === 'all'
+      ? Array.from(tokenIds, (_, row) => row)
+      : want.rows === 'last' && start === all.length
+        ? [tokenIds.length - 1]
+        : [];
+  return [...asked, ...drafts.map((_, i) => tokenIds.length + i)];
 }

@@ -10,11 +10,12 @@ import type { KvCache } from './kv-cache.ts';
 import type { ReferenceRunners } from './open-runners.ts';
 import { type RotaryFrequencies, rotaryTables } from './rotary.ts';
 
-/** The next positions of one sequence. */
+/** Positions of one sequence that attention takes in one pass; parts that follow each other may be of one sequence. */
 export interface SequencePart {
   /** [P], P >= 1. */
   readonly tokenIds: Int32Array;
-  /** Of all positions before. */
+  readonly firstPosition: number;
+  /** Of all positions before, those of earlier parts included. */
   readonly cache: KvCache;
 }
 
@@ -117,7 +118,7 @@ function joinedInputs(
   let first = 0;
   for (const part of parts) {
     tokenIds.set(BigInt64Array.from(part.tokenIds, BigInt), first);
-    const tables = rotaryTables(frequencies, part.cache.length, part.tokenIds.length);
+    const tables = rotaryTables(frequencies, part.firstPosition, part.tokenIds.length);
     cos.set(tables.cos, first * half);
     sin.set(tables.sin, first * half);
     first += part.tokenIds.length;

@@ -4,8 +4,8 @@ import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
 import { allTaps } from '../src/device/taps.ts';
 import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
+import { DraftedSequence } from './drafted-sequence.ts';
 import { JointFeeds } from './joint-feeds.ts';
-import { KvCache } from './kv-cache.ts';
 import { OPERATORS, openRunners } from './open-runners.ts';
 import { type ReferenceOptions, referenceInfo, requireTaps, settingsOf } from './reference-options.ts';
 
@@ -15,7 +15,7 @@ import { type ReferenceOptions, referenceInfo, requireTaps, settingsOf } from '.
  * @throws UsageError for impossible options, ReferenceFaultError if ONNX Runtime refuses the graph.
  */
 export async function createReference(checkpoint: Checkpoint, options: ReferenceOptions): Promise<Reference> {
-  const { precision, taps = [] } = options;
+  const { precision, taps = [], drafts = true } = options;
   requireTaps(taps, allTaps(checkpoint.config.layers), 'The model has no such tap.', 'layers are counted from 0');
   const { threads, chunk, weights } = settingsOf(checkpoint, options);
   const info = await referenceInfo(checkpoint, options);
@@ -25,7 +25,7 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
     checkpoint,
     info,
     taps,
-    feeds: new JointFeeds(checkpoint, runners, { chunk, taps }),
+    feeds: new JointFeeds(checkpoint, runners, { chunk, taps, drafts }),
     release: async () => {
       for (const runner of [body, attention, head]) await runner.release();
     },
@@ -48,7 +48,7 @@ export class Reference implements LogitsSource {
   readonly taps: readonly TapName[];
   readonly #parts: ReferenceParts;
   readonly #checkpoint: Checkpoint;
-  readonly #cache: KvCache;
+  readonly #sequence: DraftedSequence;
   #isClosed = false;
 
   constructor(parts: ReferenceParts) {
@@ -57,11 +57,11 @@ export class Reference implements LogitsSource {
     this.vocabSize = parts.checkpoint.config.vocabSize;
     this.taps = parts.taps;
     this.#checkpoint = parts.checkpoint;
-    this.#cache = new KvCache(parts.checkpoint.config);
+    this.#sequence = new DraftedSequence(parts.checkpoint.config);
   }
 
   get length(): number {
-    return this.#cache.length;
+    return this.#sequence.length;
   }
 
   /** Another sequence of the same model, with keys and values of its own; it ends with this one. */
@@ -79,7 +79,7 @@ export class Reference implements LogitsSource {
       'The reference was created without this tap.',
       'name it in `taps` of createReference',
     );
-    await this.#parts.feeds.feed(tokenIds, this.#cache, want, onRow);
+    await this.#parts.feeds.feed(tokenIds, this.#sequence, want, onRow);
   }
 
   async truncate(length: number): Promise<void> {
@@ -90,7 +90,7 @@ export class Reference implements LogitsSource {
         facts: { found: length, wanted: '>= 0' },
       });
     }
-    this.#cache.truncate(length);
+    this.#sequence.truncate(length);
   }
 
   /**
@@ -121,7 +121,7 @@ export class Reference implements LogitsSource {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#cache.truncate(0);
+    this.#sequence.truncate(0);
     await this.#parts.release();
   }
 

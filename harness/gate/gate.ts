@@ -7,7 +7,6 @@ import type { ControlSummary, TokenSummary, VariantSummary } from '../record/sum
 import { PHASES, type Phase, type SequenceKey, type TokenKey, type TokenRecord } from '../record/token-record.ts';
 import type { Coverage, RuleResult, Verdict, VerdictStatus } from '../record/verdict.ts';
 import { describeAllowances } from './allowance-words.ts';
-import { describeConstantTails, findConstantTails } from './constant-tails.ts';
 import { summarizeControls } from './controls.ts';
 import {
   evaluateAggregateRule,
@@ -21,10 +20,10 @@ import { createExpectedTally } from './expected-failures.ts';
 import { headlineOf } from './headline.ts';
 import { isTokenRule, judgeByTokenRules, type RuleOutcome } from './judge-token.ts';
 import { arrangeSequences, auditCoverage, createJudgedSequences, type PlannedSequence } from './judged-sequences.ts';
-import { describePenalisedFlips, findPenalisedFlips } from './penalised-flips.ts';
+import { noticesOf } from './notices.ts';
 import { appliesTo, isExpected } from './rule-places.ts';
-import { describeSymptoms } from './symptoms.ts';
 import { createTokenColumns } from './token-columns.ts';
+import { joinByVariant, joinTokens } from './token-groups.ts';
 import { type SpreadOf, type StableOutcome, stableOutcomes } from './unstable.ts';
 
 /** Judges a run as it goes on; keeps columns of numbers, no records. */
@@ -179,7 +178,7 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
     };
     const isWhole = !isPart && audit.isComplete;
     const notices = [
-      ...noticesOf(broken, prompts),
+      ...noticesOf(columns, broken, prompts),
       ...(beside.notices ?? []),
       ...describeAllowances(results, found ?? [], isWhole),
     ];
@@ -218,28 +217,6 @@ export function createGate(rules: readonly GateRule[], expected: readonly Expect
 
   function isUnstable(token: number, outcomeOf: OutcomeOf): boolean {
     return tokenRules.some((_, index) => outcomeOf(index, token) === 4) && !isBroken(token, outcomeOf);
-  }
-
-  /** What may have nothing to do with arithmetic, in words. */
-  function noticesOf(broken: Int32Array, prompts: readonly TokenGroup[]): string[] {
-    const counts = { broken: broken.length, behind: 0, ahead: 0, filtered: 0 };
-    for (const token of broken) {
-      const symptom = columns.symptomOf(token);
-      if (symptom !== null) counts[symptom]++;
-    }
-    const symptoms = describeSymptoms(counts);
-    const tails = findConstantTails(columns, prompts);
-    const variants = Array.from(groupByVariant(prompts).values());
-    const penalised = variants.flatMap((groups) => {
-      const flips = findPenalisedFlips(columns, groups);
-      if (flips === null) return [];
-      return [(variants.length === 1 ? '' : `${groups[0]!.key.variant}: `) + describePenalisedFlips(flips)];
-    });
-    return [
-      ...(symptoms === null ? [] : [symptoms]),
-      ...(tails === null ? [] : [describeConstantTails(tails)]),
-      ...penalised,
-    ];
   }
 
   /** The token to look at first: of the lowest PCC, where one that does not exist is lowest. */
@@ -295,33 +272,4 @@ function statusOf(results: readonly RuleResult[], isEvidenceMissing: boolean): V
   if (results.some(({ status }) => status === 'fail')) return 'fail';
   // Nothing is shown to be broken, and not all of it is shown to be kept.
   return results.some(({ status }) => status === 'unstable') ? 'invalid' : 'pass';
-}
-
-/** The sequences of each variant of a case, in order of their first. */
-function groupByVariant(prompts: readonly TokenGroup[]): Map<string, TokenGroup[]> {
-  const variants = new Map<string, TokenGroup[]>();
-  for (const group of prompts) {
-    const id = JSON.stringify([group.key.case, group.key.variant]);
-    const known = variants.get(id);
-    if (known === undefined) variants.set(id, [group]);
-    else known.push(group);
-  }
-  return variants;
-}
-
-function joinByVariant(prompts: readonly TokenGroup[]): TokenGroup[] {
-  return Array.from(groupByVariant(prompts).values(), (groups) => ({
-    key: groups[0]!.key,
-    tokens: joinTokens(groups),
-  }));
-}
-
-function joinTokens(groups: readonly TokenGroup[]): Int32Array {
-  const joined = new Int32Array(groups.reduce((total, { tokens }) => total + tokens.length, 0));
-  let filled = 0;
-  for (const { tokens } of groups) {
-    joined.set(tokens, filled);
-    filled += tokens.length;
-  }
-  return joined;
 }

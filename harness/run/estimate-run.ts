@@ -2,7 +2,7 @@
 import { float32Bytes, isDecoded, type WeightMemory } from '../../reference/graph/checkpoint-weights.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { DEFAULT_N150_CONFIG } from '../../src/device/n150/recipes.ts';
-import { defaultBudget, planWeights, type WeightPlan } from '../../src/device/n150/weight-cache/memory-plan.ts';
+import { planWeights, type WeightPlan } from '../../src/device/n150/weight-cache/memory-plan.ts';
 import { cachedBytes as bytesInCache } from '../../src/device/n150/weight-cache/weight-cache.ts';
 import { weightUnits } from '../../src/device/n150/weight-cache/weight-units.ts';
 import { defaultThreads } from '../../src/machine.ts';
@@ -73,8 +73,7 @@ export async function estimateRun(
   const positions = lengths.reduce((sum, length) => sum + length, 0);
   const longest = Math.max(...lengths);
   const { config } = checkpoint;
-  const budget = options.memoryBytes ?? defaultBudget();
-  const together = Math.min(prompts.length, promptsTogether([config, config], 1, longest, budget));
+  const together = Math.min(prompts.length, promptsTogether([config, config], 1, longest, options.memoryBytes));
   const passes = referencePasses(prompts, limits, together);
   const { weights: memory } = referenceWeights(checkpoint, { threads, memoryBytes: options.memoryBytes, passes });
   const batchBytes = (together * promptBytes([config, config], 1, longest)) / 2;

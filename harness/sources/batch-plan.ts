@@ -5,6 +5,7 @@ import { constrainedMemory } from 'node:process';
 import { float32Bytes, isDecoded, type WeightMemory, weightMemory } from '../../reference/graph/checkpoint-weights.ts';
 import type { ModelConfig } from '../../src/checkpoint/config.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
+import { defaultBudget } from '../../src/device/n150/weight-cache/memory-plan.ts';
 import { defaultThreads } from '../../src/machine.ts';
 import type { PromptSpec, SequenceLimits } from '../record/run-spec.ts';
 import { CHUNK_POSITIONS } from '../sequence/sequence.ts';
@@ -14,6 +15,8 @@ export const PROMPTS_TOGETHER = 16;
 
 /** Part of --memory, or of what the device's weights may take without it, that keys and values of prompts together may have. */
 const BATCH_SHARE = 0.25;
+/** The same of the machine, up to --memory itself: weights that are streamed want little room, and a pass that more prompts share saves much. */
+const BATCH_SHARE_OF_MACHINE = 0.125;
 const FLOAT32_BYTES = 4;
 /** A cache that grows stands beside the one that it replaces, or has twice the room. */
 const CACHE_COPIES = 2;
@@ -43,15 +46,20 @@ export function promptBytes(sides: readonly ModelConfig[], variants: number, pos
   return caches + variants * JUDGED_ROWS * FLOAT32_BYTES * sides[0]!.vocabSize;
 }
 
-/** How many prompts of so many positions may run together; one in any case. @param budgetBytes - of weights. */
+/** How many prompts of so many positions may run together; one in any case. @param memoryBytes - of --memory. */
 export function promptsTogether(
   sides: readonly ModelConfig[],
   variants: number,
   positions: number,
-  budgetBytes: number,
+  memoryBytes: number | undefined,
 ): number {
-  const affordable = Math.floor((BATCH_SHARE * budgetBytes) / promptBytes(sides, variants, positions));
+  const affordable = Math.floor(batchRoom(memoryBytes) / promptBytes(sides, variants, positions));
   return Math.max(1, Math.min(PROMPTS_TOGETHER, affordable));
+}
+
+function batchRoom(memoryBytes: number | undefined): number {
+  if (memoryBytes === undefined) return BATCH_SHARE * defaultBudget();
+  return Math.max(BATCH_SHARE * memoryBytes, Math.min(memoryBytes, BATCH_SHARE_OF_MACHINE * machineBytes()));
 }
 
 /**

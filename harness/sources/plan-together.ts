@@ -1,7 +1,6 @@
 // What the plan of a run and this machine say of its passes: how many prompts share them, and how the reference holds its weights.
 import type { WeightMemory } from '../../reference/graph/checkpoint-weights.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
-import { defaultBudget } from '../../src/device/n150/weight-cache/memory-plan.ts';
 import type { CasePaths, LocalPaths } from '../record/local-paths.ts';
 import type { CaseSpec, RunSpec, RunUnit, SequenceLimits } from '../record/run-spec.ts';
 import { positionsOf, promptsTogether, referencePasses, referenceWeights } from './batch-plan.ts';
@@ -51,7 +50,7 @@ export function togetherOf(
   sides: readonly Checkpoint[],
   units: readonly Pick<RunUnit, 'prompt'>[],
   limits: SequenceLimits,
-  { memoryBytes = defaultBudget() }: LocalPaths,
+  { memoryBytes }: LocalPaths,
 ): number {
   const longest = Math.max(...units.map(({ prompt }) => positionsOf(prompt, limits)));
   const models = [config, ...sides.slice(1).map((side) => side.config)];

@@ -71,12 +71,17 @@ export class Workspace {
     return file;
   }
 
-  /** `validate` with streamed weights. */
-  async validate(checkpoint: string, prompts: string, options: ChildRunOptions = {}): Promise<Validated> {
+  /** `validate` with streamed weights. @param memory - as --memory has it. */
+  async validate(
+    checkpoint: string,
+    prompts: string,
+    options: ChildRunOptions = {},
+    memory: string = STREAMING_MEMORY,
+  ): Promise<Validated> {
     this.tell(`validate on ${checkpoint}`);
     const out = this.emptyFolder('runs');
     const args = ['validate', '--weights', checkpoint, '--prompts', prompts, '--out', out];
-    const child = await runCommand([...args, ...this.streaming()], { accept: VERDICTS, ...options });
+    const child = await runCommand([...args, ...this.streaming(memory)], { accept: VERDICTS, ...options });
     const runFolder = join(out, readdirSync(out)[0]!);
     return { child, run: parseRunRecord(readFileSync(join(runFolder, 'run.json'), 'utf8')), runFolder };
   }
@@ -103,7 +108,7 @@ export class Workspace {
     process.stderr.write(`  · ${message}\n`);
   }
 
-  private streaming(): string[] {
-    return ['--memory', STREAMING_MEMORY, '--weight-cache', this.weightCache()];
+  private streaming(memory: string = STREAMING_MEMORY): string[] {
+    return ['--memory', memory, '--weight-cache', this.weightCache()];
   }
 }

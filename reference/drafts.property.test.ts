@@ -1,0 +1,109 @@
+// The law of drafts: rows of tokens that were guessed have the bits of rows that were not, in whatever order tokens come and are taken back.
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { decodedCopy } from '../src/checkpoint/decoded-copy.fixture.ts';
+import { openCheckpoint } from '../src/checkpoint/weights.ts';
+import type { TapName } from '../src/device/logits-source.ts';
+import { fixturePath } from './golden-cases.fixture.ts';
+import { InferenceSession } from './graph/onnx-runtime.ts';
+import { createReference, type Reference } from './onnx-reference.ts';
+import type { ReferenceOptions } from './reference-options.ts';
+
+const TAP: TapName = 'layers.1.mlp.out';
+const open: Reference[] = [];
+afterAll(async () => {
+  for (const one of open) await one.close();
+});
+
+async function reference(name: string, options: Partial<ReferenceOptions>): Promise<Reference> {
+  const plain = openCheckpoint(fixturePath(name));
+  const checkpoint = options.weights === 'streamed' ? decodedCopy(plain) : plain;
+  const made = await createReference(checkpoint, { precision: 'fp32', threads: 2, taps: [TAP], chunk: 5, ...options });
+  open.push(made);
+  return made;
+}
+
+type Step =
+  | { readonly feed: readonly number[]; readonly rows: 'all' | 'last' | 'none'; readonly withTap: boolean }
+  | { readonly truncate: number };
+
+/** Few different tokens, so that endings come back: guesses are right and wrong. */
+const token = fc.integer({ min: 0, max: 2 });
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    {
+      weight: 12,
+      arbitrary: fc.record({ feed: fc.tuple(token), rows: fc.constant('all'), withTap: fc.constant(false) }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        feed: fc.array(token, { maxLength: 9 }),
+        rows: fc.constantFrom('all', 'last', 'none'),
+        withTap: fc.boolean(),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ truncate: fc.nat({ max: 30 }) }) },
+  ) as fc.Arbitrary<Step>,
+  { minLength: 4, maxLength: 30 },
+);
+
+async function rowsOf(source: Reference, all: readonly Step[]): Promise<string[]> {
+  await source.truncate(0);
+  const rows: string[] = [];
+  for (const step of all) {
+    if ('truncate' in step) await source.truncate(step.truncate);
+    else {
+      const want = { rows: step.rows, taps: step.withTap ? [TAP] : [] };
+      await source.feed(Int32Array.from(step.feed), want, ({ position, tokenId, logits, taps }) => {
+        const digest = createHash('sha256');
+        for (const values of [logits, ...taps.values()]) digest.update(values);
+        rows.push(`${position} ${tokenId} ${taps.size} ${digest.digest('hex')}`);
+      });
+    }
+    rows.push(`length ${source.length}`);
+  }
+  return rows;
+}
+
+describe.each([
+  { name: 'golden-hf/quirk-headdim-f32', weights: 'mapped' },
+  { name: 'golden-hf/quirk-headdim-f32', weights: 'resident' },
+  { name: 'golden-hf/quirk-headdim-f32', weights: 'streamed' },
+  { name: 'golden-hf/quirk-tied-f16', weights: 'mapped', precision: 'bf16' },
+] as const)('a sequence of $name ($weights)', ({ name, ...options }) => {
+  it('has the rows that it has without drafts, alone and beside another', async () => {
+    const [drafted, plain] = [await reference(name, options), await reference(name, { ...options, drafts: false })];
+    const beside = drafted.sequence();
+    await fc.assert(
+      fc.asyncProperty(steps, steps, async (first, second) => {
+        const expected = [await rowsOf(plain, first), await rowsOf(plain, second)];
+        expect(await rowsOf(drafted, first)).toEqual(expected[0]);
+        expect(await Promise.all([rowsOf(drafted, first), rowsOf(beside, second)])).toEqual(expected);
+      }),
+      { numRuns: 12 },
+    );
+  });
+});
+
+describe('a text that repeats itself', () => {
+  it('takes fewer passes than it has tokens', async () => {
+    const source = await reference('golden-hf/quirk-headdim-f32', { weights: 'mapped', threads: 1 });
+    const ids = Int32Array.from({ length: 40 }, (_, i) => [3, 1, 4][i % 3]!);
+    // Its types know the factory only.
+    const { prototype } = InferenceSession as unknown as { readonly prototype: InferenceSession };
+    const run = vi.spyOn(prototype, 'run');
+    const callsOf = async (from: Int32Array, pieces: number): Promise<number> => {
+      const before = run.mock.calls.length;
+      for (let i = 0; i < pieces; i++) await source.feed(from.subarray(i, i + 1), { rows: 'all' }, () => undefined);
+      return run.mock.calls.length - before;
+    };
+    expect(await callsOf(ids.subarray(0, 4), 4)).toBeGreaterThan(0);
+    const one = await callsOf(Int32Array.of(250), 1);
+    await source.truncate(4);
+    const all = await callsOf(ids.subarray(4), 36);
+    run.mockRestore();
+    expect(all).toBeLessThan(one * 12);
+  });
+});
