@@ -23,6 +23,7 @@ function project(name: string, pattern: string, { timeoutMs, exclude = [] }: Kin
       exclude: [...NO_TESTS, ...exclude],
       // Files of a kind share their modules, whose loading and warming up cost as much as the tests: none may leave anything behind.
       isolate: false,
+      setupFiles: ['harness/build/equal-bytes.ts'],
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
     },
