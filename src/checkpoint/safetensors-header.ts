@@ -60,22 +60,22 @@ export function parseSafetensorsHeader(
 }
 
 function parseEntry(path: string, name: string, value: unknown, dataStart: number, fileBytes: number): TensorEntry {
-  const found = { tensor: name, found: JSON.stringify(value) };
-  if (!isObject(value)) throw broken(path, 'ENTRY', 'a tensor is described by a JSON object', found);
+  const found = () => ({ tensor: name, found: JSON.stringify(value) });
+  if (!isObject(value)) throw broken(path, 'ENTRY', 'a tensor is described by a JSON object', found());
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !isDtype(dtype)) {
     throw broken(path, 'DTYPE', 'a tensor has an unknown dtype', {
-      ...found,
+      ...found(),
       wanted: Object.keys(DTYPE_BYTES).join(', '),
     });
   }
   if (!isCountArray(shape) || shape.length > RANK_MAX) {
-    throw broken(path, 'SHAPE', `a shape is an array of at most ${RANK_MAX} non-negative integers`, found);
+    throw broken(path, 'SHAPE', `a shape is an array of at most ${RANK_MAX} non-negative integers`, found());
   }
   const bytes = elementCount(shape) * DTYPE_BYTES[dtype];
-  if (!Number.isSafeInteger(bytes)) throw broken(path, 'SHAPE', 'a shape has more elements than any file', found);
+  if (!Number.isSafeInteger(bytes)) throw broken(path, 'SHAPE', 'a shape has more elements than any file', found());
   if (!isCountArray(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
-    throw broken(path, 'OFFSETS', 'data_offsets are two ascending non-negative integers', found);
+    throw broken(path, 'OFFSETS', 'data_offsets are two ascending non-negative integers', found());
   }
   const [begin, end] = offsets as [number, number];
   if (dataStart + end > fileBytes) {
