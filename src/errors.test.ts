@@ -16,9 +16,11 @@ describe('the message of an error', () => {
   });
 
   it('shows ten of 300,000 facts and says how many are left out', () => {
-    const { message, facts } = new InputError('many', { code: 'MANY', facts: numbered(300_000), hint: 'h' });
+    // Names that are indices, since an object of as many other names takes a second to make.
+    const many = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [i, `tensor ${i}`]));
+    const { message, facts } = new InputError('many', { code: 'MANY', facts: many, hint: 'h' });
     expect(message.split('\n')).toHaveLength(13);
-    expect(message).toContain('\n  10. unused  tensor 9\n  and 299990 more\n  hint: h');
+    expect(message).toContain('\n  9  tensor 9\n  and 299990 more\n  hint: h');
     expect(Object.keys(facts)).toHaveLength(300_000);
   });
 

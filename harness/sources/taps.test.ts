@@ -31,7 +31,10 @@ async function tapsOf(
 ): Promise<Map<TapName, number[]>> {
   const values = new Map<TapName, number[]>();
   await source.feed(tokenIds, { rows: 'all', taps }, (row) => {
-    for (const [tap, own] of row.taps) values.set(tap, [...(values.get(tap) ?? []), ...own]);
+    for (const [tap, own] of row.taps) {
+      if (!values.has(tap)) values.set(tap, []);
+      values.get(tap)!.push(...own);
+    }
   });
   await source.close();
   return values;

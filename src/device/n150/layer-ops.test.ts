@@ -32,9 +32,11 @@ const CLASSES: Readonly<Record<OpClass, { knobs: Partial<N150Config>; first: Par
 
 let engine: Awaited<ReturnType<typeof createKernelMatmulEngine>>;
 let weights: DeviceWeights;
+let plain: ReadonlyMap<TapName, Float32Array>;
 beforeAll(async () => {
   engine = await createKernelMatmulEngine({ threads: 2 });
   weights = await loadDeviceWeights(checkpoint, config, engine);
+  plain = await tapsWith(() => config);
 });
 afterAll(async () => {
   await weights.release();
@@ -57,15 +59,14 @@ async function tapsWith(configFor: ConfigFor): Promise<Map<TapName, Float32Array
 }
 
 describe('layer ops', () => {
-  it('show every tap of the table, in its order', async () => {
-    expect([...(await tapsWith(() => config)).keys()]).toEqual(allTaps(model.layers));
+  it('show every tap of the table, in its order', () => {
+    expect([...plain.keys()]).toEqual(allTaps(model.layers));
   });
 
   it.each(OP_CLASSES)(
     `take the knobs of %s in layer ${LAYER} from there alone: taps before it keep their bits`,
     async (opClass) => {
       const { knobs, first } = CLASSES[opClass];
-      const plain = await tapsWith(() => config);
       const promoted = await tapsWith((layer, asked) =>
         layer === LAYER && asked === opClass ? { ...config, ...knobs } : config,
       );

@@ -5,12 +5,15 @@ import { naturalLogarithm, powerOf, sinCos } from './sin-cos.ts';
 describe('sinCos', () => {
   it('stays within 2e-15 of the platform up to 262,144 radians', () => {
     const out = new Float64Array(2);
+    const away: number[] = [];
     for (let i = 0; i < 20_000; i++) {
       const x = Math.fround((i * 262_144) / 20_000 + i * 0.001);
       sinCos(x, out);
-      expect(Math.abs(out[0]! - Math.sin(x))).toBeLessThan(2e-15);
-      expect(Math.abs(out[1]! - Math.cos(x))).toBeLessThan(2e-15);
+      const isNear = Math.abs(out[0]! - Math.sin(x)) < 2e-15 && Math.abs(out[1]! - Math.cos(x)) < 2e-15;
+      if (!isNear) away.push(x);
     }
+    // Said once: 40,000 expectations take longer than what they are about.
+    expect(away).toEqual([]);
   });
 
   it('knows the quadrants of negative angles', () => {
