@@ -4,38 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError, InternalError, UnsupportedError } from '../errors.ts';
+import { type FileContent, headerOfMany, writeRawSafetensors } from './raw-safetensors.fixture.ts';
 import {
-  readFloat32At,
   readSafetensorsHeader,
   readTensor,
   readTensorFloat32,
   readTensorInt32,
-  requireTensor,
   writeSafetensors,
 } from './safetensors.ts';
 import { createSafetensorsStream } from './safetensors-stream.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-safetensors-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
-let files = 0;
-
-/** A file with this header text and this many bytes of data. */
-function file({
-  header,
-  dataBytes = 0,
-  headerBytes,
-}: {
-  header: string | Buffer;
-  dataBytes?: number;
-  headerBytes?: bigint;
-}): string {
-  const text = Buffer.from(header as string);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(headerBytes ?? BigInt(text.length));
-  const path = join(scratch, `${files++}.safetensors`);
-  writeFileSync(path, Buffer.concat([length, text, Buffer.alloc(dataBytes)]));
-  return path;
-}
+const file = (content: FileContent): string => writeRawSafetensors(scratch, content);
 
 const a = (dtype: string, shape: string, offsets: string): string =>
   `{"a":{"dtype":"${dtype}","shape":${shape},"data_offsets":${offsets}}}`;
@@ -145,23 +126,10 @@ describe('readSafetensorsHeader', () => {
     expect(() => readSafetensorsHeader(path)).toThrow(path);
   });
 
-  it('parses before it scans, since a scan of what is no JSON takes time with the square of its length', () => {
+  it('parses before it scans', () => {
     // Scanned first, this would be refused for its depth.
     const deepAndCut = file({ header: `{"a":${'['.repeat(10)}` });
     expect(() => readSafetensorsHeader(deepAndCut)).toThrow(/the header is not JSON/);
-    // At the speed of the scan before, weeks.
-    const quotes = file({ header: `{"${'\\"'.repeat(10_000_000)}` });
-    expect(() => readSafetensorsHeader(quotes)).toThrow(/the header is not JSON/);
-  });
-
-  it('reads 100,000 tensors, and names ten when asked for one that is not there', () => {
-    const entries = Array.from(
-      { length: 100_000 },
-      (_, i) => `"t${i}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`,
-    );
-    const header = readSafetensorsHeader(file({ header: `{${entries.join(',')}}` }));
-    expect(header.tensors.size).toBe(100_000);
-    expect(() => readTensor(header, 'b')).toThrow(/found\s+t0, t1, .*t9 and 99990 more$/);
   });
 
   it.each([1, 7])('refuses a file of %i bytes', (bytes) => {
@@ -274,20 +242,15 @@ describe('reading tensors', () => {
     expect([...readTensorFloat32(readSafetensorsHeader(path), 'b')]).toEqual([0, 3.140625]);
   });
 
-  it('reads across the chunk that bounds memory', () => {
-    const path = join(scratch, 'large.safetensors');
-    const count = (1 << 22) + 3;
-    const data = new Float32Array(count).map((_, i) => i);
-    writeSafetensors(path, [{ name: 'a', dtype: 'F32', shape: [count], data }]);
-    const header = readSafetensorsHeader(path);
-    const read = readFloat32At(path, requireTensor(header, 'a'), 1, count - 1);
-    expect(Buffer.compare(Buffer.from(read.buffer), Buffer.from(data.buffer, 4))).toBe(0);
-  });
-
   it('lists the tensors there are when asked for another', () => {
     const header = readSafetensorsHeader(file({ header: a('F32', '[1]', '[0,4]'), dataBytes: 4 }));
     expect(() => readTensor(header, 'b')).toThrow(/no tensor "b"/);
     expect(() => readTensor(header, 'b')).toThrow(/found\s+a/);
+  });
+
+  it('names ten of a hundred tensors when asked for another', () => {
+    const header = readSafetensorsHeader(file({ header: headerOfMany(100) }));
+    expect(() => readTensor(header, 'b')).toThrow(/found\s+t0, t1, .*t9 and 90 more$/);
   });
 
   it('refuses to widen what has no exact float32', () => {

@@ -40,6 +40,12 @@ describe.each(goldenNames)('tokenizer folder %s', (name) => {
   });
 });
 
+it('a tokenizer that splits text otherwise than Qwen2 is noted', () => {
+  expect(loadTokenizer(join(FIXTURES, 'golden-tokenizers/smollm2')).notes).toEqual([
+    expect.stringMatching(/normalizer and pre_tokenizer differ from Qwen2's/),
+  ]);
+});
+
 describe('code points', () => {
   const golden = JSON.parse(readFileSync(join(FIXTURES, 'golden-tokenizers/code-points.json'), 'utf8')) as {
     readonly probes: readonly string[];

@@ -1,6 +1,6 @@
 // ELWADD and ELWMUL onto an empty 16-bit Dst, all fidelity phases in one call: the graph's element-wise inner loops.
 // Source: n150-numerics B.4, B.5; the definitions are elwadd and elwmul of the matrix unit.
-// Exactness: bit-exact against those definitions (eltwise-16-bit-dst.test.ts).
+// Exactness: bit-exact against those definitions (eltwise-16-bit-dst.twin.test.ts).
 import { exponentAdjustment } from '../../wormhole/fidelity.ts';
 
 const SIGN = 0x8000_0000;

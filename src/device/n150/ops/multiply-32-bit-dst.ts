@@ -1,6 +1,6 @@
 // ELWMUL of whole rows onto an empty 32-bit Dst in floats, several times as fast as phase by phase: the inner loops of RMSNorm.
 // Source: n150-numerics B.2, B.4, B.5; the definition is mulRows of the matrix unit.
-// Exactness: bit-exact against that definition (multiply-32-bit-dst.test.ts). Parts of 5 and 7 bits make products of at most 21,
+// Exactness: bit-exact against that definition (multiply-32-bit-dst.twin.test.ts). Parts of 5 and 7 bits make products of at most 21,
 // which Dst and float64 hold whole, so that neither the order nor the rounding of the phases shows.
 
 import { bitsOf } from '../../../numerics/float-bits.ts';
