@@ -16,7 +16,7 @@ import { openCases } from '../sources/open-cases.ts';
 import { packageFile } from '../sources/package-root.ts';
 import { planRun } from '../sources/plan-run.ts';
 import { addCaseOptions, type CaseCommandOptions, localPaths, planRequest } from './case-options.ts';
-import { onInterrupt, packingUntil } from './interrupt.ts';
+import { type Interrupt, onInterrupt, packingUntil } from './interrupt.ts';
 import { oneOf } from './option-values.ts';
 
 const RECORD_SOURCES = ['reference', 'n150'] as const;
@@ -91,6 +91,15 @@ async function record(options: RecordOptions): Promise<void> {
     });
   }
   const interrupt = onInterrupt('stopping; no file is left');
+  try {
+    await recordUntil(interrupt, options);
+  } finally {
+    // Also where the plan is refused: a process that goes on would keep the listeners.
+    interrupt.release();
+  }
+}
+
+async function recordUntil(interrupt: Interrupt, options: RecordOptions): Promise<void> {
   const progress = createProgress(process.stderr);
   const models = new Models();
   const { request } = planRequest(

@@ -2,11 +2,11 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type TensorToWrite, writeSafetensors } from '../../checkpoint/safetensors.ts';
 import { EXIT_CODES, InputError } from '../../errors.ts';
 import { npyBytes, zipBytes } from './npy.fixture.ts';
+import { B, floats, idsOf, integers, rowOf, rowsRead, rowsWanted, T, V, value } from './recorded-rows.fixture.ts';
 import { openRecording, type Recording } from './recording.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../../fixtures/recordings');
@@ -14,22 +14,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'qwen-pcc-forms-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 let files = 0;
 
-const [V, T, B] = [48, 6, 3];
-
-/** The formula of fixtures/recordings/make_recordings.py. */
-const rowOf = (user: number, position: number): Float32Array =>
-  Float32Array.from({ length: V }, (_, column) => ((7 * column + 5 * position + 3 * user) % 13) - 6);
-const idsOf = (user: number): number[] => Array.from({ length: T }, (_, position) => (5 * position + 11 * user) % 40);
-
-/** Each sequence holds the rows of its user, at the positions it says. */
-function expectRows(recording: Recording, users = recording.prompts.map((_, user) => user)): void {
-  expect(recording.prompts).toHaveLength(users.length);
-  for (const [i, prompt] of recording.prompts.entries()) {
-    expect([...prompt.inputIds]).toEqual(idsOf(users[i]!));
-    for (const [row, position] of prompt.positions.entries()) {
-      expect(prompt.readLogits(row)).toEqual(rowOf(users[i]!, position));
-    }
-  }
+function expectRows(recording: Recording, users?: readonly number[]): void {
+  expect(rowsRead(recording)).toEqual(rowsWanted(recording, users));
 }
 
 const open = (name: string): Recording => openRecording(join(FIXTURES, name));
@@ -136,35 +122,12 @@ describe('the examples of docs/recordings.md', () => {
 });
 
 describe('layouts of axes', () => {
-  const integers = (name: string, shape: number[], values: number[]): TensorToWrite => ({
-    name,
-    dtype: 'I32',
-    shape,
-    data: Int32Array.from(values),
-  });
-
-  /** Values are taken from `at`, axis by axis. */
-  function floats(shape: number[], at: (...index: number[]) => number): TensorToWrite {
-    const data = new Float32Array(shape.reduce((product, side) => product * side, 1));
-    for (let i = 0; i < data.length; i++) {
-      let rest = i;
-      const index = shape.map(() => 0);
-      for (let axis = shape.length - 1; axis >= 0; axis--) {
-        index[axis] = rest % shape[axis]!;
-        rest = Math.floor(rest / shape[axis]!);
-      }
-      data[i] = at(...index);
-    }
-    return { name: 'logits', dtype: 'F32', shape, data };
-  }
-
   function record(...tensors: TensorToWrite[]): string {
     const path = join(scratch, `${files++}.safetensors`);
     writeSafetensors(path, tensors);
     return path;
   }
 
-  const value = (user: number, position: number, column: number): number => rowOf(user, position)[column]!;
   const batchIds = integers(
     'input_ids',
     [B, T],
@@ -310,40 +273,6 @@ describe('layouts of axes', () => {
     const recording = openRecording(path);
     expect([...recording.prompts[0]!.inputIds]).toEqual(idsOf(0).slice(0, 5));
     expect(recording.notes).toEqual([expect.stringContaining('generated, not fed')]);
-  });
-
-  it('rows of a padded sequence keep their places, whatever the padding', () => {
-    const padding = fc.record({ left: fc.nat(5), right: fc.nat(5), kept: fc.subarray([0, 1, 2, 3, 4, 5]) });
-    fc.assert(
-      fc.property(padding, ({ left, right, kept }) => {
-        const isWhole = kept.length === 0;
-        const rows = isWhole
-          ? Array.from({ length: left + T + right }, (_, p) => p - left)
-          : kept.filter((position) => position !== 5).concat(5);
-        const path = record(
-          integers('input_ids', [left + T + right], [...Array(left).fill(39), ...idsOf(0), ...Array(right).fill(39)]),
-          integers(
-            'attention_mask',
-            [left + T + right],
-            [...Array(left).fill(0), ...Array(T).fill(1), ...Array(right).fill(0)],
-          ),
-          ...(isWhole
-            ? []
-            : [
-                integers(
-                  'positions',
-                  [rows.length],
-                  rows.map((position) => position + left),
-                ),
-              ]),
-          floats([rows.length, V], (r, c) => (rows[r]! < 0 || rows[r]! >= T ? 9 : value(0, rows[r]!, c))),
-        );
-        const recording = openRecording(path);
-        expectRows(recording, [0]);
-        expect([...recording.prompts[0]!.positions]).toEqual(rows.filter((position) => position >= 0 && position < T));
-      }),
-      { numRuns: 40 },
-    );
   });
 
   it('tells in one message all that does not fit, with the lines that repair it', () => {
