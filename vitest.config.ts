@@ -12,9 +12,11 @@ const NO_TESTS = [...configDefaults.exclude, '**/dist/**', 'fixtures/example-pro
 interface Kind {
   readonly timeoutMs: number;
   readonly exclude?: readonly string[];
+  /** Of node, for the processes that run the tests. */
+  readonly execArgv?: readonly string[];
 }
 
-function project(name: string, pattern: string, { timeoutMs, exclude = [] }: Kind): Project {
+function project(name: string, pattern: string, { timeoutMs, exclude = [], execArgv = [] }: Kind): Project {
   return {
     extends: true,
     test: {
@@ -24,6 +26,7 @@ function project(name: string, pattern: string, { timeoutMs, exclude = [] }: Kin
       // Files of a kind share their modules, whose loading and warming up cost as much as the tests: none may leave anything behind.
       isolate: false,
       setupFiles: ['harness/build/equal-bytes.ts'],
+      execArgv: [...execArgv],
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
     },
@@ -44,6 +47,8 @@ const config: ViteUserConfig = defineConfig({
       project('unit', '*', {
         timeoutMs: UNIT_TIMEOUT_MS,
         exclude: ['**/*.{property,twin,system,gate,docs,browser}.test.ts'],
+        // Thousands of short tests leave little behind: with more room for what is young, a tenth less of the time goes to collecting it.
+        execArgv: ['--max-semi-space-size=32'],
       }),
       // Laws over generated inputs, and kernels against the plain code that defines them.
       project('twins', '*.{property,twin}', { timeoutMs: UNIT_TIMEOUT_MS }),
