@@ -4,14 +4,18 @@ import type { Precision } from '../../reference/reference-options.ts';
 import type { Checkpoint } from '../../src/checkpoint/weights.ts';
 import { EXIT_CODES, InputError, QwenPccError, UsageError } from '../../src/errors.ts';
 import { COMPARE_FILE, type CompareRecord, formatCompareRecord } from '../compare/league/compare-record.ts';
-import { concludeComparison, type EntrantFiles } from '../compare/league/conclude-comparison.ts';
+import {
+  type ConcludedComparison,
+  concludeComparison,
+  type EntrantFiles,
+} from '../compare/league/conclude-comparison.ts';
 import { entrantsOf } from '../compare/league/entrants.ts';
 import { leagueMarkdown, leagueText } from '../compare/league/league-table.ts';
 import { SWEEP_FILE, sweepResults } from '../compare/league/sweep-results.ts';
 import { requireVariantOf } from '../compare/variant-of-base.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
-import { findRunFolder, readRunEvent } from '../record/read-log.ts';
+import { findRunFolder } from '../record/read-log.ts';
 import type { JudgeSettings, KnobSettings, RunSpec } from '../record/run-spec.ts';
 import { createChalk } from '../report/plain-table.ts';
 import { createProgress } from '../report/progress.ts';
@@ -65,11 +69,11 @@ export async function compareLeague(given: LeagueArguments, options: LeagueComma
   const models = new Models();
   if (given.run !== undefined) {
     const folder = findRunFolder(given.run, options.out);
-    return show(conclude(folder, models, options), folder, options, EXIT_CODES.pass);
+    return show(conclude(folder, models, options, false), folder, options, EXIT_CODES.pass);
   }
   const started = options.resume === undefined ? await begin(given, models, options) : goOn(options);
   const { folder, exitCode } = await run(started, models, options);
-  show(conclude(folder, models, options), folder, options, exitCode);
+  show(conclude(folder, models, options, true), folder, options, exitCode);
 }
 
 interface LocatedRun extends StartedRun {
@@ -183,8 +187,15 @@ async function run(
   }
 }
 
-function conclude(folder: string, models: Models, options: LeagueCommandOptions): CompareRecord {
+/** @param isKnown - whether this process wrote its log, or read it to go on. */
+function conclude(
+  folder: string,
+  models: Models,
+  options: LeagueCommandOptions,
+  isKnown: boolean,
+): ConcludedComparison {
   return concludeComparison(folder, {
+    isKnown,
     margins: { klNats: options.marginKl, top1: options.marginTop1 },
     resampling: { resamples: options.resamples, seed: options.seed },
     files: filesOf(folder, models),
@@ -215,13 +226,18 @@ function openIfThere(models: Models, place: string | undefined): Checkpoint | un
   }
 }
 
-function show(record: CompareRecord, folder: string, { json, failOn }: LeagueCommandOptions, exitCode: number): void {
+function show(
+  { record, replay }: ConcludedComparison,
+  folder: string,
+  { json, failOn }: LeagueCommandOptions,
+  exitCode: number,
+): void {
   const text = formatCompareRecord(record);
   writeResult(path.join(folder, COMPARE_FILE), text);
   writeResult(path.join(folder, 'compare.md'), leagueMarkdown(record));
-  writeResult(path.join(folder, SWEEP_FILE), sweepResults(record, knobsOf(readRunEvent(folder).spec)));
+  writeResult(path.join(folder, SWEEP_FILE), sweepResults(record, knobsOf(replay.run.spec)));
   // Its first page is the comparison now.
-  refreshLens(folder);
+  refreshLens(folder, replay);
   process.stdout.write(json === true ? text : `${leagueText(record, createChalk(process.env))}${folder}\n`);
   process.exitCode = exitCode !== EXIT_CODES.pass ? exitCode : leagueExitCode(record, failOn);
 }

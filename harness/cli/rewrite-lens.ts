@@ -21,9 +21,8 @@ export function rewriteLens(folder: string, run: RunRecord, replay: RunReplay, o
   return files;
 }
 
-/** After something came to the folder that its report shows. */
-export function refreshLens(folder: string): void {
-  const replay = readRun(folder);
+/** After something came to the folder that its report shows. @param replay - of its whole log, where it was read before. */
+export function refreshLens(folder: string, replay: RunReplay = readRun(folder)): void {
   rewriteLens(folder, concludeRun(replay), replay);
 }
 

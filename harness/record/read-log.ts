@@ -20,6 +20,11 @@ export interface LogLine {
   readonly end: number;
 }
 
+export interface ReadLogOptions {
+  /** Every line was read or written before, by this process: they are not held against the schema again. */
+  readonly isKnown?: boolean;
+}
+
 /** Whether a path is the folder of a run that began. */
 export function isRunFolder(folder: string): boolean {
   return existsSync(path.join(folder, LOG_FILE));
@@ -71,12 +76,11 @@ const LINE_FEED = 0x0a;
 /**
  * The complete lines of a log, in order; what follows the last line end is left out, since its writer was killed in it.
  *
- * @param isKnown - every line was read before, under one lock: they are not held against the schema again.
  * @throws InputError FILE_UNREADABLE or LOG_BROKEN, naming the file and the line.
  */
 export function* readLog(
   folder: string,
-  { isKnown = false }: { readonly isKnown?: boolean } = {},
+  { isKnown = false }: ReadLogOptions = {},
 ): Generator<LogLine, void, undefined> {
   const file = path.join(folder, LOG_FILE);
   let number = 0;

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { InputError } from '../../src/errors.ts';
 import type { RunEvent } from '../record/events.ts';
-import { brokenLog, LOG_FILE, type LogLine, readLog, readLogText } from '../record/read-log.ts';
+import { brokenLog, LOG_FILE, type LogLine, type ReadLogOptions, readLog, readLogText } from '../record/read-log.ts';
 import type { ResumePoint } from '../record/run-log.ts';
 import type { TokenRecord } from '../record/token-record.ts';
 import { RunReplay } from './run-replay.ts';
@@ -13,10 +13,15 @@ import { RunReplay } from './run-replay.ts';
  * @param onToken - called for every judged token, e.g. to pick one; those of a ladder's rungs are in `ladders`.
  * @throws InputError LOG_BROKEN, LOG_INCONSISTENT or FILE_UNREADABLE, naming the line.
  */
-export function readRun(folder: string, onToken?: (record: TokenRecord) => void): RunReplay {
-  return watchRun(folder, ({ event }, replay) => {
+export function readRun(
+  folder: string,
+  onToken?: (record: TokenRecord) => void,
+  options: ReadLogOptions = {},
+): RunReplay {
+  const onLine = ({ event }: LogLine, replay: RunReplay): void => {
     if (event.event === 'token' && !replay.isRung(event)) onToken?.(event);
-  });
+  };
+  return watchRun(folder, onLine, options);
 }
 
 /**
@@ -24,9 +29,13 @@ export function readRun(folder: string, onToken?: (record: TokenRecord) => void)
  *
  * @throws InputError as `readRun`.
  */
-export function watchRun(folder: string, onLine: (line: LogLine, replay: RunReplay) => void): RunReplay {
+export function watchRun(
+  folder: string,
+  onLine: (line: LogLine, replay: RunReplay) => void,
+  options: ReadLogOptions = {},
+): RunReplay {
   let replay: RunReplay | undefined;
-  for (const line of readLog(folder)) {
+  for (const line of readLog(folder, options)) {
     replay = addLine(replay, line, folder);
     onLine(line, replay);
   }

@@ -71,7 +71,7 @@ async function compared({ devices, lengths = [40, 50, 60] }: Toy): Promise<Compa
     margins: { klNats: 0.005, top1: 0.01 },
     resampling: { resamples: 200, seed: 1 },
     files: { checkpointOf: () => undefined, configOf: () => undefined },
-  });
+  }).record;
 }
 
 const entrant = ({ league }: CompareRecord, label: string) => league.find((one) => one.label === label)!;

@@ -3,9 +3,11 @@ import type { Checkpoint } from '../../../src/checkpoint/weights.ts';
 import type { N150Config } from '../../../src/device/n150/compute-config.ts';
 import { InputError } from '../../../src/errors.ts';
 import type { Resampling } from '../../paired/bootstrap.ts';
-import { readRunEvent } from '../../record/read-log.ts';
+import { type ReadLogOptions, readRunEvent } from '../../record/read-log.ts';
 import type { CaseSpec } from '../../record/run-spec.ts';
+import type { TokenRecord } from '../../record/token-record.ts';
 import { readRun } from '../../replay/read-run.ts';
+import type { RunReplay } from '../../replay/run-replay.ts';
 import { COMPARE_SCHEMA_VERSION, type CompareRecord } from './compare-record.ts';
 import { type Entrant, entrantsOf } from './entrants.ts';
 import { judgeEntrants, type League, type Margins } from './league.ts';
@@ -19,22 +21,33 @@ export interface EntrantFiles {
   readonly configOf: (entrant: Entrant) => N150Config | undefined;
 }
 
-export interface ConcludeOptions {
+export interface ConcludeOptions extends ReadLogOptions {
   readonly margins: Margins;
   readonly resampling: Resampling;
   readonly files: EntrantFiles;
+}
+
+/** A comparison, and the reading of the log that it was made from. */
+export interface ConcludedComparison {
+  readonly record: CompareRecord;
+  readonly replay: RunReplay;
 }
 
 /**
  * @param folder - of a run with several variants.
  * @throws InputError COMPARE_EMPTY if nothing of it was judged; LOG_* as reading.
  */
-export function concludeComparison(folder: string, { margins, resampling, files }: ConcludeOptions): CompareRecord {
+export function concludeComparison(
+  folder: string,
+  { margins, resampling, files, ...reading }: ConcludeOptions,
+): ConcludedComparison {
   const collector = new ColumnCollector();
   const [spec, ...otherCases] = readRunEvent(folder).spec.cases;
-  const { run, cases, prompts } = readRun(folder, (record) => {
+  const onToken = (record: TokenRecord): void => {
     if (record.case === spec!.name) collector.add(record);
-  });
+  };
+  const replay = readRun(folder, onToken, reading);
+  const { run, cases, prompts } = replay;
   const entrants = entrantsOf(spec!);
   const ended = [...prompts.values()].filter(({ stop, case: name }) => stop !== 'failed' && name === spec!.name);
   const whole = new Set(ended.map((prompt) => `${prompt.variant}\n${promptId(prompt)}`));
@@ -50,7 +63,7 @@ export function concludeComparison(folder: string, { margins, resampling, files 
   const ids = spec!.prompts.map(({ name, user }) => promptId({ prompt: name, user }));
   const isWholeOf = ({ checkpoint, device, total }: Entrant, id: string): boolean =>
     [checkpoint, device, total].every((variant) => variant === undefined || whole.has(`${variant}\n${id}`));
-  return {
+  const record: CompareRecord = {
     schemaVersion: COMPARE_SCHEMA_VERSION,
     runId: run.runId,
     command: run.command,
@@ -81,6 +94,7 @@ export function concludeComparison(folder: string, { margins, resampling, files 
       };
     }),
   };
+  return { record, replay };
 }
 
 /** Who lacks prompts that others have. */

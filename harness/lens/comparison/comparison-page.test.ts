@@ -36,7 +36,7 @@ beforeAll(async () => {
   folder = made.folder;
   const files = { checkpointOf: () => undefined, configOf: () => undefined };
   const resampling = { resamples: 200, seed: 1 };
-  const concluded = concludeComparison(folder, { margins: DEFAULT_MARGINS, resampling, files });
+  const { record: concluded } = concludeComparison(folder, { margins: DEFAULT_MARGINS, resampling, files });
   const sized = (entrant: CompareEntrant, i: number): CompareEntrant => ({
     ...entrant,
     label: i === 1 ? HOSTILE : entrant.label,
