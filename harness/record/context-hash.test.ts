@@ -1,7 +1,7 @@
 // Hashes of contexts: equal exactly while both sides were fed the same tokens at the same positions.
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { ContextChain, EMPTY_CONTEXT, extendContextHash } from './context-hash.ts';
+import { ContextChain, EMPTY_CONTEXT, extendContextHash, HashedContext } from './context-hash.ts';
 
 const pair = (golden: number, actual = golden) => ({ golden, actual });
 const chainOf = (...fed: readonly [position: number, golden: number, actual: number][]): ContextChain => {
@@ -45,5 +45,28 @@ describe('a chain', () => {
     const chain = new ContextChain();
     chain.extendUnjudged(0, 7);
     expect(chain.hashes).toEqual(chainOf([0, 7, 7]).hashes);
+  });
+
+  it('has the hashes that it has alone where it shares its start with others, of the same tokens or not', () => {
+    const start = new HashedContext();
+    const texts = [[1, 2, 3], [1, 2, 3], [1, 9, 3], [1, 2, 3], []];
+    // Token by token in turn, as prompts that run together are fed.
+    const shared = texts.map((tokens) => ({ tokens, chain: new ContextChain(start) }));
+    for (let position = 0; position < 3; position++) {
+      for (const { tokens, chain } of shared) {
+        const token = tokens[position];
+        if (token !== undefined) chain.extend(pair(position), pair(token));
+      }
+    }
+    const alone = texts.map(
+      (tokens) => chainOf(...tokens.map((token, i) => [i, token, token] as [number, number, number])).hashes,
+    );
+    expect(shared.map(({ chain }) => chain.hashes)).toEqual(alone);
+  });
+
+  it('hashes a context once for all that share its start', () => {
+    const start = new HashedContext();
+    expect(start.extend(0, 7).extend(1, 8)).toBe(start.extend(0, 7).extend(1, 8));
+    expect(start.extend(0, 6)).not.toBe(start.extend(0, 7));
   });
 });

@@ -13,24 +13,46 @@ export function extendContextHash(previous: string, position: number, tokenId: n
   return hash('sha256', `${previous};${position};${tokenId}`, 'hex').slice(0, 16);
 }
 
+/** A context with its hash. It knows the one that it was last extended to: sequences of the same tokens that begin with one object hash each context once. */
+export class HashedContext {
+  readonly hash: string;
+  #next: { readonly position: number; readonly tokenId: number; readonly context: HashedContext } | undefined;
+
+  constructor(hash: string = EMPTY_CONTEXT) {
+    this.hash = hash;
+  }
+
+  extend(position: number, tokenId: number): HashedContext {
+    if (this.#next?.position !== position || this.#next.tokenId !== tokenId) {
+      this.#next = { position, tokenId, context: new HashedContext(extendContextHash(this.hash, position, tokenId)) };
+    }
+    return this.#next.context;
+  }
+}
+
 /** The contexts of both sides of one sequence, token by token. */
 export class ContextChain {
-  #golden = EMPTY_CONTEXT;
-  #actual = EMPTY_CONTEXT;
+  #golden: HashedContext;
+  #actual: HashedContext;
+
+  /** @param start - before any token; the same one for sequences that are expected to be fed the same. */
+  constructor(start: HashedContext = new HashedContext()) {
+    this.#golden = start;
+    this.#actual = start;
+  }
 
   get hashes(): Pair<string> {
-    return { golden: this.#golden, actual: this.#actual };
+    return { golden: this.#golden.hash, actual: this.#actual.hash };
   }
 
   extend(position: Pair<number>, token: Pair<number>): void {
-    const isSame =
-      this.#golden === this.#actual && position.golden === position.actual && token.golden === token.actual;
-    this.#golden = extendContextHash(this.#golden, position.golden, token.golden);
-    this.#actual = isSame ? this.#golden : extendContextHash(this.#actual, position.actual, token.actual);
+    this.#golden = this.#golden.extend(position.golden, token.golden);
+    this.#actual = this.#actual.extend(position.actual, token.actual);
   }
 
   /** A token that was fed to both, but has no row to judge. */
   extendUnjudged(position: number, tokenId: number): void {
-    this.extend({ golden: position, actual: position }, { golden: tokenId, actual: tokenId });
+    this.#golden = this.#golden.extend(position, tokenId);
+    this.#actual = this.#actual.extend(position, tokenId);
   }
 }

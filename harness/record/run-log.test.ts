@@ -1,5 +1,5 @@
 // Facts about logs on disk: complete lines only, one writer, nothing half written, folders told apart however many begin at once.
-import {
+import fs, {
   appendFileSync,
   existsSync,
   mkdtempSync,
@@ -9,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -86,6 +87,30 @@ describe('RunLog', () => {
     log.close();
     appendFileSync(path.join(log.folder, LOG_FILE), '{"variant":3}\n');
     expect(() => [...readLog(log.folder)]).toThrow(/run\.jsonl: line 2 is not a line that a run wrote/);
+  });
+
+  it('has whole lines where a disk takes seven bytes at a time, be they half a character', () => {
+    const log = create();
+    const { writeSync } = fs;
+    const bytesOf = (data: string | Uint8Array): Buffer => Buffer.from(data as string);
+    const slow = (fd: number, data: string | Uint8Array, from = 0) => {
+      const bytes = bytesOf(data);
+      return writeSync(fd, bytes, from, Math.min(7, bytes.length - from));
+    };
+    Object.assign(fs, { writeSync: slow });
+    syncBuiltinESMExports();
+    try {
+      for (let position = 0; position < 7; position++) {
+        log.append({ event: 'token', ...tokenRecordExample({ position, text: '🦕'.repeat(position) }) });
+      }
+    } finally {
+      Object.assign(fs, { writeSync });
+      syncBuiltinESMExports();
+    }
+    log.close();
+    expect(positions(log.folder)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    const texts = [...readLog(log.folder)].flatMap(({ event }) => (event.event === 'token' ? [event.text] : []));
+    expect(texts[6]).toBe('🦕'.repeat(6));
   });
 
   it('keeps its complete lines when the disk is full', () => {

@@ -155,9 +155,15 @@ export class RunLog {
 
   /** If the disk is full, the file keeps its complete lines only; where not even that can be had, a resumed run cuts off what is not complete. */
   #appendLine(line: string): void {
-    const bytes = Buffer.from(`${line}\n`);
+    const text = `${line}\n`;
+    const length = Buffer.byteLength(text);
     try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written);
+      // As text, since that copies it once less; what a disk took only a part of goes on as bytes.
+      let written = writeSync(this.#fd, text);
+      if (written < length) {
+        const bytes = Buffer.from(text);
+        while (written < length) written += writeSync(this.#fd, bytes, written);
+      }
     } catch (error) {
       try {
         if (fstatSync(this.#fd).size > this.#bytes) ftruncateSync(this.#fd, this.#bytes);
@@ -166,7 +172,7 @@ export class RunLog {
       }
       throw writeError(error, path.join(this.folder, LOG_FILE));
     }
-    this.#bytes += bytes.length;
+    this.#bytes += length;
   }
 
   #expectNext(): void {

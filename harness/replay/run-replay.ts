@@ -6,7 +6,7 @@ import { createGate, type Gate } from '../gate/gate.ts';
 import { brokenTokenRules, isTokenRule, type TokenRule } from '../gate/judge-token.ts';
 import { TokenHighlights } from '../gate/token-highlights.ts';
 import { Ladders } from '../ladder/ladders.ts';
-import { ContextChain } from '../record/context-hash.ts';
+import { ContextChain, HashedContext } from '../record/context-hash.ts';
 import type { CaseEvent, EndEvent, LogEvent, PromptEvent, RunEvent, TokenEvent } from '../record/events.ts';
 import { REPEAT_WAYS, type RepeatEvent } from '../record/repeat.ts';
 import {
@@ -39,6 +39,15 @@ interface OpenSequence {
   choice: number | null;
 }
 
+/** The unit whose sequences may be open. */
+interface UnitUnderWay {
+  readonly unit: RunUnit | undefined;
+  /** Of its sequences. */
+  readonly ids: readonly string[];
+  /** Before their first token. */
+  readonly start: HashedContext;
+}
+
 /** What a log is to hold, in order. */
 export function unitsOfRun({ spec, part }: Pick<RunEvent, 'spec' | 'part'>): RunUnit[] {
   const all = unitsOf(spec);
@@ -65,7 +74,7 @@ export class RunReplay {
   #last: OpenSequence | undefined;
   readonly #tokenRules: readonly TokenRule[];
   readonly #repeated: ReadonlySet<RunUnit>;
-  #underWay: { readonly unit: RunUnit | undefined; readonly ids: readonly string[] } = { unit: undefined, ids: [] };
+  #underWay: UnitUnderWay = { unit: undefined, ids: [], start: new HashedContext() };
 
   /** @throws InputError LOG_INCONSISTENT if failures are expected of a hard rule. */
   constructor(run: RunEvent) {
@@ -219,7 +228,7 @@ export class RunReplay {
     this.#open.delete(id);
     this.#last = undefined;
     this.prompts.set(id, event);
-    if (this.#sequencesUnderWay(unit).every((one) => this.prompts.has(one))) this.unitsDone++;
+    if (this.#underWayOf(unit).ids.every((one) => this.prompts.has(one))) this.unitsDone++;
   }
 
   /** What was asked is what was done: the end says why the text has this length, and the spec agrees. */
@@ -274,7 +283,7 @@ export class RunReplay {
   #unitOf(key: SequenceKey): RunUnit {
     const unit = this.units[this.unitsDone];
     const id = sequenceId(key);
-    const isOfUnit = unit !== undefined && this.#sequencesUnderWay(unit).includes(id);
+    const isOfUnit = unit !== undefined && this.#underWayOf(unit).ids.includes(id);
     if (!isOfUnit || this.prompts.has(id)) {
       const next = unit === undefined ? 'the end' : `${unit.case.name} › ${unit.prompt.name}`;
       throw inconsistent(placeOf(key), `${next}: prompts come in the order of the plan`);
@@ -303,7 +312,7 @@ export class RunReplay {
       isAgainstReference: isAgainstReference(unit, key),
       lengthMax: lengthMax(prompt, this.run.spec.limits),
       known: Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]),
-      chain: new ContextChain(),
+      chain: new ContextChain(this.#underWayOf(unit).start),
       rows: createHash('sha256'),
       fed: 0,
       judged: 0,
@@ -313,10 +322,12 @@ export class RunReplay {
     return fresh;
   }
 
-  /** Ids of the unit's sequences, found once a unit. */
-  #sequencesUnderWay(unit: RunUnit): readonly string[] {
-    if (this.#underWay.unit !== unit) this.#underWay = { unit, ids: sequencesOf(unit).map(sequenceId) };
-    return this.#underWay.ids;
+  /** Made once a unit. */
+  #underWayOf(unit: RunUnit): UnitUnderWay {
+    if (this.#underWay.unit !== unit) {
+      this.#underWay = { unit, ids: sequencesOf(unit).map(sequenceId), start: new HashedContext() };
+    }
+    return this.#underWay;
   }
 }
 

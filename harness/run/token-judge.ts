@@ -5,7 +5,7 @@ import { judgeToken } from '../gate/judge-token.ts';
 import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
 import type { GoldenRows } from '../metrics/measured-row.ts';
 import { RowComparer } from '../metrics/row-comparer.ts';
-import { ContextChain } from '../record/context-hash.ts';
+import { ContextChain, type HashedContext } from '../record/context-hash.ts';
 import type { TokenEvent } from '../record/events.ts';
 import type { JudgeSettings } from '../record/run-spec.ts';
 import { phaseOfPosition, type SequenceKey } from '../record/token-record.ts';
@@ -31,6 +31,8 @@ export interface JudgedSequence extends SequenceKey {
   readonly evidenceRows: number;
   /** Tokens that need no choice, for positions without a row. */
   readonly knownIds: Int32Array;
+  /** Before its first token; shared by the sequences of a prompt's variants. */
+  readonly start?: HashedContext;
   /** Of the device's rows, where it differs from prompt to prompt; `device.logitsFormat` if absent. */
   readonly logitsFormat?: LogitsFormat;
 }
@@ -63,7 +65,7 @@ export class TokenJudge {
 
   startSequence(sequence: JudgedSequence): void {
     this.#sequence = sequence;
-    this.#chain = new ContextChain();
+    this.#chain = new ContextChain(sequence.start);
     this.#fed = 0;
     this.#evidenceLeft = sequence.evidenceRows;
     this.#comparer = this.#comparerFor(sequence.logitsFormat ?? this.#options.device.logitsFormat);

@@ -1,6 +1,7 @@
 // One prompt on all variants of its case: its rows judged at once, written when every prompt before it is whole.
 import { ComparisonInvalidError, InputError, QwenPccError } from '../../src/errors.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
+import { HashedContext } from '../record/context-hash.ts';
 import type { LogEvent, TokenEvent } from '../record/events.ts';
 import type { RunUnit, SequenceLimits } from '../record/run-spec.ts';
 import { type SequenceKey, sequenceId, type TokenRecord } from '../record/token-record.ts';
@@ -58,6 +59,7 @@ export class UnitRun {
     // Together, several devices get rows of chosen tokens in other turns than alone: then the order has to be made.
     const isInOrder = isAlone || variants.every(({ comparison }) => comparison.device === 0);
     this.#heldFrom = !isFirst ? 0 : isInOrder ? Number.POSITIVE_INFINITY : knownLength(prompt);
+    const start = new HashedContext();
     this.#rows = variants.map(({ name, judge, logitsFormat }) => {
       const key: SequenceKey = { case: unit.case.name, variant: name, prompt: prompt.name, user: prompt.user };
       judge.startSequence({
@@ -65,6 +67,7 @@ export class UnitRun {
         promptLength: prompt.promptIds.length,
         evidenceRows: evidence.get(sequenceId(key)) ?? 0,
         knownIds: Int32Array.from([...prompt.promptIds, ...(prompt.continuationIds ?? [])]),
+        start,
         logitsFormat,
       });
       return new SequenceRows(key, textOf);
