@@ -244,8 +244,11 @@ describe('a comparison that stops', () => {
   it('by its budget says how to go on, and that leads to the whole one', async () => {
     const { stderr } = await compare(...SHORT, '--budget', '0.000001s');
     const [, run] = /go on with qwen-pcc compare --resume (\S+)$/m.exec(stderr) ?? [];
+    // Without a league the report is there all the same, as it is of any run.
+    expect(readFileSync(path.join(run!, 'report.html'), 'utf8')).not.toContain('id="comparison"');
     const { stdout } = await compare('--resume', run!, '--json');
     expect({ ...parsed(stdout), runId: whole.runId, command: whole.command }).toEqual(whole);
+    expect(readFileSync(path.join(run!, 'report.html'), 'utf8')).toContain('id="comparison"');
   });
 });
 

@@ -14,6 +14,7 @@ import { leagueMarkdown, leagueText } from '../compare/league/league-table.ts';
 import { SWEEP_FILE, sweepResults } from '../compare/league/sweep-results.ts';
 import { requireVariantOf } from '../compare/variant-of-base.ts';
 import { DEFAULT_PCC_MINIMUM, defaultRules } from '../gate/thresholds.ts';
+import { TEXT_REPORTS } from '../lens/run-reports.ts';
 import { type LocalPaths, readLocalPaths } from '../record/local-paths.ts';
 import { findRunFolder } from '../record/read-log.ts';
 import type { JudgeSettings, KnobSettings, RunSpec } from '../record/run-spec.ts';
@@ -73,7 +74,15 @@ export async function compareLeague(given: LeagueArguments, options: LeagueComma
   }
   const started = options.resume === undefined ? await begin(given, models, options) : goOn(options);
   const { folder, exitCode } = await run(started, models, options);
-  show(conclude(folder, models, options, true), folder, options, exitCode);
+  let concluded: ConcludedComparison;
+  try {
+    concluded = conclude(folder, models, options, true);
+  } catch (error) {
+    // Without a league, its report is that of the run alone.
+    refreshLens(folder);
+    throw error;
+  }
+  show(concluded, folder, options, exitCode);
 }
 
 interface LocatedRun extends StartedRun {
@@ -174,6 +183,7 @@ async function run(
       progress,
       signal: interrupt.signal,
       command: 'compare',
+      reports: TEXT_REPORTS,
       ...(until === undefined ? {} : { mayBegin }),
     });
     if (failure !== undefined && !isOver) process.stderr.write(`${run.failure?.message ?? String(failure)}\n`);

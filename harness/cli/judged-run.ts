@@ -7,7 +7,7 @@ import { tokensPlannedMax } from '../record/run-spec.ts';
 import type { RunProgress } from '../report/progress.ts';
 import { describeEnvironment } from '../run/environment.ts';
 import { quoteWord, shownCommand } from '../run/shown-command.ts';
-import { type StartedRun, type WrittenRun, writeRun } from '../run/write-run.ts';
+import { type RunReports, type StartedRun, type WrittenRun, writeRun } from '../run/write-run.ts';
 import type { Models } from '../sources/models.ts';
 import { openCases } from '../sources/open-cases.ts';
 import { gitSha, packageVersion } from '../sources/package-root.ts';
@@ -35,11 +35,13 @@ export interface JudgedRunOptions {
   /** The command that goes on with the run. */
   readonly command: 'validate' | 'compare';
   readonly mayBegin?: () => boolean;
+  /** RUN_REPORTS if absent. */
+  readonly reports?: RunReports;
 }
 
 /** Does what is left of a run. @throws as `writeRun`, with the log closed. */
 export async function judgeRun(started: StartedRun, options: JudgedRunOptions): Promise<WrittenRun> {
-  const { local, models, progress, signal, command, mayBegin } = options;
+  const { local, models, progress, signal, command, mayBegin, reports = RUN_REPORTS } = options;
   const { replay } = started;
   const { spec } = replay.run;
   let judged = replay.highlights.judged + replay.ladders.rungTokens;
@@ -55,7 +57,7 @@ What was judged is kept: qwen-pcc ${command} --resume ${quoteWord(started.log.fo
   try {
     return await writeRun(started, {
       cases: openCases(spec, local, { models, onPacking: packingUntil(signal, progress) }),
-      reports: RUN_REPORTS,
+      reports,
       signal,
       ...(mayBegin === undefined ? {} : { mayBegin }),
       onToken: ({ case: name, prompt }) => progress.advance(name, prompt, ++judged),
