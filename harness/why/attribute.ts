@@ -93,9 +93,9 @@ function notTried({ lanes: { lab }, positions }: Experiment, notAnew: readonly s
       ? []
       : [
           {
-            names: notAnew,
+            names: notAnew.map((name) => `${name} anew`),
             reason:
-              'nothing healed over the residual stream that the device made of earlier positions, and making that anew for these too would take too long',
+              'anew is over a residual stream of earlier positions that has the change as well; nothing healed without, and for these it would take too long',
             hint: 'measure one with `inspect --token N --device n150:KNOB=VALUE`',
           },
         ]),

@@ -123,7 +123,7 @@ export function pairOf(a: PlannedChange, b: PlannedChange): PlannedChange {
     direction: 'promotion',
     kind: 'pair',
     name: `${a.name} + ${b.name}`,
-    what: `${a.what}; ${b.what}`,
+    what: `${a.what} together with ${b.what}`,
     knobs: a.knobs === null || b.knobs === null ? null : `${a.knobs},${b.knobs}`,
     firstLayer: Math.min(a.firstLayer, b.firstLayer),
     ops: [...a.ops, ...b.ops],

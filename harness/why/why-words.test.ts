@@ -56,7 +56,7 @@ describe('whyWords', () => {
 
   it('names the knob that heals in every draw, with its price', () => {
     const words = whyWords(evidence({ changes: [change({})] }));
-    expect(words).toMatch(/a KV cache in BF16 takes 99 % of it away \(.*; in 4 of 4 draws/);
+    expect(words).toMatch(/a KV cache in BF16 takes 99 % of it away \(.*; healed in 4 of 4 draws/);
     expect(words).toMatch(/Try `--device n150:kvFormat=BF16`; a KV cache in BF16 takes 1\.88 times/);
     expect(words).not.toMatch(/tipping point/);
   });

@@ -123,7 +123,7 @@ function bestPromotion({ changes }: Evidence): Change | undefined {
 }
 
 function drawsText({ draws, effective }: Change): string {
-  return draws === 1 ? '' : `; in ${effective} of ${draws} draws of the roundings`;
+  return draws === 1 ? '' : `; healed in ${effective} of ${draws} draws of the roundings`;
 }
 
 /** A token that other draws spare is at a tipping point: it says less of the device than it seems to. */
