@@ -9,8 +9,9 @@ import { tapWidth } from '../src/device/taps.ts';
 import type { DraftedSequence } from './drafted-sequence.ts';
 import { Tensor } from './graph/onnx-runtime.ts';
 import { HEAD_IO } from './graph/qwen2-graph.ts';
-import { type JointModel, type JointRows, paddedRows, rowCuts, runJointPass, type SequencePart } from './joint-pass.ts';
+import { type JointModel, type JointRows, paddedRows, rowCuts, runJointPass } from './joint-pass.ts';
 import { type ReferenceRunners, ROWS_TOGETHER } from './open-runners.ts';
+import { type Feed, hasBareRows, partsOf, type Share, wantedRows } from './pass-shares.ts';
 import { rotaryFrequencies } from './rotary.ts';
 
 /** Attention scores of one sequence in one pass are [Q, P, S] float32; P is cut so that they stay within this. */
@@ -20,28 +21,6 @@ const LOGITS_BYTES_MAX = 32 * 2 ** 20;
 const FLOAT32_BYTES = 4;
 /** Up to so many rows of a pass, one more takes little longer: weights are read and widened for all of them. */
 const ROWS_WITH_DRAFTS = 8;
-
-interface Feed {
-  readonly tokenIds: Int32Array;
-  readonly sequence: DraftedSequence;
-  readonly want: FeedRequest;
-  readonly onRow: RowSink;
-  readonly done: () => void;
-  readonly failed: (error: unknown) => void;
-  /** Tokens of it that were run. */
-  start: number;
-}
-
-/** A feed's share of a pass. */
-interface Share {
-  readonly feed: Feed;
-  readonly tokenIds: Int32Array;
-  /** Tokens that may be fed next, computed along. */
-  readonly drafts: readonly number[];
-  /** Position and row, in all rows of the pass, of its first token. */
-  readonly firstPosition: number;
-  readonly firstRow: number;
-}
 
 export interface JointFeedsOptions {
   /** Most positions of one sequence in one pass. */
@@ -231,28 +210,4 @@ function hasOnlyFinite(values: Float32Array): boolean {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]!;
   return Number.isFinite(sum);
-}
-
-/** Whether a feed asks for rows, and for nothing that a draft does not keep. */
-function hasBareRows({ rows, taps = [] }: FeedRequest): boolean {
-  return rows !== 'none' && taps.length === 0;
-}
-
-/** Drafts go through attention a position at a time, as tokens do that are fed one by one. */
-function partsOf({ feed: { sequence }, tokenIds, firstPosition, drafts }: Share): SequencePart[] {
-  const { cache } = sequence;
-  const afterwards = firstPosition + tokenIds.length;
-  const guessed = drafts.map((id, i) => ({ cache, tokenIds: Int32Array.of(id), firstPosition: afterwards + i }));
-  return [{ cache, tokenIds, firstPosition }, ...guessed];
-}
-
-/** Of a share whose feed has been counted on: the rows in it that are asked for, and those of drafts, rising. */
-function wantedRows({ feed: { want, start, tokenIds: all }, tokenIds, drafts }: Share): readonly number[] {
-  const asked =
-    want.rows === 'all'
-      ? Array.from(tokenIds, (_, row) => row)
-      : want.rows === 'last' && start === all.length
-        ? [tokenIds.length - 1]
-        : [];
-  return [...asked, ...drafts.map((_, i) => tokenIds.length + i)];
 }
