@@ -1,4 +1,5 @@
 // The reference on real checkpoints that are too big to ship: within float32 of Transformers' float64, layer by layer.
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -74,6 +75,26 @@ for (const { model, variable, golden: goldenFile, massive, answerEnds } of [SMOL
         expect(wrongArgmaxRows(logits, golden)).toEqual([]);
       }
     });
+
+    it.each(['resident', 'mapped'] as const)(
+      'has not another bit where tokens are guessed, weights %s',
+      async (weights) => {
+        const rowsWith = async (drafts: boolean): Promise<string[]> => {
+          await open({ weights, drafts });
+          const rows: string[] = [];
+          // Words of the prompt that come back: a part of it twice, token by token.
+          for (const id of [...prompt.subarray(0, 12), ...prompt.subarray(0, 12)]) {
+            await source.feed(Int32Array.of(id), { rows: 'all' }, ({ logits }) => {
+              rows.push(createHash('sha256').update(logits).digest('hex'));
+            });
+          }
+          await source.close();
+          return rows;
+        };
+        const plain = await rowsWith(false);
+        expect(await rowsWith(true)).toEqual(plain);
+      },
+    );
 
     it('has the hidden states of every layer', async () => {
       const { layers, hiddenSize } = openCheckpoint(folder).config;

@@ -91,7 +91,7 @@ export function addWeightOptions(command: Command): Command {
   return command
     .option(
       '--memory <size>',
-      "the N150 model's packed weights that may stay in memory, bytes or with MB, MiB, GB or GiB; more is streamed from the weight cache; up to as much again, an eighth of the machine's memory or a quarter of this one, may hold keys and values of prompts that run together (default: 70 % of the free memory)",
+      "the N150 model's packed weights that may stay in memory, bytes or with MB, MiB, GB or GiB; more is streamed from the weight cache; keys and values of prompts that run together may take as much again, up to an eighth of the machine's memory or a quarter of this, whichever is more (default: 70 % of the free memory)",
       byteCount('--memory'),
     )
     .option(

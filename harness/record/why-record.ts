@@ -177,7 +177,7 @@ export interface WhyRecord {
   readonly firstBlamed: number | null;
   /** Best first within each direction. */
   readonly changes: readonly Change[];
-  /** Rows that `changes` does not have, or has over a kept past only: why, and what to do. */
+  /** Rows that `changes` does not have, or (`NAME anew`) has over a past that was kept or remade only: why, and what to do. */
   readonly notTried: readonly { readonly names: readonly string[]; readonly reason: string; readonly hint: string }[];
   /** Best first. */
   readonly carriers: readonly Carrier[];
