@@ -2,12 +2,13 @@
 // Exactness: a guess decides when a row is made, never what it is; a wrong one is forgotten.
 import type { ModelConfig } from '../src/checkpoint/config.ts';
 import { KvCache } from './kv-cache.ts';
-import { LONGEST_MATCH, lookUpNext } from './prompt-lookup.ts';
+import { lookUpNext } from './prompt-lookup.ts';
 
-/** Guessed tokens of one pass: more are rarely all right. */
-const DRAFTS_MAX = 7;
-/** From so many passes in a row with a wrong guess on, only the surest guesses count. */
-const MISSES_MAX = 3;
+/** Guessed tokens of one pass, after a wrong guess and at most. Each costs its attention, a wrong one for nothing. */
+const DRAFTS_FIRST = 3;
+const DRAFTS_MAX = 15;
+/** Positions of a sequence from which on a guess's attention costs too much for what it may save. */
+const POSITIONS_WITH_DRAFTS = 8192;
 
 interface Draft {
   readonly tokenId: number;
@@ -20,8 +21,7 @@ export class DraftedSequence {
   readonly cache: KvCache;
   #tokenIds: number[] = [];
   #drafts: Draft[] = [];
-  #most = 1;
-  #misses = 0;
+  #most = DRAFTS_FIRST;
 
   constructor(config: ModelConfig) {
     this.cache = new KvCache(config);
@@ -39,8 +39,8 @@ export class DraftedSequence {
 
   /** Tokens that may follow if `tokenId` is fed next, at most `most`: more the longer guesses have been right. */
   guess(tokenId: number, most: number): number[] {
-    const shortest = this.#misses < MISSES_MAX ? 1 : LONGEST_MATCH;
-    return lookUpNext([...this.#tokenIds, tokenId], Math.min(most, this.#most), shortest);
+    if (this.length > POSITIONS_WITH_DRAFTS) return [];
+    return lookUpNext([...this.#tokenIds, tokenId], Math.min(most, this.#most));
   }
 
   /** The row of a guessed token, after those before it. */
@@ -53,12 +53,10 @@ export class DraftedSequence {
     const draft = this.#drafts.shift();
     if (draft === undefined) return undefined;
     if (draft.tokenId !== tokenId) {
-      this.#most = 1;
-      this.#misses++;
+      this.#most = DRAFTS_FIRST;
       return undefined;
     }
     this.#tokenIds.push(tokenId);
-    this.#misses = 0;
     if (this.#drafts.length === 0) this.#most = Math.min(2 * this.#most + 1, DRAFTS_MAX);
     return draft.logits;
   }

@@ -9,7 +9,8 @@ import { tapWidth } from '../src/device/taps.ts';
 import type { DraftedSequence } from './drafted-sequence.ts';
 import { Tensor } from './graph/onnx-runtime.ts';
 import { HEAD_IO } from './graph/qwen2-graph.ts';
-import { type JointModel, type JointRows, paddedRows, rowCuts, runJointPass } from './joint-pass.ts';
+import { ROWS_PER_BLOCK } from './graph/row-blocks.ts';
+import { type JointModel, type JointRows, runJointPass } from './joint-pass.ts';
 import { type ReferenceRunners, ROWS_TOGETHER } from './open-runners.ts';
 import { type Feed, hasBareRows, partsOf, type Share, wantedRows } from './pass-shares.ts';
 import { rotaryFrequencies } from './rotary.ts';
@@ -19,8 +20,8 @@ const SCORE_BYTES_MAX = 128 * 2 ** 20;
 /** Logits made at a time. */
 const LOGITS_BYTES_MAX = 32 * 2 ** 20;
 const FLOAT32_BYTES = 4;
-/** Up to so many rows of a pass, one more takes little longer: weights are read and widened for all of them. */
-const ROWS_WITH_DRAFTS = 8;
+/** Up to so many rows of a pass, one more takes no longer, or little: weights are read and widened for all of them. */
+const ROWS_WITH_DRAFTS: number = ROWS_PER_BLOCK;
 
 export interface JointFeedsOptions {
   /** Most positions of one sequence in one pass. */
@@ -151,25 +152,22 @@ export class JointFeeds {
     { hidden, taps }: JointRows,
     drop: (feed: Feed, error: unknown) => void,
   ): Promise<void> {
-    const { config, fewestRows, mostRows } = this.#model;
+    const { config } = this.#model;
     const { hiddenSize, vocabSize } = config;
     const wanted = shares.flatMap((share) => wantedRows(share).map((row) => ({ share, row })));
     const failed = new Set<Feed>();
-    const rowsAtOnce = Math.min(
-      mostRows,
-      Math.max(fewestRows, Math.floor(LOGITS_BYTES_MAX / (vocabSize * FLOAT32_BYTES))),
-    );
-    const padded = wanted.length === 0 ? 0 : paddedRows(wanted.length, fewestRows, rowsAtOnce);
-    for (const [first, end] of rowCuts(padded, rowsAtOnce)) {
-      const some = wanted.slice(first, end);
-      const part = new Float32Array((end - first) * hiddenSize);
+    const blocks = Math.max(1, Math.floor(LOGITS_BYTES_MAX / (vocabSize * FLOAT32_BYTES * ROWS_PER_BLOCK)));
+    const rowsAtOnce = blocks * ROWS_PER_BLOCK;
+    for (let first = 0; first < wanted.length; first += rowsAtOnce) {
+      const some = wanted.slice(first, first + rowsAtOnce);
+      const part = new Float32Array(some.length * hiddenSize);
       for (const [i, { share, row }] of some.entries()) {
         const start = (share.firstRow + row) * hiddenSize;
         part.set(hidden.subarray(start, start + hiddenSize), i * hiddenSize);
       }
-      const made = await this.#head.run({ [HEAD_IO.hidden]: new Tensor('float32', part, [end - first, hiddenSize]) });
+      const made = await this.#head.run({ [HEAD_IO.hidden]: new Tensor('float32', part, [some.length, hiddenSize]) });
       const logits = made[HEAD_IO.logits]!.data as Float32Array;
-      this.#explainNotFinite(logits.subarray(0, some.length * vocabSize));
+      this.#explainNotFinite(logits);
       for (const [i, { share, row }] of some.entries()) {
         const { feed, firstPosition, firstRow, tokenIds, drafts } = share;
         if (failed.has(feed)) continue;

@@ -1,11 +1,10 @@
 // One pass of the body over the next positions of several sequences: their rows go through every layer together, attention sequence by sequence.
-// Exactness: a sequence's rows have the bits that they have alone; products are made of at least two rows and of at most as many as
-// leave every sum as it is (graph/equal-rows.ts), and attention gets the same inputs as ever.
+// Exactness: a sequence's rows have the bits that they have alone: no operation but attention looks at other rows, no product's sums depend on their
+// number (graph/row-blocks.ts; weights that the runtime packs have one sum for any), and attention gets the same inputs as ever.
 import type { ModelConfig } from '../src/checkpoint/config.ts';
 import type { TapName } from '../src/device/logits-source.ts';
 import { Tensor } from './graph/onnx-runtime.ts';
 import { BODY_IO, stageTaps } from './graph/qwen2-graph.ts';
-import type { GraphRunner, Tensors } from './graph/session.ts';
 import type { KvCache } from './kv-cache.ts';
 import type { ReferenceRunners } from './open-runners.ts';
 import { type RotaryFrequencies, rotaryTables } from './rotary.ts';
@@ -20,13 +19,13 @@ export interface SequencePart {
 }
 
 export interface JointRows {
-  /** [R, H] after the final norm: the rows of all parts, one after the other; more may follow. */
+  /** [R, H] after the final norm: the rows of all parts, one after the other. */
   readonly hidden: Float32Array;
   /** [R, its width] each, for each tap that was asked for. */
   readonly taps: ReadonlyMap<TapName, Float32Array>;
 }
 
-export interface JointModel extends Pick<ReferenceRunners, 'body' | 'attention' | 'fewestRows' | 'mostRows'> {
+export interface JointModel extends Pick<ReferenceRunners, 'body' | 'attention'> {
   readonly config: ModelConfig;
   readonly frequencies: RotaryFrequencies;
   readonly taps: ReadonlySet<TapName>;
@@ -42,7 +41,7 @@ export async function runJointPass(
   parts: readonly SequencePart[],
   wanted: ReadonlySet<TapName>,
 ): Promise<JointRows> {
-  const { config, body, attention } = model;
+  const { config, attention } = model;
   const { layers, queryHeads, keyValueHeads, headDim, hiddenSize } = config;
   const queryWidth = queryHeads * headDim;
   const keyWidth = keyValueHeads * headDim;
@@ -52,7 +51,7 @@ export async function runJointPass(
   let hidden: Float32Array = new Float32Array(rows * hiddenSize);
   let mixed = new Float32Array(rows * queryWidth);
   for (let stage = 0; stage <= layers; stage++) {
-    const made = await runStage(model, body, stage, { ...inputs, hidden, mixed });
+    const made = await runStage(model, stage, { ...inputs, hidden, mixed });
     for (const [output, tap] of stageTaps(stage, layers, model.taps)) if (wanted.has(tap)) taps.set(tap, made(output));
     hidden = made(BODY_IO.hidden);
     if (stage === layers) break;
@@ -80,23 +79,6 @@ export async function runJointPass(
   return { hidden, taps };
 }
 
-/**
- * Where rows 0 ... `rows` are cut into products, [first, end) each: as equal as can be, none shorter than `fewest` if `rows` is not.
- *
- * @param rows - as `paddedRows` gives them.
- */
-export function rowCuts(rows: number, most: number): readonly (readonly [number, number])[] {
-  const count = Math.ceil(rows / most);
-  const border = (i: number): number => Math.floor((i * rows) / count);
-  return Array.from({ length: count }, (_, i) => [border(i), border(i + 1)]);
-}
-
-/** Rows to be computed for `rows` that are wanted, so that no product of them has fewer than `fewest`. */
-export function paddedRows(rows: number, fewest: number, most: number): number {
-  const padded = Math.max(rows, fewest);
-  return most < 2 * fewest - 1 ? Math.ceil(padded / most) * most : padded;
-}
-
 interface JoinedInputs {
   readonly rows: number;
   readonly tokenIds: BigInt64Array;
@@ -104,14 +86,9 @@ interface JoinedInputs {
   readonly sin: Float32Array;
 }
 
-/** Rows beyond those of the parts repeat token 0 without an angle; nobody reads them. */
-function joinedInputs(
-  { config, frequencies, fewestRows, mostRows }: JointModel,
-  parts: readonly SequencePart[],
-): JoinedInputs {
+function joinedInputs({ config, frequencies }: JointModel, parts: readonly SequencePart[]): JoinedInputs {
   const half = config.headDim / 2;
-  const wanted = parts.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
-  const rows = paddedRows(wanted, fewestRows, mostRows);
+  const rows = parts.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
   const tokenIds = new BigInt64Array(rows);
   const cos = new Float32Array(rows * half);
   const sin = new Float32Array(rows * half);
@@ -126,46 +103,22 @@ function joinedInputs(
   return { rows, tokenIds, cos, sin };
 }
 
-/** @returns the stage's outputs by name, rows joined. */
+/** @returns the stage's outputs by name. */
 async function runStage(
-  { config: { headDim, hiddenSize, queryHeads }, mostRows }: JointModel,
-  body: GraphRunner,
+  { config: { headDim, hiddenSize, queryHeads }, body }: JointModel,
   stage: number,
-  {
-    rows,
-    tokenIds,
-    cos,
-    sin,
-    hidden,
-    mixed,
-  }: JoinedInputs & { readonly hidden: Float32Array; readonly mixed: Float32Array },
+  inputs: JoinedInputs & { readonly hidden: Float32Array; readonly mixed: Float32Array },
 ): Promise<(output: string) => Float32Array> {
-  const made: Tensors[] = [];
-  const number = new Tensor('int64', BigInt64Array.of(BigInt(stage)), []);
-  for (const [first, end] of rowCuts(rows, mostRows)) {
-    const float32 = (values: Float32Array, width: number, ...outer: number[]): Tensor =>
-      new Tensor('float32', values.subarray(first * width, end * width), [...outer, end - first, width]);
-    made.push(
-      await body.run({
-        [BODY_IO.stage]: number,
-        [BODY_IO.tokenIds]: new Tensor('int64', tokenIds.subarray(first, end), [end - first]),
-        [BODY_IO.cos]: float32(cos, headDim / 2, 1),
-        [BODY_IO.sin]: float32(sin, headDim / 2, 1),
-        [BODY_IO.hiddenIn]: float32(hidden, hiddenSize),
-        [BODY_IO.mixed]: float32(mixed, queryHeads * headDim),
-      }),
-    );
-  }
-  return (output) => joined(made.map((outputs) => outputs[output]!.data as Float32Array));
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  if (parts.length === 1) return parts[0]!;
-  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let start = 0;
-  for (const part of parts) {
-    whole.set(part, start);
-    start += part.length;
-  }
-  return whole;
+  const { rows, tokenIds } = inputs;
+  const float32 = (values: Float32Array, width: number, ...outer: number[]): Tensor =>
+    new Tensor('float32', values, [...outer, rows, width]);
+  const outputs = await body.run({
+    [BODY_IO.stage]: new Tensor('int64', BigInt64Array.of(BigInt(stage)), []),
+    [BODY_IO.tokenIds]: new Tensor('int64', tokenIds, [rows]),
+    [BODY_IO.cos]: float32(inputs.cos, headDim / 2, 1),
+    [BODY_IO.sin]: float32(inputs.sin, headDim / 2, 1),
+    [BODY_IO.hiddenIn]: float32(inputs.hidden, hiddenSize),
+    [BODY_IO.mixed]: float32(inputs.mixed, queryHeads * headDim),
+  });
+  return (output) => outputs[output]!.data as Float32Array;
 }

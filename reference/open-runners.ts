@@ -1,15 +1,12 @@
-// Opens what computes the reference: graphs that hold a checkpoint's weights, or steps that are fed with them; and how many rows they take.
-import { sidesOf } from '../src/checkpoint/checkpoint-tensor.ts';
+// Opens what computes the reference: graphs that hold a checkpoint's weights, or steps that are fed with them.
 import { EMBED_TOKENS, FINAL_NORM, layerOf } from '../src/checkpoint/tensor-names.ts';
 import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { TapName } from '../src/device/logits-source.ts';
-import { DecodedProducts, STREAMED_SLICE_BYTES } from './decoded-products.ts';
+import { DecodedProducts } from './decoded-products.ts';
 import { BF16_OPERATORS } from './graph/bf16-operators.ts';
-import { externalDataFolder, inMemoryFiles, rowSlices, type WeightMemory } from './graph/checkpoint-weights.ts';
-import { FEWEST_ROWS, type ProductShape, rowsOfEqualBits, sliceRowsFor } from './graph/equal-rows.ts';
+import { externalDataFolder, inMemoryFiles, type WeightMemory } from './graph/checkpoint-weights.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
 import type { Operators } from './graph/operators.ts';
-import type { SliceSettings } from './graph/product-graph.ts';
 import { buildHead, buildStage, stageCount, stageOf } from './graph/qwen2-graph.ts';
 import { type GraphRunner, openRunner } from './graph/session.ts';
 import { buildSteps } from './graph/step-graphs.ts';
@@ -21,7 +18,7 @@ import { StepModel } from './step-model.ts';
  * Of mapped weights. What is widened is still in the third-level cache when it is multiplied. The runtime keeps some 28 KB for each slice, which is
  * what makes memory grow with layers.
  */
-export const MAPPED_SLICES: SliceSettings = { sliceBytes: 8 * 2 ** 20, sliceRows: sliceRowsFor(1) };
+export const MAPPED_SLICE_BYTES: number = 8 * 2 ** 20;
 /** Alive twice while a session of resident weights opens. */
 export const RESIDENT_SLICE_BYTES: number = 64 * 2 ** 20;
 /** Steps take their weights as inputs. Graphs of mapped ones are run as they are built; the others may be rearranged, as stages are. */
@@ -43,9 +40,6 @@ export interface ReferenceRunners {
   readonly body: GraphRunner;
   readonly attention: GraphRunner;
   readonly head: GraphRunner;
-  /** Rows of a run of body or head, between which no row's bits depend on how many there are. */
-  readonly fewestRows: number;
-  readonly mostRows: number;
 }
 
 /** @throws ReferenceFaultError if ONNX Runtime refuses a graph. */
@@ -68,7 +62,7 @@ export async function openRunners(
       weights === 'resident'
         ? await openStages(checkpoint, operators, settings, opened)
         : await openSteps(checkpoint, operators, weights, settings);
-    return { attention, ...bodyAndHead, ...rowsOfRun(checkpoint, weights, threads) };
+    return { attention, ...bodyAndHead };
   } catch (error) {
     for (const runner of opened) await runner.release();
     throw error;
@@ -86,8 +80,8 @@ async function openSteps(
   const session = { dataFolder: externalDataFolder(checkpoint), threads, weights: STEP_MEMORY[weights] };
   const products =
     weights === 'mapped'
-      ? await ProductLanes.open(checkpoint, operators, threads, MAPPED_SLICES)
-      : await DecodedProducts.open(checkpoint, operators, session, sliceRowsFor(threads));
+      ? await ProductLanes.open(checkpoint, operators, threads, MAPPED_SLICE_BYTES)
+      : await DecodedProducts.open(checkpoint, operators, session);
   const model = await StepModel.open(checkpoint, operators, session, taps, products).catch(async (error: unknown) => {
     await products.release();
     throw error;
@@ -139,33 +133,4 @@ function isOfStage(name: string, stage: number, layers: number): boolean {
   if (layer === undefined) return name === (stage === 0 ? EMBED_TOKENS : stage === layers ? FINAL_NORM : undefined);
   const isBefore = /input_layernorm|[qkv]_proj/.test(name);
   return layer === (isBefore ? stage : stage - 1);
-}
-
-function rowsOfRun(
-  checkpoint: Checkpoint,
-  weights: WeightMemory,
-  threads: number,
-): Pick<ReferenceRunners, 'fewestRows' | 'mostRows'> {
-  // The runtime packs resident weights: their products sum every row alike.
-  if (weights === 'resident') return { fewestRows: 1, mostRows: ROWS_TOGETHER };
-  // Each thread that multiplies mapped weights has a session of its own.
-  const [slices, sharing] =
-    weights === 'mapped'
-      ? [MAPPED_SLICES, 1]
-      : [{ sliceBytes: STREAMED_SLICE_BYTES, sliceRows: sliceRowsFor(threads) }, threads];
-  const mostRows = rowsOfEqualBits(productShapes(checkpoint, slices), sharing, ROWS_TOGETHER);
-  return { fewestRows: FEWEST_ROWS, mostRows };
-}
-
-/** The product of every slice of every matrix; equal ones once. */
-function productShapes(checkpoint: Checkpoint, { sliceBytes, sliceRows }: SliceSettings): Iterable<ProductShape> {
-  const found = new Map<string, ProductShape>();
-  for (const [name, tensor] of checkpoint.tensors) {
-    if (tensor.shape.length !== 2 || (name === EMBED_TOKENS && name !== checkpoint.lmHeadName)) continue;
-    const [height, k] = sidesOf(tensor);
-    for (const [first, end] of rowSlices(height, k, sliceBytes, sliceRows)) {
-      found.set(`${end - first}, ${k}`, { n: end - first, k });
-    }
-  }
-  return found.values();
 }

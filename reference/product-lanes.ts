@@ -11,9 +11,9 @@ import {
   type Product,
   type ProductGroup,
   productGroups,
-  type SliceSettings,
   shareWidth,
 } from './graph/product-graph.ts';
+import { inBlocks } from './graph/row-blocks.ts';
 import { type GraphRunner, openRunner, runtimeFault, type SessionSettings, sessionOptions } from './graph/session.ts';
 import type { Products } from './products.ts';
 
@@ -48,9 +48,9 @@ export class ProductLanes implements Products {
     checkpoint: Checkpoint,
     operators: Operators,
     threads: number,
-    slices: SliceSettings,
+    sliceBytes: number,
   ): Promise<ProductLanes> {
-    const groups = productGroups(checkpoint, threads, slices);
+    const groups = productGroups(checkpoint, threads, sliceBytes);
     const settings: SessionSettings = { dataFolder: externalDataFolder(checkpoint), threads: 1, weights: 'mapped' };
     const graph = (thread: number): Uint8Array => buildProducts(checkpoint, groups, thread, operators);
     const opened: Pick<GraphRunner, 'release'>[] = [];
@@ -73,19 +73,19 @@ export class ProductLanes implements Products {
   async multiply(x: Tensor, [first]: readonly Product[]): Promise<readonly Tensor[]> {
     const number = this.#numbers.get(first!.weight)!;
     const group = this.#groups[number]!;
-    const [rows = 0, width = 0] = x.dims;
+    const inputs = inBlocks(x);
     const busy = this.#workers.filter((_, i) => shareWidth(group.shares[i + 1]!) > 0);
-    if (busy.length > 0) this.#share(x.data as Float32Array);
+    if (busy.length > 0) this.#share(inputs.data as Float32Array);
     const jobs = this.#workers.map((worker, i) => {
       const columns = shareWidth(group.shares[i + 1]!);
-      return columns === 0 ? undefined : worker.multiply({ group: number, rows, width, x: this.#x }, columns);
+      return columns === 0 ? undefined : worker.multiply({ group: number, dims: inputs.dims, x: this.#x }, columns);
     });
-    const made = await Promise.allSettled([this.#ownProducts(number, x), ...jobs]);
+    const made = await Promise.allSettled([this.#ownProducts(number, inputs), ...jobs]);
     const parts = made.map((part) => {
       if (part.status === 'rejected') throw part.reason;
       return part.value;
     });
-    return group.products.map((_, product) => joinColumns(group, product, rows, parts));
+    return group.products.map((_, product) => joinColumns(group, product, x.dims[0]!, parts));
   }
 
   async release(): Promise<void> {
@@ -106,7 +106,7 @@ export class ProductLanes implements Products {
   }
 }
 
-/** [P, N] of one product from what each thread made of the group. */
+/** [P, N] of one product from what each thread made of the group: [B, 16, R]. */
 function joinColumns(
   { widths, shares }: ProductGroup,
   product: number,
@@ -131,10 +131,8 @@ function joinColumns(
 
 interface Rows {
   readonly group: number;
-  /** P, K. */
-  readonly rows: number;
-  readonly width: number;
-  /** [P, K]. */
+  /** [B, 16, K]. */
+  readonly dims: readonly number[];
   readonly x: SharedArrayBuffer;
 }
 
@@ -165,9 +163,10 @@ class ProductWorker {
     this.opened.catch(() => undefined);
   }
 
-  /** @param columns - R of this thread. @returns [P, R], good until the next call. */
+  /** @param columns - R of this thread. @returns [B, 16, R], good until the next call. */
   async multiply(job: Rows, columns: number): Promise<Float32Array> {
-    const length = job.rows * columns;
+    const [blocks = 0, rows = 0] = job.dims;
+    const length = blocks * rows * columns;
     if (this.#products.byteLength < length * FLOAT32_BYTES)
       this.#products = new SharedArrayBuffer(length * FLOAT32_BYTES);
     await this.#ask('ONNX Runtime failed while running the reference.', { ...job, products: this.#products });

@@ -2,19 +2,18 @@
 // Source: A. Saxena, "Prompt Lookup Decoding", 2023.
 
 /** Tokens of an ending that are compared; a longer one says little more. */
-export const LONGEST_MATCH = 3;
+const LONGEST_MATCH = 3;
 
 /**
  * What followed the text's longest ending where that occurred last; a text that repeats itself up to its end goes on repeating.
  *
- * @param most - ids of the guess.
- * @param shortest - endings with fewer tokens do not count.
+ * @param count - ids of the guess.
  * @returns no ids where the ending is new.
  */
-export function lookUpNext(tokenIds: readonly number[], most: number, shortest: number): number[] {
+export function lookUpNext(tokenIds: readonly number[], count: number): number[] {
   const end = tokenIds.length;
   let start = end;
-  let longest = shortest - 1;
+  let longest = 0;
   for (let next = end - 1; next > 0 && longest < LONGEST_MATCH; next--) {
     let length = 0;
     while (length < Math.min(LONGEST_MATCH, next) && tokenIds[next - 1 - length] === tokenIds[end - 1 - length])
@@ -22,5 +21,5 @@ export function lookUpNext(tokenIds: readonly number[], most: number, shortest: 
     if (length > longest) [start, longest] = [next, length];
   }
   if (start === end) return [];
-  return Array.from({ length: most }, (_, i) => tokenIds[start + (i % (end - start))]!);
+  return Array.from({ length: count }, (_, i) => tokenIds[start + (i % (end - start))]!);
 }

@@ -5,6 +5,7 @@ import type { ElementType } from '../onnx/protos.ts';
 import { linear, silu } from './fp32-operators.ts';
 import type { GraphBuilder, Value } from './graph-builder.ts';
 import type { AttentionInputs, AttentionOutputs, AttentionShape, Operators } from './operators.ts';
+import { linearOfBlocks } from './row-blocks.ts';
 
 export const BF16_OPERATORS: Operators = {
   widenWeight(builder, stored, elementType) {
@@ -20,6 +21,7 @@ export const BF16_OPERATORS: Operators = {
   },
 
   linear: (builder, ...inputs) => round(builder, linear(builder, ...inputs)),
+  linearOfBlocks: (builder, ...inputs) => round(builder, linearOfBlocks(builder, ...inputs)),
 
   // q * cos + rotate_half(q) * sin, with tables in bfloat16 and a rounding after each of the three operations.
   rotate(builder, x, heads, headDim, { cos, sin }) {

@@ -65,7 +65,7 @@ export class CheckpointWeights {
   /**
    * Slices of a matrix [N, K] as float32.
    *
-   * @param after - any value of rank 2 that exists when the matrix is needed: a mapped one is not widened before.
+   * @param after - any value of rank 2 or more that exists when the matrix is needed: a mapped one is not widened before.
    * @param slices - rows [first, end) each; by default those of the whole matrix, in order.
    */
   matrix(name: string, after: Value, slices?: readonly Rows[]): readonly Value[] {
@@ -73,7 +73,7 @@ export class CheckpointWeights {
     const { elementType, shape } = place;
     const [height = 0, width = 0] = shape;
     const waitFor = this.#memory === 'resident' ? (stored: Value) => stored : this.#waiting(after, elementType);
-    return (slices ?? rowSlices(height, width, this.#sliceBytes, 1)).map((rows) => {
+    return (slices ?? rowSlices(0, height, width, this.#sliceBytes)).map((rows) => {
       const part = partOf(name, place, rows);
       const stored = this.#builder.external({ ...place, ...part });
       return this.#widen(this.#builder, waitFor(stored, part.shape), elementType);
@@ -87,7 +87,7 @@ export class CheckpointWeights {
    */
   #waiting(after: Value, elementType: ElementType): (stored: Value, shape: readonly number[]) => Value {
     const builder = this.#builder;
-    const zeros = builder.node('Mul', [builder.node('Shape', [after]), builder.int64([0])]);
+    const zeros = builder.node('Mul', [builder.node('Shape', [after], { start: 0, end: 2 }), builder.int64([0])]);
     const shapes = new Map<string, Value>();
     return (stored, shape) => {
       const key = shape.join();
@@ -178,18 +178,25 @@ export type Rows = readonly [first: number, end: number];
 const SLICE_ROW_BLOCK = 64;
 
 /**
- * Slices of a matrix's rows, [first, end) each: whole blocks, as equal as these allow, of at most about `sliceBytes` as float32 and, as far as the
- * matrix has them, at least `sliceRows` rows.
+ * Slices of a matrix's rows from `first` to `end`, [first, end) each: whole blocks, as equal as these allow, of at most about `sliceBytes` as float32.
+ * A tail shorter than half a block belongs to the block before it: a single row would be summed in another order.
  */
-export function rowSlices(height: number, width: number, sliceBytes: number, sliceRows: number): readonly Rows[] {
-  const blocks = Math.ceil(height / SLICE_ROW_BLOCK);
+export function rowSlices(first: number, end: number, width: number, sliceBytes: number): readonly Rows[] {
+  const height = end - first;
+  const blocks = Math.round(height / SLICE_ROW_BLOCK);
   const affordable = Math.max(1, Math.floor(sliceBytes / (width * DTYPE_BYTES.F32 * SLICE_ROW_BLOCK)));
-  const fewest = Math.ceil(sliceRows / SLICE_ROW_BLOCK);
-  // The last block may have few rows: it does not count where rows are to be enough.
-  const most = Math.max(1, Math.floor((blocks - (height % SLICE_ROW_BLOCK === 0 ? 0 : 1)) / fewest));
-  const count = Math.min(most, Math.ceil(blocks / affordable));
-  const border = (i: number): number => Math.min(height, Math.floor((i * blocks) / count) * SLICE_ROW_BLOCK);
+  const count = height === 0 ? 0 : Math.max(1, Math.ceil(blocks / affordable));
+  const border = (i: number): number =>
+    i === count ? end : first + Math.floor((i * blocks) / count) * SLICE_ROW_BLOCK;
   return Array.from({ length: count }, (_, i) => [border(i), border(i + 1)]);
+}
+
+/** Where blocks of a matrix's rows meet, or it begins or ends: the place nearest to `row`, which may lie outside. */
+export function nearestBorder(row: number, height: number): number {
+  if (row <= 0) return 0;
+  if (row >= height) return height;
+  const border = Math.round(row / SLICE_ROW_BLOCK) * SLICE_ROW_BLOCK;
+  return border > 0 && border > height - SLICE_ROW_BLOCK / 2 ? height : border;
 }
 
 /** Weights up to this size as float32 stay in memory, which saves widening them at each use. */

@@ -3,6 +3,7 @@
 // onnx-reference.system.test.ts.
 import type { GraphBuilder, Value } from './graph-builder.ts';
 import type { Operators } from './operators.ts';
+import { linearOfBlocks } from './row-blocks.ts';
 
 export const FP32_OPERATORS: Operators = {
   widenWeight: (builder, stored, elementType) => (elementType === 'FLOAT' ? stored : builder.cast(stored, 'FLOAT')),
@@ -11,6 +12,7 @@ export const FP32_OPERATORS: Operators = {
     builder.node('RMSNormalization', [x, weight], { axis: -1, epsilon: { float: epsilon } }),
 
   linear,
+  linearOfBlocks,
 
   rotate(builder, x, heads, _headDim, { cos, sin }) {
     const rotated = builder.node('RotaryEmbedding', [withBatch(builder, x), cos, sin], { num_heads: heads });
@@ -41,22 +43,12 @@ export const FP32_OPERATORS: Operators = {
   add: (builder, a, b) => builder.node('Add', [a, b]),
 };
 
-/**
- * x [P, K], weight [N, K] in slices of its rows, bias [N] -> [P, N].
- *
- * @param isPart - of a matrix that is multiplied elsewhere as well: no bit depends on who has how many of its slices.
- */
-export function linear(
-  builder: GraphBuilder,
-  x: Value,
-  weight: readonly Value[],
-  bias?: Value,
-  isPart: boolean = weight.length > 1,
-): Value {
+/** x [P, K], weight [N, K] in slices of its rows, bias [N] -> [P, N]. */
+export function linear(builder: GraphBuilder, x: Value, weight: readonly Value[], bias?: Value): Value {
   const gemm = (...inputs: readonly Value[]): Value => builder.node('Gemm', [x, ...inputs], { transB: 1 });
-  if (!isPart) return bias === undefined ? gemm(weight[0]!) : gemm(weight[0]!, bias);
+  if (weight.length === 1) return bias === undefined ? gemm(weight[0]!) : gemm(weight[0]!, bias);
   const products = weight.map((slice) => gemm(slice));
-  const joined = products.length === 1 ? products[0]! : builder.node('Concat', products, { axis: 1 });
+  const joined = builder.node('Concat', products, { axis: 1 });
   return bias === undefined ? joined : builder.node('Add', [joined, bias]);
 }
 

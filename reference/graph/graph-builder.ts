@@ -86,9 +86,9 @@ export class GraphBuilder {
     return this.node('Cast', [value], { to: TensorProto_DataType[to] });
   }
 
-  /** [0, width] float32. */
-  noRows(width: number): Value {
-    return this.node('ConstantOfShape', [this.int64([0, width])]);
+  /** float32 of a shape without elements. */
+  empty(shape: readonly number[]): Value {
+    return this.node('ConstantOfShape', [this.int64(shape)]);
   }
 
   external(tensor: ExternalTensor): Value {

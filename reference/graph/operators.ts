@@ -40,8 +40,10 @@ export interface Operators {
   readonly widenWeight: Widen;
   /** x [P, H], weight [H] -> [P, H]. */
   rmsNorm(builder: GraphBuilder, x: Value, weight: Value, epsilon: number): Value;
-  /** x [P, K], weight [N, K] in slices of its rows, bias [N] -> [P, N]; `isPart`: these are not all slices of their matrix. */
-  linear(builder: GraphBuilder, x: Value, weight: readonly Value[], bias?: Value, isPart?: boolean): Value;
+  /** x [P, K], weight [N, K] in slices of its rows, bias [N] -> [P, N]; for weights that the runtime packs once. */
+  linear(builder: GraphBuilder, x: Value, weight: readonly Value[], bias?: Value): Value;
+  /** The same of weights that are not packed: columns [B, K, 16] (`columnsOf`) -> [B, 16, N]. */
+  linearOfBlocks(builder: GraphBuilder, columns: Value, weight: readonly Value[], bias: Value | undefined): Value;
   /** x [P, heads*D] -> the same shape, halves of each head rotated by the position's angles. */
   rotate(builder: GraphBuilder, x: Value, heads: number, headDim: number, rotary: RotaryInputs): Value;
   /** Causal attention of P queries over S positions. */

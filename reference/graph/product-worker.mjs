@@ -12,10 +12,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 /**
  * @typedef {object} ProductJob
  * @property {number} group
- * @property {number} rows - P
- * @property {number} width - K
- * @property {SharedArrayBuffer} x - [P, K] float32
- * @property {SharedArrayBuffer} products - [P, R] float32, to be filled
+ * @property {readonly number[]} dims - of x: [B, 16, K]
+ * @property {SharedArrayBuffer} x - float32
+ * @property {SharedArrayBuffer} products - [B, 16, R] float32, to be filled
  */
 
 /** @type {ProductWorkerData} */
@@ -39,13 +38,13 @@ async function open() {
 }
 
 /** @param {ProductJob} job */
-async function multiply(session, { group, rows, width, x, products }) {
+async function multiply(session, { group, dims, x, products }) {
   // The runtime takes no shared memory.
-  const own = new Float32Array(rows * width);
+  const own = new Float32Array(dims.reduce((product, length) => product * length));
   own.set(new Float32Array(x, 0, own.length));
   const outputs = await session.run({
     group: new Tensor('int64', BigInt64Array.of(BigInt(group)), []),
-    x: new Tensor('float32', own, [rows, width]),
+    x: new Tensor('float32', own, dims),
   });
   new Float32Array(products).set(outputs.products.data);
 }

@@ -165,7 +165,7 @@ function stageResults(
     made.set(BODY_IO.queries, queries).set(BODY_IO.keys, keys).set(BODY_IO.values, values);
   } else hidden = shown('norm.out', operators.rmsNorm(builder, hidden, weights.vector(FINAL_NORM), rmsNormEps));
   made.set(BODY_IO.hidden, hidden);
-  return widths.map(([name, width]) => made.get(name) ?? builder.noRows(width));
+  return widths.map(([name, width]) => made.get(name) ?? builder.empty([0, width]));
 }
 
 /** The head: `hidden` [R, H] -> `logits` [R, V]. */

@@ -1,8 +1,9 @@
 // The steps of a layer as graphs of their own: attention, and for checkpoints that are decoded while they are used all others, weights as inputs.
-// Exactness: the same operators on the same values as the body's graph; where a product is cut, its rows are cut as there.
+// Exactness: the same operators on the same values as the body's graph; products sum in another order.
 import type { ModelConfig } from '../../src/checkpoint/config.ts';
-import { GraphBuilder, type Value } from './graph-builder.ts';
+import { type Axis, GraphBuilder, type Value } from './graph-builder.ts';
 import type { Operators } from './operators.ts';
+import { columnsOf, ROWS_PER_BLOCK } from './row-blocks.ts';
 
 /** The outputs of a step's graph are named so, in order. */
 export const STEP_OUTPUTS = {
@@ -20,7 +21,7 @@ export type StepName = keyof typeof STEP_OUTPUTS;
 
 /**
  * One graph a step, inputs by name:
- * embed: x [P, H]. norm: x [P, H], weight [H]. linear: x [P, K], weight [R, K], with bias: bias [R]. rotate: queries [P, Q*D], keys [P, K*D],
+ * embed: x [P, H]. norm: x [P, H], weight [H]. linear: x [B, 16, K], weight [R, K], with bias: bias [R]. rotate: queries [P, Q*D], keys [P, K*D],
  * cos, sin [1, P, D/2]. attention: queries, keys, rotated, values, past_keys, past_values [1, K, S-P, D]. gatedSilu: gate, up [P, F]. add: a, b [P, H].
  */
 export function buildSteps(config: ModelConfig, operators: Operators): Readonly<Record<StepName, Uint8Array>> {
@@ -28,12 +29,15 @@ export function buildSteps(config: ModelConfig, operators: Operators): Readonly<
   const rows = (builder: GraphBuilder, name: string, width: number | string): Value =>
     builder.input(name, 'FLOAT', ['P', width]);
 
+  const outputShape = (output: string): readonly Axis[] => {
+    if (output === 'product') return ['B', ROWS_PER_BLOCK, 'R'];
+    return output.startsWith('present_') ? [1, keyValueHeads, 'S', headDim] : ['P', `${output}_width`];
+  };
   const step = (name: StepName, make: (builder: GraphBuilder) => readonly Value[]): Uint8Array => {
     const builder = new GraphBuilder(name);
     const values = make(builder);
     STEP_OUTPUTS[name].forEach((output, i) => {
-      const shape = output.startsWith('present_') ? [1, keyValueHeads, 'S', headDim] : ['P', `${output}_width`];
-      builder.output(output, values[i]!, 'FLOAT', shape);
+      builder.output(output, values[i]!, 'FLOAT', outputShape(output));
     });
     return builder.toBytes();
   };
@@ -41,9 +45,9 @@ export function buildSteps(config: ModelConfig, operators: Operators): Readonly<
   const weight = (builder: GraphBuilder, name: string, shape: readonly string[]): Value =>
     operators.widenWeight(builder, builder.input(name, 'FLOAT', shape), 'FLOAT');
   const linear = (bias: boolean) => (builder: GraphBuilder) => {
-    const x = rows(builder, 'x', 'K');
+    const columns = columnsOf(builder, builder.input('x', 'FLOAT', ['B', ROWS_PER_BLOCK, 'K']));
     const matrix = weight(builder, 'weight', ['R', 'K']);
-    return [operators.linear(builder, x, [matrix], bias ? weight(builder, 'bias', ['R']) : undefined)];
+    return [operators.linearOfBlocks(builder, columns, [matrix], bias ? weight(builder, 'bias', ['R']) : undefined)];
   };
 
   return {
