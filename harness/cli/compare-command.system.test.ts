@@ -187,6 +187,13 @@ const rowsIn = (run: string, variant?: string): object[] =>
   readTokens(run)
     .filter((one) => one.prompt === FIRST && (variant === undefined || one.variant === variant))
     .map(numbersOf);
+/** A variant's own reference may hold its weights in another way, whose sums round in another order: last bits of logits, and what follows from them. */
+const nearly = (value: unknown): unknown => {
+  if (typeof value === 'number') return Number.isInteger(value) ? value : expect.closeTo(value, 3);
+  if (Array.isArray(value)) return value.map(nearly);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, nearly(inner)]));
+};
 const validate = async (...args: string[]): Promise<object[]> => {
   await callCommand(['validate', ...args, '--prompt', FIRST, '--out', OUT, '--threads', '2']);
   return rowsIn(realpathSync(path.join(OUT, 'last')));
@@ -201,7 +208,7 @@ describe('the three differences', () => {
     expect(rowsIn(folder, entrant('tiny-qwen2.gguf').variants.total)).toEqual(wanted);
   });
 
-  it('D is what validate --weights VARIANT judges at the same tokens', async () => {
+  it('D is what validate --weights VARIANT judges at the same tokens, but for the last bits of the reference', async () => {
     const rows = rowsIn(folder, entrant('tiny-qwen2.gguf').variants.total) as ReturnType<typeof numbersOf>[];
     const ids = rows.map(({ inputToken }) => inputToken.golden);
     const forced = at('forced.json');
@@ -210,7 +217,8 @@ describe('the three differences', () => {
       JSON.stringify([{ name: FIRST, ids: ids.slice(0, TOKENS), continuation: ids.slice(TOKENS) }]),
     );
     const wanted = await validate('--weights', GGUF, '--prompts', forced);
-    expect(rowsIn(folder, entrant('tiny-qwen2.gguf').variants.device!)).toEqual(wanted);
+    expect(wanted).toHaveLength(TOKENS + GREEDY);
+    expect(rowsIn(folder, entrant('tiny-qwen2.gguf').variants.device!)).toEqual(nearly(wanted));
   });
 });
 
