@@ -4,8 +4,7 @@ import type { ModelConfig } from '../src/checkpoint/config.ts';
 import { KvCache } from './kv-cache.ts';
 import { lookUpNext } from './prompt-lookup.ts';
 
-/** Guessed tokens of one pass, after a wrong guess and at most. Each costs its attention, a wrong one for nothing. */
-const DRAFTS_FIRST = 3;
+/** Guessed tokens of one pass. */
 const DRAFTS_MAX = 15;
 /** Positions of a sequence from which on a guess's attention costs too much for what it may save. */
 const POSITIONS_WITH_DRAFTS = 8192;
@@ -21,10 +20,14 @@ export class DraftedSequence {
   readonly cache: KvCache;
   #tokenIds: number[] = [];
   #drafts: Draft[] = [];
-  #most = DRAFTS_FIRST;
+  readonly #first: number;
+  #most: number;
 
-  constructor(config: ModelConfig) {
+  /** @param first - guessed tokens of a pass at first, and after a wrong guess: each costs its attention, a wrong one for nothing. */
+  constructor(config: ModelConfig, first: number) {
     this.cache = new KvCache(config);
+    this.#first = Math.min(first, DRAFTS_MAX);
+    this.#most = this.#first;
   }
 
   /** Positions that were fed. */
@@ -53,7 +56,7 @@ export class DraftedSequence {
     const draft = this.#drafts.shift();
     if (draft === undefined) return undefined;
     if (draft.tokenId !== tokenId) {
-      this.#most = DRAFTS_FIRST;
+      this.#most = this.#first;
       return undefined;
     }
     this.#tokenIds.push(tokenId);
