@@ -174,7 +174,7 @@ function roomOf(file: string): string {
 }
 
 /** AssemblyScript has its own compiler and its own imports. */
-const NOT_TYPESCRIPT = /^src\/device\/wormhole\/kernels\/assembly\//;
+const NOT_TYPESCRIPT = /^(src\/device\/wormhole|harness\/metrics)\/kernels\/assembly\//;
 
 interface Import {
   readonly from: string;

@@ -2,10 +2,13 @@
 import { chmodSync, copyFileSync, mkdirSync } from 'node:fs';
 
 const root = new URL('../../', import.meta.url);
-const kernels = 'src/device/wormhole/kernels/';
-mkdirSync(new URL(`dist/${kernels}`, root), { recursive: true });
-for (const file of ['kernels.wasm', 'kernels-relaxed.wasm', 'kernel-worker.mjs']) {
-  copyFileSync(new URL(kernels + file, root), new URL(`dist/${kernels}${file}`, root));
+const kernels = {
+  'src/device/wormhole/kernels/': ['kernels.wasm', 'kernels-relaxed.wasm', 'kernel-worker.mjs'],
+  'harness/metrics/kernels/': ['row-kernels.wasm'],
+};
+for (const [folder, files] of Object.entries(kernels)) {
+  mkdirSync(new URL(`dist/${folder}`, root), { recursive: true });
+  for (const file of files) copyFileSync(new URL(folder + file, root), new URL(`dist/${folder}${file}`, root));
 }
 copyFileSync(
   new URL('reference/graph/product-worker.mjs', root),

@@ -22,9 +22,12 @@ export interface ScratchCopy {
 }
 
 /** What the build makes beside the sources: npx would make it anew. */
-const NOT_IN_GIT = ['kernels.wasm', 'kernels-relaxed.wasm', 'kernels.wasm.sha256'].map(
-  (name) => `src/device/wormhole/kernels/${name}`,
-);
+const NOT_IN_GIT = [
+  ...['kernels.wasm', 'kernels-relaxed.wasm', 'kernels.wasm.sha256'].map(
+    (name) => `src/device/wormhole/kernels/${name}`,
+  ),
+  ...['row-kernels.wasm', 'row-kernels.wasm.sha256'].map((name) => `harness/metrics/kernels/${name}`),
+];
 
 /** With its times, by which the compiler sees that dist is of these sources. */
 const AS_IT_WAS = { preserveTimestamps: true };

@@ -1,6 +1,7 @@
 // Distances between the two next-token distributions: log-softmax in float64, KL both ways.
 // Exactness: KL within 1e-12 nat at V = 152064.
-import { naturalLog, sumExponentials } from './exp-log.ts';
+import { naturalLog } from './exp-log.ts';
+import { type ExponentialSums, sumExponentials } from './row-passes.ts';
 
 /** Softmax of a row: the logarithm of i's probability is row[i] - logNormaliser. */
 export interface Softmax {
@@ -12,13 +13,21 @@ export interface Softmax {
 /**
  * Softmax of a finite row.
  *
+ * @param max - largest value of the row.
+ * @param sums - of its exponentials exp(row - max).
+ */
+export function softmaxOf(max: number, { sum, weightedDifference }: ExponentialSums): Softmax {
+  return { logNormaliser: max + naturalLog(sum), meanDifference: weightedDifference / sum };
+}
+
+/**
+ * The same of rows that were not measured.
+ *
  * @param row - [n] float32, finite.
  * @param other - [n] float32, finite: the row of the other side.
- * @param max - largest value of `row`.
  */
 export function softmax(row: Float32Array, other: Float32Array, max: number): Softmax {
-  const { sum, weightedDifference } = sumExponentials(row, other, max);
-  return { logNormaliser: max + naturalLog(sum), meanDifference: weightedDifference / sum };
+  return softmaxOf(max, sumExponentials(row, other, max));
 }
 
 export interface Divergences {

@@ -1,6 +1,6 @@
 // Our own exponential and logarithm against the platform's.
 import { describe, expect, it } from 'vitest';
-import { decibels, expOfNonPositive, exponential, naturalLog, sumExponentials } from './exp-log.ts';
+import { decibels, expOfNonPositive, exponential, naturalLog } from './exp-log.ts';
 
 /** Math.exp and Math.log are engine-defined but within 1e-15 in V8: good enough as a yardstick of 1e-14. */
 function worstRelativeError(own: (x: number) => number, other: (x: number) => number, inputs: number[]): number {
@@ -49,13 +49,5 @@ describe('decibels', () => {
   it('are ten for each power of ten', () => {
     expect([1000, 1, 0.01].map(decibels)).toEqual([30, 0, -20].map((value) => expect.closeTo(value, 12)));
     expect(decibels(0)).toBe(Number.NEGATIVE_INFINITY);
-  });
-});
-
-describe('sumExponentials', () => {
-  it('weighs the difference of the rows with each exponential', () => {
-    const { sum, weightedDifference } = sumExponentials(Float32Array.of(2, 1), Float32Array.of(0, 4), 2);
-    expect(sum).toBeCloseTo(1 + Math.exp(-1), 14);
-    expect(weightedDifference).toBeCloseTo(2 - 3 * Math.exp(-1), 14);
   });
 });

@@ -1,11 +1,10 @@
 // Natural exponential and logarithm in float64 made of +, -, *, / and square root, so that every engine gives the same bits.
 // Source: logarithm after fdlibm e_log.c (Sun Microsystems 1993); exponential by a table of 2^(j/1024) and a cubic.
 // Exactness: relative error below 1e-14 (exponential) and 1e-15 (logarithm), measured in exp-log.test.ts.
+import { OCTAVE_SHIFT, STEPS_PER_OCTAVE } from './kernels/layout.ts';
 
 /** 1.5 * 2^52: adding and subtracting it rounds a float64 to the nearest integer. */
 const ROUNDER = 6755399441055744;
-const STEPS_PER_OCTAVE = 1024;
-const OCTAVE_SHIFT = 10;
 const STEPS_PER_NAT = 1477.3197218702985;
 /** ln 2 in two parts; the high one has 31 significant bits, so that products with step counts are exact. */
 const LN2_HIGH = 0.6931471803691238;
@@ -16,7 +15,19 @@ const STEP_LOW = LN2_LOW / STEPS_PER_OCTAVE;
 const SMALLEST_EXPONENT = -708;
 const OCTAVES = 1023;
 
-const FRACTIONAL_POWERS = fractionalPowersOfTwo();
+/** What `expOfNonPositive` multiplies, adds and compares with, in this order: the kernels take it from here. */
+export const EXPONENTIAL_NUMBERS: readonly number[] = [
+  STEPS_PER_NAT,
+  ROUNDER,
+  STEP_HIGH,
+  STEP_LOW,
+  1 / 2,
+  1 / 6,
+  SMALLEST_EXPONENT,
+];
+
+/** 2^(j / 1024) for j from 0 to 1023. */
+export const FRACTIONAL_POWERS: Float64Array = fractionalPowersOfTwo();
 const NEGATIVE_POWERS = negativePowersOfTwo();
 
 /** exp(x) for x <= 0; exactly 1 at 0 and 0 below -708 (and for -Infinity). NaN stays NaN. */
@@ -27,55 +38,6 @@ export function expOfNonPositive(x: number): number {
   const polynomial = r + r * r * (1 / 2 + r * (1 / 6));
   const power = FRACTIONAL_POWERS[steps & (STEPS_PER_OCTAVE - 1)]! * NEGATIVE_POWERS[-(steps >> OCTAVE_SHIFT)]!;
   return power + power * polynomial;
-}
-
-/** Sums over one side of a comparison, e = exp(row - shift). */
-export interface ExponentialSums {
-  /** Sum of e. */
-  readonly sum: number;
-  /** Sum of e * (row - other). */
-  readonly weightedDifference: number;
-}
-
-/**
- * Sums exp(row[i] - shift), plain and weighted with the difference from the other row.
- *
- * @param row - [n] float32, finite, none above `shift`.
- * @param other - [n] float32, finite.
- */
-export function sumExponentials(row: Float32Array, other: Float32Array, shift: number): ExponentialSums {
-  let sum = 0;
-  let weightedDifference = 0;
-  for (let i = 0; i < row.length; i++) {
-    const logit = row[i]!;
-    const value = expOfNonPositive(logit - shift);
-    sum += value;
-    weightedDifference += value * (logit - other[i]!);
-  }
-  return { sum, weightedDifference };
-}
-
-/**
- * The exponentials of `sumExponentials`, kept for several others.
- *
- * @param into - [n] float64, overwritten: exp(row[i] - shift).
- * @returns their sum, with the bits of `sumExponentials`.
- */
-export function storeExponentials(row: Float32Array, shift: number, into: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < row.length; i++) {
-    const value = expOfNonPositive(row[i]! - shift);
-    into[i] = value;
-    sum += value;
-  }
-  return sum;
-}
-
-/** Sum of exponentials[i] * (row[i] - other[i]), all [n], with the bits of `sumExponentials`. */
-export function weighDifferences(exponentials: Float64Array, row: Float32Array, other: Float32Array): number {
-  let weightedDifference = 0;
-  for (let i = 0; i < row.length; i++) weightedDifference += exponentials[i]! * (row[i]! - other[i]!);
-  return weightedDifference;
 }
 
 const float64View = new Float64Array(1);

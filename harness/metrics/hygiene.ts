@@ -3,16 +3,10 @@
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import type { ConstantBlock, RowHygiene } from '../record/row-metrics.ts';
 import { ulpAtMagnitude } from './logits-format.ts';
-import { BLOCK_SIZE, blockEnd, countBlocks, type RowScan } from './row-scan.ts';
+import { BLOCK_SIZE, blockEnd, countBlocks, type ScannedRow } from './row-scan.ts';
 
 /** A golden block must vary by more than this many device ULP before a constant device block is suspicious. */
 const SUSPICIOUS_SPREAD_ULPS = 2;
-
-/** A row [V] and its scan. */
-export interface ScannedRow {
-  readonly row: Float32Array;
-  readonly scan: RowScan;
-}
 
 /**
  * Counts what is unusual in both rows, [V] float32 each.

@@ -1,12 +1,12 @@
 // Gain, offset and error of a pair of rows against their definitions.
 import { describe, expect, it } from 'vitest';
-import { MeasuredRow } from './measured-row.ts';
 import { type ControlRows, measureMoments } from './moments.ts';
+import { scannedRow } from './row-scan.ts';
 
 const NONE: ControlRows = { previousGolden: null, firstGolden: null, previousActual: null };
 const measure = (golden: number[], actual: number[], controls: ControlRows = NONE) => {
   const [g, a] = [Float32Array.from(golden), Float32Array.from(actual)];
-  return measureMoments(MeasuredRow.of(g, false), MeasuredRow.of(a, false), controls);
+  return measureMoments(scannedRow(g), scannedRow(a), controls);
 };
 
 describe('measureMoments', () => {

@@ -1,9 +1,12 @@
-// Moments of two finite rows and of their difference: the second float64 pass, after the scan that gave the means.
+// Moments of two finite rows and of their difference, and their softmaxes: the second float64 pass, after the scan that gave means and maxima.
 
-import type { Correlation, RowMoments } from '../record/row-metrics.ts';
+import type { Correlation, Pair, RowMoments } from '../record/row-metrics.ts';
+import { type Softmax, softmaxOf } from './distribution.ts';
 import { decibels } from './exp-log.ts';
-import type { MeasuredRow } from './measured-row.ts';
+import { KERNEL_PASSES } from './kernels/row-kernels.ts';
 import { pccFromSums } from './pcc.ts';
+import type { RowPasses } from './row-passes.ts';
+import type { ScannedRow } from './row-scan.ts';
 
 /** Rows of other positions that this position's rows should not fit; null where there is none. */
 export interface ControlRows {
@@ -18,9 +21,10 @@ export interface ControlRow {
   readonly squares: number;
 }
 
-export interface MomentsAndCorrelation {
+export interface MeasuredPair {
   readonly moments: RowMoments;
   readonly correlation: Correlation;
+  readonly softmax: Pair<Softmax>;
   /** Sums of squared distances from the mean; exactly 0 for a constant row, whatever its mean was rounded to. */
   readonly goldenSquares: number;
   readonly actualSquares: number;
@@ -29,7 +33,7 @@ export interface MomentsAndCorrelation {
 }
 
 /**
- * Everything that follows from sums, sums of squares and sums of products.
+ * Everything that follows from sums of values, squares, products and exponentials.
  *
  * @param golden - row [n] float32, all finite, n >= 1, with its scan.
  * @param actual - row [n], same.
@@ -40,52 +44,30 @@ export interface MomentsAndCorrelation {
  * where the rows agree to the last bits.
  */
 export function measureMoments(
-  { row: golden, scan: goldenScan }: Pick<MeasuredRow, 'row' | 'scan'>,
-  { row: actual, scan: actualScan }: Pick<MeasuredRow, 'row' | 'scan'>,
+  { row: golden, scan: goldenScan }: ScannedRow,
+  { row: actual, scan: actualScan }: ScannedRow,
   controls: ControlRows,
-): MomentsAndCorrelation {
+  passes: RowPasses = KERNEL_PASSES,
+): MeasuredPair {
   const n = golden.length;
-  const previousGolden = controls.previousGolden?.row ?? golden;
-  const firstGolden = controls.firstGolden?.row ?? golden;
-  const previousActual = controls.previousActual?.row ?? actual;
-  let previousGoldenProducts = 0;
-  let firstGoldenProducts = 0;
-  let previousActualProducts = 0;
   const goldenMean = goldenScan.mean;
   const actualMean = actualScan.mean;
-  let goldenSpread = 0;
-  let actualSpread = 0;
-  let products = 0;
-  let differenceSquares = 0;
-  let absoluteErrors = 0;
-  let maxAbs = -1;
-  let maxAbsIndex = 0;
-  for (let i = 0; i < n; i++) {
-    const g = golden[i]!;
-    const a = actual[i]!;
-    const x = g - goldenMean;
-    const y = a - actualMean;
-    const difference = y - x;
-    const error = Math.abs(a - g);
-    goldenSpread += x * x;
-    actualSpread += y * y;
-    products += x * y;
-    previousGoldenProducts += y * previousGolden[i]!;
-    firstGoldenProducts += y * firstGolden[i]!;
-    previousActualProducts += x * previousActual[i]!;
-    differenceSquares += difference * difference;
-    absoluteErrors += error;
-    if (error > maxAbs) {
-      maxAbs = error;
-      maxAbsIndex = i;
-    }
-  }
-
+  const sums = passes.measure(
+    {
+      golden,
+      actual,
+      previousGolden: controls.previousGolden?.row ?? golden,
+      firstGolden: controls.firstGolden?.row ?? golden,
+      previousActual: controls.previousActual?.row ?? actual,
+    },
+    { goldenMean, actualMean, goldenMax: goldenScan.max, actualMax: actualScan.max },
+  );
+  const { products, differenceSquares, maxAbs, maxAbsIndex } = sums;
   const isGoldenConstant = goldenScan.min === goldenScan.max;
   const isActualConstant = actualScan.min === actualScan.max;
   // The mean of equal values may be a last bit off: what is left of their distances is rounding, no signal.
-  const goldenSquares = isGoldenConstant ? 0 : goldenSpread;
-  const actualSquares = isActualConstant ? 0 : actualSpread;
+  const goldenSquares = isGoldenConstant ? 0 : sums.goldenSquares;
+  const actualSquares = isActualConstant ? 0 : sums.actualSquares;
   const meanError = actualMean - goldenMean;
   const errorEnergy = differenceSquares + n * meanError * meanError;
   const goldenEnergy = goldenSquares + n * goldenMean * goldenMean;
@@ -102,12 +84,13 @@ export function measureMoments(
           : { kind: 'defined', pcc: pccFromSums(products, goldenSquares, actualSquares) };
   return {
     correlation,
+    softmax: { golden: softmaxOf(goldenScan.max, sums.golden), actual: softmaxOf(actualScan.max, sums.actual) },
     goldenSquares,
     actualSquares,
     controlPccs: {
-      previousGolden: pccWithControl(controls.previousGolden, previousGoldenProducts, actualSquares),
-      firstGolden: pccWithControl(controls.firstGolden, firstGoldenProducts, actualSquares),
-      previousActual: pccWithControl(controls.previousActual, previousActualProducts, goldenSquares),
+      previousGolden: pccWithControl(controls.previousGolden, sums.previousGoldenProducts, actualSquares),
+      firstGolden: pccWithControl(controls.firstGolden, sums.firstGoldenProducts, actualSquares),
+      previousActual: pccWithControl(controls.previousActual, sums.previousActualProducts, goldenSquares),
     },
     moments: {
       cosine:
@@ -124,7 +107,7 @@ export function measureMoments(
       max: { golden: goldenScan.max, actual: actualScan.max },
       maxAbs,
       maxAbsIndex,
-      meanAbs: absoluteErrors / n,
+      meanAbs: sums.absoluteErrors / n,
       relL2: goldenEnergy === 0 ? null : Math.sqrt(errorEnergy / goldenEnergy),
       nmseDb: goldenEnergy === 0 ? null : decibels(errorEnergy / goldenEnergy),
     },

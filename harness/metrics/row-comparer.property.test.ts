@@ -1,7 +1,7 @@
 // Laws of a row's metrics: they depend on their own prompt, and never on rows that follow.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GoldenRows } from './measured-row.ts';
+import { GoldenRows } from './golden-rows.ts';
 import { goldenRowExample, noisyRowExample } from './random-rows.fixture.ts';
 import { RowComparer } from './row-comparer.ts';
 

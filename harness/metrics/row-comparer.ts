@@ -13,17 +13,14 @@ import type {
 import { measureDivergences } from './distribution.ts';
 import { exponential } from './exp-log.ts';
 import { classifyFlip } from './flips.ts';
+import type { GoldenRows } from './golden-rows.ts';
 import { countForbidden, inspectRows } from './hygiene.ts';
-import { type GoldenRows, MeasuredRow } from './measured-row.ts';
-import { type ControlRows, type MomentsAndCorrelation, measureMoments } from './moments.ts';
+import { type ControlRows, type MeasuredPair, measureMoments } from './moments.ts';
 import { correlate } from './pcc.ts';
 import { judgePcc, judgeStrict } from './pcc-semantics.ts';
 import { roundMetrics } from './round-metrics.ts';
-import { createRowScan, type RowScan, scanRow } from './row-scan.ts';
-import { countOverlap, findRanks } from './top-tokens.ts';
-
-/** Tokens listed per side. */
-export const TOP_COUNT = 10;
+import { createRowScan, type RowScan, type ScannedRow, scannedRow, scanRow } from './row-scan.ts';
+import { countOverlap, findPlaces, findRanks } from './top-tokens.ts';
 
 export interface RowComparerOptions {
   /** V. */
@@ -94,9 +91,9 @@ export class RowComparer {
     const whole = {
       golden:
         goldenRows === undefined || goldenKey === undefined
-          ? new MeasuredRow(golden, scanRow(golden, this.#goldenScan), false)
+          ? { row: golden, scan: scanRow(golden, this.#goldenScan) }
           : goldenRows.of(goldenKey, golden),
-      actual: new MeasuredRow(actual, scanRow(actual, this.#actualScan), false),
+      actual: { row: actual, scan: scanRow(actual, this.#actualScan) },
     };
     const hygiene = inspectRows(whole.golden, whole.actual, logitsFormat);
     if (countForbidden(hygiene) > 0 || hygiene.maskedPairs === golden.length) {
@@ -116,11 +113,9 @@ export class RowComparer {
     // Control rows hold the whole vocabulary, so they are left out where a part is masked.
     const controlRows = hasMask ? NO_CONTROL_ROWS : this.#controls;
     const measured = measureMoments(rows.golden, rows.actual, controlRows);
-    const { moments, correlation } = measured;
-    const goldenSoftmax = rows.golden.softmax(rows.actual.row);
-    const actualSoftmax = rows.actual.softmax(rows.golden.row);
-    const { klNats, klReverseNats } = measureDivergences(goldenSoftmax, actualSoftmax);
-    const logNormaliser = { golden: goldenSoftmax.logNormaliser, actual: actualSoftmax.logNormaliser };
+    const { moments, correlation, softmax } = measured;
+    const { klNats, klReverseNats } = measureDivergences(softmax.golden, softmax.actual);
+    const logNormaliser = { golden: softmax.golden.logNormaliser, actual: softmax.actual.logNormaliser };
     return {
       hygiene,
       correlation,
@@ -138,13 +133,15 @@ export class RowComparer {
     };
   }
 
-  #choose(ofGolden: MeasuredRow, ofActual: MeasuredRow): RowChoice | null {
+  #choose(ofGolden: ScannedRow, ofActual: ScannedRow): RowChoice | null {
     const { logitsFormat, tieUlps } = this.options;
     const [golden, actual] = [ofGolden.row, ofActual.row];
-    const [goldenIds, actualIds] = [ofGolden.topIds(TOP_COUNT), ofActual.topIds(TOP_COUNT)];
+    const [goldenIds, actualIds] = [ofGolden.scan.topIds, ofActual.scan.topIds];
     if (goldenIds.length < 2) return null;
-    const goldenRanks = findRanks(actual, ofActual.scan, goldenIds);
-    const actualRanks = findRanks(golden, ofGolden.scan, actualIds);
+    const goldenPlaces = findPlaces(goldenIds, actualIds);
+    const actualPlaces = findPlaces(actualIds, goldenIds);
+    const goldenRanks = findRanks(actual, ofActual.scan, goldenIds, goldenPlaces);
+    const actualRanks = findRanks(golden, ofGolden.scan, actualIds, actualPlaces);
     const [goldenTop, actualTop] = [goldenIds[0]!, actualIds[0]!];
     const candidates = [goldenTop, goldenIds[1]!] as const;
     const { flip, ulp, marginUlps } = classifyFlip(golden, actual, candidates, actualTop, {
@@ -160,8 +157,7 @@ export class RowComparer {
       list(goldenIds[place]!, { golden: place + 1, actual: goldenRanks[place]! });
     }
     for (let place = 0; place < actualIds.length; place++) {
-      const id = actualIds[place]!;
-      if (!goldenIds.includes(id)) list(id, { golden: actualRanks[place]!, actual: place + 1 });
+      if (actualPlaces[place]! < 0) list(actualIds[place]!, { golden: actualRanks[place]!, actual: place + 1 });
     }
     return {
       top1: { golden: goldenTop, actual: actualTop },
@@ -174,14 +170,14 @@ export class RowComparer {
       },
       goldenRankOnActual: goldenRanks[0]!,
       actualRankOnGolden: actualRanks[0]!,
-      overlap5: countOverlap(goldenIds, actualIds, 5),
-      overlap10: countOverlap(goldenIds, actualIds, 10),
+      overlap5: countOverlap(goldenPlaces, 5),
+      overlap10: countOverlap(goldenPlaces, 10),
       top,
     };
   }
 
   /** Keeps the rows as the next position's controls and hands out what this position's controls showed. */
-  #keepAsControls(golden: Float32Array, actual: Float32Array, measured: MomentsAndCorrelation): RowControls {
+  #keepAsControls(golden: Float32Array, actual: Float32Array, measured: MeasuredPair): RowControls {
     const { goldenSquares, actualSquares, controlPccs } = measured;
     this.#controls = {
       previousGolden: { row: copyInto(this.#memory.previousGolden, golden), squares: goldenSquares },
@@ -237,8 +233,8 @@ function textTokenOf(
 }
 
 interface UnmaskedRows {
-  readonly golden: MeasuredRow;
-  readonly actual: MeasuredRow;
+  readonly golden: ScannedRow;
+  readonly actual: ScannedRow;
   /** Vocabulary ids of the entries. */
   readonly ids: Int32Array;
 }
@@ -246,14 +242,8 @@ interface UnmaskedRows {
 function withoutMasked(golden: Float32Array, actual: Float32Array): UnmaskedRows {
   const ids = Int32Array.from(golden.keys()).filter((id) => golden[id] !== Number.NEGATIVE_INFINITY);
   return {
-    golden: MeasuredRow.of(
-      Float32Array.from(ids, (id) => golden[id]!),
-      false,
-    ),
-    actual: MeasuredRow.of(
-      Float32Array.from(ids, (id) => actual[id]!),
-      false,
-    ),
+    golden: scannedRow(Float32Array.from(ids, (id) => golden[id]!)),
+    actual: scannedRow(Float32Array.from(ids, (id) => actual[id]!)),
     ids,
   };
 }

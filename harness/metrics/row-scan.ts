@@ -1,18 +1,16 @@
-// First pass over a logits row: sum, zeros, and least and largest values of stretches, from which most of the rest follows cheaply.
+// First pass over a logits row: sum, zeros, best tokens, and least and largest values of stretches, from which most of the rest follows cheaply.
+import { STRIP_SIZE, TOP_COUNT } from './kernels/layout.ts';
+import { KERNEL_PASSES } from './kernels/row-kernels.ts';
+import type { RowPasses, ScanArrays } from './row-passes.ts';
 
 /** Entries per block: 32 tiles of 32 columns, a stretch of the vocabulary that one core of the lm_head writes. */
 export const BLOCK_SIZE = 1024;
 
-/** Entries per strip, a part of a block: what is looked for among the largest values skips most strips. */
-export const STRIP_SIZE = 64;
-
 /** Result of a scan; its arrays are reused by the next scan into it. */
-export interface RowScan {
+export interface RowScan extends ScanArrays {
   /** [blocks] float64, over the values that are numbers; NaN if the block begins with a NaN. */
   readonly blockMin: Float64Array;
   readonly blockMax: Float64Array;
-  /** [strips] float64, of a row without NaN. */
-  readonly stripMax: Float64Array;
   min: number;
   max: number;
   mean: number;
@@ -27,7 +25,9 @@ export function createRowScan(length: number): RowScan {
   return {
     blockMin: new Float64Array(blocks),
     blockMax: new Float64Array(blocks),
-    stripMax: new Float64Array(countStrips(length)),
+    stripMin: new Float32Array(countStrips(length)),
+    stripMax: new Float32Array(countStrips(length)),
+    topIds: new Int32Array(Math.min(TOP_COUNT, length)),
     min: Number.NaN,
     max: Number.NaN,
     mean: Number.NaN,
@@ -55,30 +55,22 @@ export function countStrips(length: number): number {
  *
  * @param row - [n] float32, n >= 1, any values.
  * @param into - overwritten.
+ * @param passes - of any, the same bits.
  */
-export function scanRow(row: Float32Array, into: RowScan): RowScan {
+export function scanRow(row: Float32Array, into: RowScan, passes: RowPasses = KERNEL_PASSES): RowScan {
+  const { sum, zeros } = passes.scan(row, into);
+  const { stripMin, stripMax } = into;
   const blocks = countBlocks(row.length);
-  let sum = 0;
-  let zeros = 0;
   let rowMin = Number.POSITIVE_INFINITY;
   let rowMax = Number.NEGATIVE_INFINITY;
   for (let block = 0; block < blocks; block++) {
     const from = block * BLOCK_SIZE;
-    const to = blockEnd(block, row.length);
-    let min = row[from]!;
+    const end = countStrips(blockEnd(block, row.length));
+    let min = row[from]! + 0;
     let max = min;
-    for (let start = from; start < to; start += STRIP_SIZE) {
-      const end = Math.min(start + STRIP_SIZE, to);
-      let stripMax = Number.NEGATIVE_INFINITY;
-      for (let i = start; i < end; i++) {
-        const value = row[i]!;
-        sum += value;
-        if (value < min) min = value;
-        if (value > stripMax) stripMax = value;
-        if (value === 0) zeros++;
-      }
-      if (stripMax > max) max = stripMax;
-      into.stripMax[start / STRIP_SIZE] = stripMax;
+    for (let strip = from / STRIP_SIZE; strip < end; strip++) {
+      if (stripMin[strip]! < min) min = stripMin[strip]!;
+      if (stripMax[strip]! > max) max = stripMax[strip]!;
     }
     into.blockMin[block] = min;
     into.blockMax[block] = max;
@@ -92,4 +84,15 @@ export function scanRow(row: Float32Array, into: RowScan): RowScan {
   // Float32 values cannot overflow a float64 sum: it is finite exactly if every value is.
   into.isFinite = Number.isFinite(sum);
   return into;
+}
+
+/** A row [n] and its scan. */
+export interface ScannedRow {
+  readonly row: Float32Array;
+  readonly scan: RowScan;
+}
+
+/** With memory of its own. */
+export function scannedRow(row: Float32Array): ScannedRow {
+  return { row, scan: scanRow(row, createRowScan(row.length)) };
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from './random-rows.fixture.ts';
 import { BLOCK_SIZE, blockEnd, countBlocks, createRowScan, scanRow } from './row-scan.ts';
-import { countOverlap, findRanks, findTopIds } from './top-tokens.ts';
+import { countOverlap, findPlaces, findRanks } from './top-tokens.ts';
 
 const scanOf = (row: Float32Array) => scanRow(row, createRowScan(row.length));
 const byDefinition = (row: Float32Array): number[] => Array.from(row.keys()).sort((i, j) => row[j]! - row[i]! || i - j);
@@ -15,23 +15,26 @@ describe('rows of many blocks', () => {
       // Few distinct values, so that ties are everywhere, also across blocks.
       const row = Float32Array.from({ length }, () => Math.floor(300 * random()) - 150);
       const sorted = byDefinition(row);
-      const best = findTopIds(row, scanOf(row), 10);
+      const best = scanOf(row).topIds;
       expect(Array.from(best)).toEqual(sorted.slice(0, 10));
       const asked = Int32Array.from(sorted.filter((_, place) => place % 7 === 0).slice(0, 12));
-      expect(Array.from(findRanks(row, scanOf(row), asked))).toEqual(Array.from(asked, (id) => sorted.indexOf(id) + 1));
+      const ranks = Array.from(asked, (id) => sorted.indexOf(id) + 1);
+      const nowhere = findPlaces(asked, Int32Array.of());
+      expect(Array.from(findRanks(row, scanOf(row), asked, nowhere))).toEqual(ranks);
+      expect(Array.from(findRanks(row, scanOf(row), asked, findPlaces(asked, best)))).toEqual(ranks);
     },
   );
 
   it('find the last value of the last block', () => {
     const row = new Float32Array(3 * BLOCK_SIZE);
     row[row.length - 1] = 1;
-    expect(findTopIds(row, scanOf(row), 2)).toEqual(Int32Array.of(row.length - 1, 0));
-    expect(findRanks(row, scanOf(row), Int32Array.of(0))).toEqual(Int32Array.of(2));
+    expect(scanOf(row).topIds.slice(0, 2)).toEqual(Int32Array.of(row.length - 1, 0));
+    expect(findRanks(row, scanOf(row), Int32Array.of(0), Int32Array.of(-1))).toEqual(Int32Array.of(2));
   });
 
   it('have nothing to say of no ids', () => {
     const row = Float32Array.of(1, 2);
-    expect(findRanks(row, scanOf(row), Int32Array.of())).toHaveLength(0);
+    expect(findRanks(row, scanOf(row), Int32Array.of(), Int32Array.of())).toHaveLength(0);
   });
 });
 
@@ -55,7 +58,9 @@ describe('blocks', () => {
     expect(scanOf(row)).toEqual({
       blockMin: Float64Array.of(-3, 0),
       blockMax: Float64Array.of(5, 7),
-      stripMax: Float64Array.from({ length: 32 }, (_, strip) => ({ 0: 5, 23: 7 })[strip] ?? 0),
+      stripMin: Float32Array.from({ length: 32 }, (_, strip) => (strip === 0 ? -3 : 0)),
+      stripMax: Float32Array.from({ length: 32 }, (_, strip) => ({ 0: 5, 23: 7 })[strip] ?? 0),
+      topIds: Int32Array.of(1500, 1, 2, 3, 4, 5, 6, 7, 8, 9),
       min: -3,
       max: 7,
       mean: 9 / 2048,
@@ -69,9 +74,15 @@ describe('blocks', () => {
   });
 });
 
+describe('findPlaces', () => {
+  it('says where each id is in the other list', () => {
+    expect(findPlaces(Int32Array.of(7, 3, 9), Int32Array.of(3, 1, 7))).toEqual(Int32Array.of(2, 0, -1));
+  });
+});
+
 describe('countOverlap', () => {
   it('counts what the first few of both have in common', () => {
-    const [a, b] = [Int32Array.of(1, 2, 3, 4), Int32Array.of(3, 1, 9, 2)];
-    expect([1, 2, 3, 4].map((count) => countOverlap(a, b, count))).toEqual([0, 1, 2, 3]);
+    const places = findPlaces(Int32Array.of(1, 2, 3, 4), Int32Array.of(3, 1, 9, 2));
+    expect([1, 2, 3, 4].map((count) => countOverlap(places, count))).toEqual([0, 1, 2, 3]);
   });
 });

@@ -1,61 +1,14 @@
-// Best tokens of a logits row, and ranks of given tokens in it; strips whose largest value is too small are skipped.
-import { countStrips, type RowScan, STRIP_SIZE } from './row-scan.ts';
+// Ranks of tokens in a logits row, and what the best ones of two rows have in common; strips whose largest value is too small are skipped.
+import { STRIP_SIZE } from './kernels/layout.ts';
+import { countStrips, type RowScan } from './row-scan.ts';
 
-/**
- * Ids of the k largest values, largest first; equal values rank by lower id.
- *
- * @param row - [n] float32, no NaN.
- * @param scan - of this row.
- * @param k - how many; fewer come back if the row is shorter.
- */
-export function findTopIds(row: Float32Array, scan: RowScan, k: number): Int32Array {
-  const ids = new Int32Array(Math.min(k, row.length));
-  const values = new Float64Array(ids.length);
-  const strips = countStrips(row.length);
-  const floor = lowerBoundOfTop(scan.stripMax, strips, values);
-  values.fill(Number.NEGATIVE_INFINITY);
-  let filled = 0;
-  for (let strip = 0; strip < strips; strip++) {
-    if (scan.stripMax[strip]! < floor) continue;
-    const end = Math.min((strip + 1) * STRIP_SIZE, row.length);
-    for (let id = strip * STRIP_SIZE; id < end; id++) {
-      const value = row[id]!;
-      if (value < floor || (filled === ids.length && value <= values[filled - 1]!)) continue;
-      const place = insert(values, value, filled);
-      if (filled < ids.length) filled++;
-      ids.copyWithin(place + 1, place, filled - 1);
-      ids[place] = id;
-    }
+/** Places of ids in another list, 0-based; -1 where one is not in it. */
+export function findPlaces(ids: Int32Array, list: Int32Array): Int32Array {
+  const places = new Int32Array(ids.length).fill(-1);
+  for (let j = 0; j < ids.length; j++) {
+    for (let place = 0; place < list.length; place++) if (list[place] === ids[j]) places[j] = place;
   }
-  return ids;
-}
-
-/**
- * The k-th largest strip maximum: k values of the row are at least as large, so none below it is among the k best.
- *
- * @param values - [k], overwritten.
- */
-function lowerBoundOfTop(stripMax: Float64Array, strips: number, values: Float64Array): number {
-  const k = values.length;
-  if (strips < k) return Number.NEGATIVE_INFINITY;
-  for (let strip = 0; strip < strips; strip++) {
-    const value = stripMax[strip]!;
-    if (strip < k || value > values[k - 1]!) insert(values, value, Math.min(strip, k));
-  }
-  return values[k - 1]!;
-}
-
-/**
- * Puts a value behind those of a falling list that are as large; of a full one the last goes.
- *
- * @param filled - how many values the list has.
- * @returns its place.
- */
-function insert(values: Float64Array, value: number, filled: number): number {
-  let place = filled === values.length ? filled - 1 : filled;
-  for (; place > 0 && values[place - 1]! < value; place--) values[place] = values[place - 1]!;
-  values[place] = value;
-  return place;
+  return places;
 }
 
 /**
@@ -64,15 +17,19 @@ function insert(values: Float64Array, value: number, filled: number): number {
  * @param row - [n] float32, no NaN.
  * @param scan - of this row.
  * @param ids - the tokens in question.
+ * @param places - of these ids among the row's best, as `findPlaces`: such a place is a rank.
  */
-export function findRanks(row: Float32Array, scan: RowScan, ids: Int32Array): Int32Array {
-  const ranks = new Int32Array(ids.length).fill(1);
-  const values = new Float64Array(ids.length);
+export function findRanks(row: Float32Array, scan: RowScan, ids: Int32Array, places: Int32Array): Int32Array {
+  const ranks = places.map((place) => place + 1);
+  const unknown: number[] = [];
   let lowest = Number.POSITIVE_INFINITY;
   for (let j = 0; j < ids.length; j++) {
-    values[j] = row[ids[j]!]!;
-    lowest = Math.min(lowest, values[j]!);
+    if (places[j]! >= 0) continue;
+    unknown.push(j);
+    ranks[j] = 1;
+    lowest = Math.min(lowest, row[ids[j]!]!);
   }
+  if (unknown.length === 0) return ranks;
   const strips = countStrips(row.length);
   for (let strip = 0; strip < strips; strip++) {
     if (scan.stripMax[strip]! < lowest) continue;
@@ -80,20 +37,18 @@ export function findRanks(row: Float32Array, scan: RowScan, ids: Int32Array): In
     for (let id = strip * STRIP_SIZE; id < end; id++) {
       const value = row[id]!;
       if (value < lowest) continue;
-      for (let j = 0; j < ids.length; j++) {
-        if (value > values[j]! || (value === values[j] && id < ids[j]!)) ranks[j]!++;
+      for (const j of unknown) {
+        const own = row[ids[j]!]!;
+        if (value > own || (value === own && id < ids[j]!)) ranks[j]!++;
       }
     }
   }
   return ranks;
 }
 
-/** How many of the first `count` ids of both lists are common. */
-export function countOverlap(golden: Int32Array, actual: Int32Array, count: number): number {
+/** How many of the first `count` ids of a list are among the first `count` of another, by their places in it. */
+export function countOverlap(places: Int32Array, count: number): number {
   let common = 0;
-  for (let i = 0; i < count && i < golden.length; i++) {
-    const place = actual.indexOf(golden[i]!);
-    if (place >= 0 && place < count) common++;
-  }
+  for (let i = 0; i < count && i < places.length; i++) if (places[i]! >= 0 && places[i]! < count) common++;
   return common;
 }

@@ -2,7 +2,7 @@
 import type { LogitsSource } from '../../src/device/logits-source.ts';
 import { InputError, QwenPccError } from '../../src/errors.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
-import { GoldenRows } from '../metrics/measured-row.ts';
+import { GoldenRows } from '../metrics/golden-rows.ts';
 import { formatEvent, type LogEvent } from '../record/events.ts';
 import type { Pair } from '../record/row-metrics.ts';
 import type { RunLog } from '../record/run-log.ts';

@@ -3,7 +3,7 @@ import type { SourceInfo } from '../../src/device/logits-source.ts';
 import type { LogitsFormat } from '../../src/numerics/logits-format.ts';
 import { judgeToken } from '../gate/judge-token.ts';
 import { DEFAULT_TIE_ULPS } from '../metrics/flips.ts';
-import type { GoldenRows } from '../metrics/measured-row.ts';
+import type { GoldenRows } from '../metrics/golden-rows.ts';
 import { RowComparer } from '../metrics/row-comparer.ts';
 import { ContextChain, type HashedContext } from '../record/context-hash.ts';
 import type { TokenEvent } from '../record/events.ts';
