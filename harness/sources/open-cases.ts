@@ -76,7 +76,7 @@ function openCase(
   return {
     spec,
     texts: {
-      textOf: (tokenId) => tokenizer?.tokenText(tokenId) ?? idText(tokenId),
+      textOf: remembering((tokenId) => tokenizer?.tokenText(tokenId) ?? idText(tokenId)),
       decode: (tokenIds) => tokenizer?.decode(tokenIds) ?? [...tokenIds].map(idText).join(''),
     },
     layers: checkpoint.config.layers,
@@ -98,6 +98,16 @@ function withTimeout(variant: OpenableVariant, milliseconds: number | undefined)
 /** How a token is shown without a tokenizer. */
 function idText(tokenId: number): string {
   return `<id ${tokenId}>`;
+}
+
+/** The text of a position is asked for once a variant, those of best tokens at many positions. */
+function remembering(textOf: (tokenId: number) => string): (tokenId: number) => string {
+  const known = new Map<number, string>();
+  return (tokenId) => {
+    const text = known.get(tokenId) ?? textOf(tokenId);
+    known.set(tokenId, text);
+    return text;
+  };
 }
 
 async function openReference(

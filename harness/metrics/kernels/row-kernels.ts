@@ -60,10 +60,16 @@ declare const WebAssembly: {
 const MODULE_URL = new URL('./row-kernels.wasm', import.meta.url);
 const STRIPS_PER_WINDOW = WINDOW_SIZE / STRIP_SIZE;
 
-/** Rows of a pair in the order of their windows. */
-const ROWS = ['golden', 'actual', 'previousGolden', 'firstGolden', 'previousActual'] as const;
+type RowName = keyof PairRows;
+type ControlName = Exclude<RowName, 'golden' | 'actual'>;
 
-const windowStart = (row: (typeof ROWS)[number]): number => WINDOWS_START + ROWS.indexOf(row) * WINDOW_BYTES;
+const WINDOW_STARTS: Readonly<Record<RowName, number>> = {
+  golden: WINDOWS_START,
+  actual: WINDOWS_START + WINDOW_BYTES,
+  previousGolden: WINDOWS_START + 2 * WINDOW_BYTES,
+  firstGolden: WINDOWS_START + 3 * WINDOW_BYTES,
+  previousActual: WINDOWS_START + 4 * WINDOW_BYTES,
+};
 
 class RowKernels implements RowPasses {
   readonly #exports: KernelExports;
@@ -71,7 +77,7 @@ class RowKernels implements RowPasses {
   readonly #pairSums: Float64Array;
   readonly #stripMin: Float32Array;
   readonly #stripMax: Float32Array;
-  readonly #windows: Readonly<Record<(typeof ROWS)[number], Float32Array>>;
+  readonly #windows: Readonly<Record<RowName, Float32Array>>;
 
   constructor() {
     const memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES });
@@ -84,8 +90,7 @@ class RowKernels implements RowPasses {
     this.#pairSums = new Float64Array(buffer, PAIR_SUMS_START, PAIR_FIELDS);
     this.#stripMin = new Float32Array(buffer, STRIP_MIN_START, STRIPS_PER_WINDOW);
     this.#stripMax = new Float32Array(buffer, STRIP_MAX_START, STRIPS_PER_WINDOW);
-    const windowOf = (row: (typeof ROWS)[number]): Float32Array =>
-      new Float32Array(buffer, windowStart(row), WINDOW_SIZE);
+    const windowOf = (name: RowName): Float32Array => new Float32Array(buffer, WINDOW_STARTS[name], WINDOW_SIZE);
     this.#windows = {
       golden: windowOf('golden'),
       actual: windowOf('actual'),
@@ -117,16 +122,19 @@ class RowKernels implements RowPasses {
     const { golden, actual } = rows;
     const { goldenMean, actualMean, goldenMax, actualMax } = shifts;
     // A control row that is one of the pair lies there already.
-    const own = (row: Float32Array): 'golden' | 'actual' | undefined =>
-      row === golden ? 'golden' : row === actual ? 'actual' : undefined;
-    const previousGolden = own(rows.previousGolden) ?? 'previousGolden';
-    const firstGolden = own(rows.firstGolden) ?? 'firstGolden';
-    const previousActual = own(rows.previousActual) ?? 'previousActual';
-    const used = new Set([previousGolden, firstGolden, previousActual, 'golden', 'actual'] as const);
+    const placeOf = (name: ControlName): RowName =>
+      rows[name] === golden ? 'golden' : rows[name] === actual ? 'actual' : name;
+    const previousGolden = placeOf('previousGolden');
+    const firstGolden = placeOf('firstGolden');
+    const previousActual = placeOf('previousActual');
     const whole = wholeStrips(golden);
     for (let from = 0; from < whole; from += WINDOW_SIZE) {
       const to = Math.min(from + WINDOW_SIZE, whole);
-      for (const row of used) copyWindow(rows[row], from, to, this.#windows[row]);
+      copyWindow(golden, from, to, this.#windows.golden);
+      copyWindow(actual, from, to, this.#windows.actual);
+      if (previousGolden === 'previousGolden') copyWindow(rows.previousGolden, from, to, this.#windows.previousGolden);
+      if (firstGolden === 'firstGolden') copyWindow(rows.firstGolden, from, to, this.#windows.firstGolden);
+      if (previousActual === 'previousActual') copyWindow(rows.previousActual, from, to, this.#windows.previousActual);
       this.#exports.measurePair(
         from,
         (to - from) / STRIP_SIZE,
@@ -134,9 +142,9 @@ class RowKernels implements RowPasses {
         actualMean,
         goldenMax,
         actualMax,
-        windowStart(previousGolden),
-        windowStart(firstGolden),
-        windowStart(previousActual),
+        WINDOW_STARTS[previousGolden],
+        WINDOW_STARTS[firstGolden],
+        WINDOW_STARTS[previousActual],
       );
     }
     addToPair(rows, whole, shifts, this.#pairSums);
