@@ -26,6 +26,7 @@ import { type DeviceResources, openN150, planN150 } from './open-n150.ts';
 import { type GoldenCachePlace, openOnnx } from './open-onnx.ts';
 import type { OpenableCase, OpenableVariant, RecordedSide } from './openable-case.ts';
 import { togetherOf } from './plan-together.ts';
+import { rememberedTexts } from './remembered-texts.ts';
 import { StepTimeout } from './step-timeout.ts';
 
 export interface OpenOptions {
@@ -71,12 +72,15 @@ function openCase(
   }
   const use = new GoldenCacheUse();
   const cache = local.goldenCache === undefined ? undefined : { folder: local.goldenCache, use };
-  const variants = spec.variants.map((one) => openVariant(one, spec, paths, local, model, models, cache, options));
+  const memoryBytes = deviceBudget(spec, local);
+  const variants = spec.variants.map((one) =>
+    openVariant(one, memoryBytes, paths, local, model, models, cache, options),
+  );
   const checkpoints = [checkpoint, ...variants.flatMap(({ checkpoint: own }) => own ?? [])];
   return {
     spec,
     texts: {
-      textOf: remembering((tokenId) => tokenizer?.tokenText(tokenId) ?? idText(tokenId)),
+      textOf: rememberedTexts((tokenId) => tokenizer?.tokenText(tokenId) ?? idText(tokenId)),
       decode: (tokenIds) => tokenizer?.decode(tokenIds) ?? [...tokenIds].map(idText).join(''),
     },
     layers: checkpoint.config.layers,
@@ -98,16 +102,6 @@ function withTimeout(variant: OpenableVariant, milliseconds: number | undefined)
 /** How a token is shown without a tokenizer. */
 function idText(tokenId: number): string {
   return `<id ${tokenId}>`;
-}
-
-/** The text of a position is asked for once a variant, those of best tokens at many positions. */
-function remembering(textOf: (tokenId: number) => string): (tokenId: number) => string {
-  const known = new Map<number, string>();
-  return (tokenId) => {
-    const text = known.get(tokenId) ?? textOf(tokenId);
-    known.set(tokenId, text);
-    return text;
-  };
 }
 
 async function openReference(
@@ -166,9 +160,17 @@ interface OpenedVariant {
   readonly checkpoint: Checkpoint | undefined;
 }
 
+/** What one of a case's devices may have: they stand in memory beside each other. */
+function deviceBudget({ variants }: CaseSpec, { memoryBytes }: LocalPaths): number | undefined {
+  const devices = variants.filter(({ device, golden }) => device.kind === 'n150' && golden === undefined).length;
+  const budget = memoryBytes ?? (devices > 1 ? defaultBudget() : undefined);
+  return budget === undefined ? undefined : Math.floor(budget / devices);
+}
+
+/** @param memoryBytes - of a device, if there is a bound. */
 function openVariant(
   spec: VariantSpec,
-  { variants }: CaseSpec,
+  memoryBytes: number | undefined,
   paths: CasePaths,
   local: LocalPaths,
   model: Model,
@@ -225,10 +227,6 @@ function openVariant(
   }
   const config = configFromKnobs(spec.device.knobs);
   const isInstruct = own === checkpoint && family === 'instruct';
-  // Devices of one case stand in memory beside each other.
-  const devices = variants.filter(({ device, golden }) => device.kind === 'n150' && golden === undefined).length;
-  const budget = local.memoryBytes ?? (devices > 1 ? defaultBudget() : undefined);
-  const memoryBytes = budget === undefined ? undefined : Math.floor(budget / devices);
   const resources = resourcesOf(local, onPacking, memoryBytes);
   planN150(own, isInstruct, config, resources);
   const notes = (): string[] => [...notesOf(model, own), ...epsilonNotes(own, config.rmsEps)];
