@@ -9,6 +9,8 @@ export default {
     '!harness/**/*.test.ts',
     '!harness/**/*.fixture.ts',
     '!harness/**/*.d.ts',
+    // AssemblyScript: another compiler's.
+    '!harness/**/assembly/**',
   ],
   testRunner: 'vitest',
   // Which tests reach a mutant is known from the first run; no need to look at imports as well.

@@ -63,8 +63,16 @@ describe('a pair of rows', () => {
   });
 
   it('has the first of several entries that differ most', () => {
-    const golden = new Float32Array(4 * STRIP_SIZE);
-    for (const at of [0, 5, STRIP_SIZE - 1, STRIP_SIZE, 3 * STRIP_SIZE + 17]) {
+    const golden = new Float32Array(WINDOW_SIZE + 4 * STRIP_SIZE);
+    for (const at of [
+      0,
+      5,
+      STRIP_SIZE - 1,
+      STRIP_SIZE,
+      3 * STRIP_SIZE + 17,
+      WINDOW_SIZE,
+      WINDOW_SIZE + STRIP_SIZE + 3,
+    ]) {
       const actual = golden.slice();
       actual[at] = -7;
       actual[golden.length - 1] = 7;
@@ -102,7 +110,7 @@ describe('a scan', () => {
   });
 
   it('is the same of ties, rising and falling values', () => {
-    const length = WINDOW_SIZE + 300;
+    const length = 2 * WINDOW_SIZE;
     for (const [name, valueAt] of [
       ['ties', (i: number) => i % 7],
       ['rising', (i: number) => i],
