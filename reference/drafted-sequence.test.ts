@@ -17,7 +17,7 @@ function feed(sequence: DraftedSequence, tokenId: number, most = 15): number[] |
 
 describe('guesses', () => {
   it('are three tokens at first, and more each time that all were right', () => {
-    const sequence = new DraftedSequence(CONFIG, 3);
+    const sequence = new DraftedSequence(CONFIG);
     const made = Array.from({ length: 45 }, () => feed(sequence, 5));
     expect(made.map((one) => (one === 'drafted' ? one : one.length)).filter((one) => one !== 'drafted')).toEqual([
       0, 3, 7, 15, 15,
@@ -26,7 +26,7 @@ describe('guesses', () => {
   });
 
   it('are few again after a wrong one, and are never more than there is room for', () => {
-    const sequence = new DraftedSequence(CONFIG, 3);
+    const sequence = new DraftedSequence(CONFIG);
     for (let i = 0; i < 14; i++) feed(sequence, 5);
     expect(feed(sequence, 6)).toEqual([]);
     expect(feed(sequence, 5)).toEqual([6, 5, 6]);
@@ -34,19 +34,8 @@ describe('guesses', () => {
     expect(feed(sequence, 5, 2)).toHaveLength(2);
   });
 
-  it('are more at first where rows cost nothing, but never more than fifteen', () => {
-    for (const [first, guessed] of [
-      [14, 14],
-      [150, 15],
-    ]) {
-      const sequence = new DraftedSequence(CONFIG, first!);
-      feed(sequence, 5);
-      expect(feed(sequence, 5, 99)).toHaveLength(guessed!);
-    }
-  });
-
   it('stop where a text is so long that their attention costs more than they save', () => {
-    const sequence = new DraftedSequence(CONFIG, 3);
+    const sequence = new DraftedSequence(CONFIG);
     sequence.append(Array.from({ length: 8191 }, () => 5));
     expect(feed(sequence, 5)).toHaveLength(3);
     for (let i = 0; i < 3; i++) feed(sequence, 5);
@@ -54,7 +43,7 @@ describe('guesses', () => {
   });
 
   it('are no part of the sequence, whatever becomes of it', () => {
-    const sequence = new DraftedSequence(CONFIG, 3);
+    const sequence = new DraftedSequence(CONFIG);
     for (const id of [5, 5]) feed(sequence, id);
     expect(sequence.length).toBe(2);
     sequence.truncate(2);

@@ -4,7 +4,8 @@ import type { ModelConfig } from '../src/checkpoint/config.ts';
 import { KvCache } from './kv-cache.ts';
 import { lookUpNext } from './prompt-lookup.ts';
 
-/** Guessed tokens of one pass. */
+/** Guessed tokens of one pass, after a wrong guess and at most. Each costs its attention, a wrong one for nothing. */
+const DRAFTS_FIRST = 3;
 const DRAFTS_MAX = 15;
 /** Positions of a sequence from which on a guess's attention costs too much for what it may save. */
 const POSITIONS_WITH_DRAFTS = 8192;
@@ -20,14 +21,10 @@ export class DraftedSequence {
   readonly cache: KvCache;
   #tokenIds: number[] = [];
   #drafts: Draft[] = [];
-  readonly #first: number;
-  #most: number;
+  #most = DRAFTS_FIRST;
 
-  /** @param first - guessed tokens of a pass at first, and after a wrong guess: each costs its attention, a wrong one for nothing. */
-  constructor(config: ModelConfig, first: number) {
+  constructor(config: ModelConfig) {
     this.cache = new KvCache(config);
-    this.#first = Math.min(first, DRAFTS_MAX);
-    this.#most = this.#first;
   }
 
   /** Positions that were fed. */
@@ -56,7 +53,7 @@ export class DraftedSequence {
     const draft = this.#drafts.shift();
     if (draft === undefined) return undefined;
     if (draft.tokenId !== tokenId) {
-      this.#most = this.#first;
+      this.#most = DRAFTS_FIRST;
       return undefined;
     }
     this.#tokenIds.push(tokenId);

@@ -5,7 +5,6 @@ import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '..
 import { allTaps } from '../src/device/taps.ts';
 import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
 import { DraftedSequence } from './drafted-sequence.ts';
-import { float32Bytes, type WeightMemory } from './graph/checkpoint-weights.ts';
 import { JointFeeds } from './joint-feeds.ts';
 import { OPERATORS, openRunners } from './open-runners.ts';
 import { type ReferenceOptions, referenceInfo, requireTaps, settingsOf } from './reference-options.ts';
@@ -26,7 +25,6 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
     checkpoint,
     info,
     taps,
-    draftsFirst: draftsFirst(checkpoint, weights),
     feeds: new JointFeeds(checkpoint, runners, { chunk, taps, drafts }),
     release: async () => {
       for (const runner of [body, attention, head]) await runner.release();
@@ -34,20 +32,10 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
   });
 }
 
-/** Where weights are widened or decoded at each use, rows of a block cost nothing, and a guess's attention costs about what so many weights do. */
-const WEIGHTS_PER_DRAFT = 0.5e9;
-const DRAFTS_FIRST_LEAST = 3;
-
-function draftsFirst(checkpoint: Checkpoint, weights: WeightMemory): number {
-  if (weights === 'resident') return DRAFTS_FIRST_LEAST;
-  return Math.max(DRAFTS_FIRST_LEAST, Math.round(float32Bytes(checkpoint) / 4 / WEIGHTS_PER_DRAFT));
-}
-
 interface ReferenceParts {
   readonly checkpoint: Checkpoint;
   readonly info: SourceInfo;
   readonly taps: readonly TapName[];
-  readonly draftsFirst: number;
   /** Of all sequences. */
   readonly feeds: JointFeeds;
   readonly release: () => Promise<void>;
@@ -69,7 +57,7 @@ export class Reference implements LogitsSource {
     this.vocabSize = parts.checkpoint.config.vocabSize;
     this.taps = parts.taps;
     this.#checkpoint = parts.checkpoint;
-    this.#sequence = new DraftedSequence(parts.checkpoint.config, parts.draftsFirst);
+    this.#sequence = new DraftedSequence(parts.checkpoint.config);
   }
 
   get length(): number {
