@@ -1,5 +1,4 @@
-// Both compilations of the kernels for the tests: Node 20 knows relaxed SIMD too, behind a flag of its engine.
-import { setFlagsFromString } from 'node:v8';
+// Both compilations of the kernels for the tests.
 import { InternalError } from '../../../errors.ts';
 import type { DeviceEngine } from '../attention-engine.ts';
 import { createEngineOnPool } from './kernel-matmul-engine.ts';
@@ -7,7 +6,6 @@ import { createKernelPool, fastestModule, KERNEL_MODULES } from './kernel-pool.t
 
 /** An engine on each of KERNEL_MODULES, in that order. */
 export async function createBothEngines(threads: number): Promise<readonly Required<DeviceEngine>[]> {
-  if (fastestModule() === 'plain') setFlagsFromString('--experimental-wasm-relaxed-simd');
   if (fastestModule() === 'plain') {
     throw new InternalError('this engine has no relaxed SIMD, so half of the kernels cannot be tested.', {
       code: 'NO_RELAXED_SIMD',
