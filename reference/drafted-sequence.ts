@@ -1,30 +1,40 @@
 // A sequence as the reference holds it: tokens that were fed, their keys and values, and rows of tokens that were guessed to be fed next.
 // Exactness: a guess decides when a row is made, never what it is; a wrong one is forgotten.
 import type { ModelConfig } from '../src/checkpoint/config.ts';
-import { KvCache } from './kv-cache.ts';
-import { lookUpNext } from './prompt-lookup.ts';
+import type { WeightMemory } from './graph/checkpoint-weights.ts';
+import { KvCache, type PositionRow } from './kv-cache.ts';
+import { type Guesses, lookUpNext } from './prompt-lookup.ts';
 
-/** Guessed tokens of one pass, after a wrong guess and at most. Each costs its attention, a wrong one for nothing. */
-const DRAFTS_FIRST = 3;
-const DRAFTS_MAX = 15;
-/** Positions of a sequence from which on a guess's attention costs too much for what it may save. */
-const POSITIONS_WITH_DRAFTS = 8192;
+/** Most guesses of one pass. */
+const GUESSES_MAX = 15;
+/** Guesses of a pass, unless the text repeats itself: a row more is for nothing in a block of sixteen, and takes a fifteenth of a pass over packed weights. */
+const GUESSES_OF: Readonly<Record<WeightMemory, number>> = { mapped: GUESSES_MAX, streamed: GUESSES_MAX, resident: 3 };
+/** Of a pass's guesses, those that follow one another; all of them, after such ones were right to the last. */
+const CHAIN_SHARE = 0.4;
+/** Positions that all guesses of a pass may look at together: their attention takes that of so many, a twentieth of a pass or less. */
+const POSITIONS_OF_GUESSES = 8192;
 
-interface Draft {
+export interface Draft {
   readonly tokenId: number;
   /** [V]. */
   readonly logits: Float32Array;
+  /** By layer, of one that is not in the cache, since another stands in its place. */
+  readonly kept?: readonly PositionRow[] | undefined;
 }
 
 export class DraftedSequence {
-  /** Of the fed positions, and of guessed ones after them. */
+  /** Of the fed positions, and of guessed ones after them that it does not count. */
   readonly cache: KvCache;
+  readonly #guesses: number;
   #tokenIds: number[] = [];
-  #drafts: Draft[] = [];
-  #most = DRAFTS_FIRST;
+  /** Rows of tokens that follow one another, and of such as may come in place of the first. */
+  #chain: Draft[] = [];
+  #others: Draft[] = [];
+  #isRepeating = false;
 
-  constructor(config: ModelConfig) {
+  constructor(config: ModelConfig, weights: WeightMemory) {
     this.cache = new KvCache(config);
+    this.#guesses = GUESSES_OF[weights];
   }
 
   /** Positions that were fed. */
@@ -32,44 +42,55 @@ export class DraftedSequence {
     return this.#tokenIds.length;
   }
 
-  /** Takes tokens over that a pass has appended to the cache. */
-  append(tokenIds: Iterable<number>): void {
+  /** Takes tokens over whose keys and values a pass has written. */
+  append(tokenIds: ArrayLike<number> & Iterable<number>): void {
     this.#tokenIds.push(...tokenIds);
+    this.cache.grow(tokenIds.length);
   }
 
-  /** Tokens that may follow if `tokenId` is fed next, at most `most`: more the longer guesses have been right. */
-  guess(tokenId: number, most: number): number[] {
-    if (this.length > POSITIONS_WITH_DRAFTS) return [];
-    return lookUpNext([...this.#tokenIds, tokenId], Math.min(most, this.#most));
+  /** Tokens that may follow if `tokenId` is fed next, at most `most`. */
+  guess(tokenId: number, most: number): Guesses {
+    const affordable = Math.floor(POSITIONS_OF_GUESSES / (this.length + 1));
+    const count = Math.min(most, affordable, this.#isRepeating ? GUESSES_MAX : this.#guesses);
+    if (count <= 0) return { chain: [], others: [] };
+    const chainLength = this.#isRepeating ? count : Math.ceil(count * CHAIN_SHARE);
+    return lookUpNext([...this.#tokenIds, tokenId], chainLength, count);
   }
 
   /** The row of a guessed token, after those before it. */
   addDraft(draft: Draft): void {
-    this.#drafts.push(draft);
+    (draft.kept === undefined ? this.#chain : this.#others).push(draft);
   }
 
   /** Appends the token that is fed now if it was guessed. @returns its row [V]; undefined if it is to be made. */
   takeDraft(tokenId: number): Float32Array | undefined {
-    const draft = this.#drafts.shift();
-    if (draft === undefined) return undefined;
-    if (draft.tokenId !== tokenId) {
-      this.#most = DRAFTS_FIRST;
-      return undefined;
+    if (this.#chain.length + this.#others.length === 0) return undefined;
+    const [next] = this.#chain;
+    if (next?.tokenId === tokenId) {
+      this.#chain.shift();
+      this.#others = [];
+      this.#isRepeating = this.#chain.length === 0;
+      this.append([tokenId]);
+      return next.logits;
     }
-    this.#tokenIds.push(tokenId);
-    if (this.#drafts.length === 0) this.#most = Math.min(2 * this.#most + 1, DRAFTS_MAX);
-    return draft.logits;
+    const other = this.#others.find((draft) => draft.tokenId === tokenId);
+    this.dropDrafts();
+    this.#isRepeating = false;
+    if (other === undefined) return undefined;
+    for (const [layer, row] of other.kept!.entries()) this.cache.write(layer, this.length, row);
+    this.append([tokenId]);
+    return other.logits;
   }
 
   /** Forgets what was guessed. */
   dropDrafts(): void {
-    this.#drafts = [];
-    if (this.cache.length > this.length) this.cache.truncate(this.length);
+    this.#chain = [];
+    this.#others = [];
   }
 
   /** Forgets positions >= `length`; to forget all is right after a pass that failed, too. */
   truncate(length: number): void {
-    this.#drafts = [];
+    this.dropDrafts();
     if (length < this.length) this.#tokenIds.length = length;
     this.cache.truncate(Math.min(length, this.length));
   }

@@ -12,7 +12,7 @@ import { HEAD_IO } from './graph/qwen2-graph.ts';
 import { ROWS_PER_BLOCK } from './graph/row-blocks.ts';
 import { type JointModel, type JointRows, runJointPass } from './joint-pass.ts';
 import { type ReferenceRunners, ROWS_TOGETHER } from './open-runners.ts';
-import { type Feed, hasBareRows, partsOf, type Share, wantedRows } from './pass-shares.ts';
+import { draftsOf, type Feed, hasBareRows, partsOf, type Share, wantedRows } from './pass-shares.ts';
 import { rotaryFrequencies } from './rotary.ts';
 
 /** Attention scores of one sequence in one pass are [Q, P, S] float32; P is cut so that they stay within this. */
@@ -102,7 +102,8 @@ export class JointFeeds {
     let firstRow = 0;
     return shares.map((share) => {
       const { feed, tokenIds, firstPosition } = share;
-      const drafts = feed.sequence.guess(tokenIds[0]!, Math.min(each, positions - firstPosition - 1));
+      const guesses = feed.sequence.guess(tokenIds[0]!, Math.min(each, positions - firstPosition - 1));
+      const drafts = draftsOf(guesses, firstPosition + 1);
       const drafted = { ...share, drafts, firstRow };
       firstRow += 1 + drafts.length;
       return drafted;
@@ -173,7 +174,8 @@ export class JointFeeds {
         if (failed.has(feed)) continue;
         const rowLogits = logits.subarray(i * vocabSize, (i + 1) * vocabSize);
         if (row >= tokenIds.length) {
-          feed.sequence.addDraft({ tokenId: drafts[row - tokenIds.length]!, logits: rowLogits.slice() });
+          const { tokenId, kept } = drafts[row - tokenIds.length]!;
+          feed.sequence.addDraft({ tokenId, logits: rowLogits.slice(), kept });
           continue;
         }
         const tapRow = (tap: TapName): Float32Array => {

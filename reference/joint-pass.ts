@@ -3,9 +3,10 @@
 // number (graph/row-blocks.ts; weights that the runtime packs have one sum for any), and attention gets the same inputs as ever.
 import type { ModelConfig } from '../src/checkpoint/config.ts';
 import type { TapName } from '../src/device/logits-source.ts';
+import { attend } from './attend.ts';
 import { Tensor } from './graph/onnx-runtime.ts';
 import { BODY_IO, stageTaps } from './graph/qwen2-graph.ts';
-import type { KvCache } from './kv-cache.ts';
+import type { KvCache, PositionRow } from './kv-cache.ts';
 import type { ReferenceRunners } from './open-runners.ts';
 import { type RotaryFrequencies, rotaryTables } from './rotary.ts';
 
@@ -16,6 +17,8 @@ export interface SequencePart {
   readonly firstPosition: number;
   /** Of all positions before, those of earlier parts included. */
   readonly cache: KvCache;
+  /** Where its keys and values are kept by layer, if it is one position that a later part may write over. */
+  readonly kept?: PositionRow[];
 }
 
 export interface JointRows {
@@ -25,14 +28,14 @@ export interface JointRows {
   readonly taps: ReadonlyMap<TapName, Float32Array>;
 }
 
-export interface JointModel extends Pick<ReferenceRunners, 'body' | 'attention'> {
+export interface JointModel extends Pick<ReferenceRunners, 'body' | 'attention' | 'attentionOfOne'> {
   readonly config: ModelConfig;
   readonly frequencies: RotaryFrequencies;
   readonly taps: ReadonlySet<TapName>;
 }
 
 /**
- * Runs the layers and keeps their keys and values. After a failure the sequences are good for being emptied only.
+ * Runs the layers and writes their keys and values into the caches, which grow by whoever counts them in. After a failure the sequences are good for being emptied only.
  *
  * @param wanted - taps to keep, of those that the body was built with: all of a large model's would be gigabytes.
  */
@@ -41,7 +44,7 @@ export async function runJointPass(
   parts: readonly SequencePart[],
   wanted: ReadonlySet<TapName>,
 ): Promise<JointRows> {
-  const { config, attention } = model;
+  const { config } = model;
   const { layers, queryHeads, keyValueHeads, headDim, hiddenSize } = config;
   const queryWidth = queryHeads * headDim;
   const keyWidth = keyValueHeads * headDim;
@@ -58,24 +61,20 @@ export async function runJointPass(
     const [queries, keys, values] = [made(BODY_IO.queries), made(BODY_IO.keys), made(BODY_IO.values)];
     mixed = new Float32Array(rows * queryWidth);
     let first = 0;
-    for (const { tokenIds, cache } of parts) {
-      const end = first + tokenIds.length;
-      const rowsOf = (all: Float32Array, width: number): Tensor =>
-        new Tensor('float32', all.subarray(first * width, end * width), [tokenIds.length, width]);
-      const past = cache.of(stage);
-      const outputs = await attention.run({
+    for (const { tokenIds, cache, firstPosition, kept } of parts) {
+      const count = tokenIds.length;
+      const rowsOf = (all: Float32Array, width: number): Float32Array =>
+        all.subarray(first * width, (first + count) * width);
+      const own = {
         queries: rowsOf(queries, queryWidth),
         keys: rowsOf(keys, keyWidth),
         values: rowsOf(values, keyWidth),
-        past_keys: past.keys,
-        past_values: past.values,
-      });
-      cache.replace(stage, { keys: outputs['present_keys']!, values: outputs['present_values']! });
-      mixed.set(outputs['mixed']!.data as Float32Array, first * queryWidth);
-      first = end;
+      };
+      mixed.set(await attend(model, cache, stage, { firstPosition, count }, own), first * queryWidth);
+      kept?.push({ keys: own.keys.slice(), values: own.values.slice() });
+      first += count;
     }
   }
-  for (const { tokenIds, cache } of parts) cache.grow(tokenIds.length);
   return { hidden, taps };
 }
 

@@ -5,6 +5,7 @@ import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '..
 import { allTaps } from '../src/device/taps.ts';
 import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
 import { DraftedSequence } from './drafted-sequence.ts';
+import type { WeightMemory } from './graph/checkpoint-weights.ts';
 import { JointFeeds } from './joint-feeds.ts';
 import { OPERATORS, openRunners } from './open-runners.ts';
 import { type ReferenceOptions, referenceInfo, requireTaps, settingsOf } from './reference-options.ts';
@@ -20,14 +21,14 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
   const { threads, chunk, weights } = settingsOf(checkpoint, options);
   const info = await referenceInfo(checkpoint, options);
   const runners = await openRunners(checkpoint, OPERATORS[precision], { weights, threads, taps: new Set(taps) });
-  const { body, attention, head } = runners;
   return new Reference({
     checkpoint,
     info,
     taps,
+    weights,
     feeds: new JointFeeds(checkpoint, runners, { chunk, taps, drafts }),
     release: async () => {
-      for (const runner of [body, attention, head]) await runner.release();
+      for (const runner of Object.values(runners)) await runner.release();
     },
   });
 }
@@ -36,6 +37,7 @@ interface ReferenceParts {
   readonly checkpoint: Checkpoint;
   readonly info: SourceInfo;
   readonly taps: readonly TapName[];
+  readonly weights: WeightMemory;
   /** Of all sequences. */
   readonly feeds: JointFeeds;
   readonly release: () => Promise<void>;
@@ -57,7 +59,7 @@ export class Reference implements LogitsSource {
     this.vocabSize = parts.checkpoint.config.vocabSize;
     this.taps = parts.taps;
     this.#checkpoint = parts.checkpoint;
-    this.#sequence = new DraftedSequence(parts.checkpoint.config);
+    this.#sequence = new DraftedSequence(parts.checkpoint.config, parts.weights);
   }
 
   get length(): number {

@@ -35,10 +35,11 @@ export interface RunnerSettings {
   readonly taps: ReadonlySet<TapName>;
 }
 
-/** What computes hidden states and logits: inputs and outputs as of `buildStage`, `buildHead` and the step `attention`. */
+/** What computes hidden states and logits: inputs and outputs as of `buildStage`, `buildHead` and the steps of attention. */
 export interface ReferenceRunners {
   readonly body: GraphRunner;
   readonly attention: GraphRunner;
+  readonly attentionOfOne: GraphRunner;
   readonly head: GraphRunner;
 }
 
@@ -51,18 +52,19 @@ export async function openRunners(
   const { weights, threads } = settings;
   const opened: GraphRunner[] = [];
   try {
-    const steps = { dataFolder: externalDataFolder(checkpoint), threads, weights: 'resident' } as const;
+    const graphs = buildSteps(checkpoint.config, operators);
     // Scores are hundreds of megabytes where texts are long: room made anew for each layer doubles the time of a pass.
-    const attention = await openRunner(buildSteps(checkpoint.config, operators).attention, {
-      ...steps,
-      keepsRoom: true,
-    });
+    const steps = { dataFolder: externalDataFolder(checkpoint), weights: 'resident', keepsRoom: true } as const;
+    const attention = await openRunner(graphs.attention, { ...steps, threads });
     opened.push(attention);
+    // Of one position: too little to wake another thread for, and a product cut in two would be summed in other blocks.
+    const attentionOfOne = await openRunner(graphs.attentionOfOne, { ...steps, threads: 1 });
+    opened.push(attentionOfOne);
     const bodyAndHead =
       weights === 'resident'
         ? await openStages(checkpoint, operators, settings, opened)
         : await openSteps(checkpoint, operators, weights, settings);
-    return { attention, ...bodyAndHead };
+    return { attention, attentionOfOne, ...bodyAndHead };
   } catch (error) {
     for (const runner of opened) await runner.release();
     throw error;

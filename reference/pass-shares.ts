@@ -2,6 +2,8 @@
 import type { FeedRequest, RowSink } from '../src/device/logits-source.ts';
 import type { DraftedSequence } from './drafted-sequence.ts';
 import type { SequencePart } from './joint-pass.ts';
+import type { PositionRow } from './kv-cache.ts';
+import type { Guesses } from './prompt-lookup.ts';
 
 /** Tokens that wait to be appended to a sequence, and who wants their rows. */
 export interface Feed {
@@ -15,12 +17,19 @@ export interface Feed {
   start: number;
 }
 
+/** A token that may be fed next, computed along. */
+export interface DraftedToken {
+  readonly tokenId: number;
+  readonly position: number;
+  /** By layer, of one whose place another takes; filled by the pass. */
+  readonly kept?: PositionRow[];
+}
+
 /** A feed's share of a pass. */
 export interface Share {
   readonly feed: Feed;
   readonly tokenIds: Int32Array;
-  /** Tokens that may be fed next, computed along. */
-  readonly drafts: readonly number[];
+  readonly drafts: readonly DraftedToken[];
   /** Position and row, in all rows of the pass, of its first token. */
   readonly firstPosition: number;
   readonly firstRow: number;
@@ -31,11 +40,23 @@ export function hasBareRows({ rows, taps = [] }: FeedRequest): boolean {
   return rows !== 'none' && taps.length === 0;
 }
 
+/** Those that stand in one place come first, so that the chain's is there when the next of the chain looks at it. @param position - of the first. */
+export function draftsOf({ chain, others }: Guesses, position: number): DraftedToken[] {
+  return [
+    ...others.map((tokenId) => ({ tokenId, position, kept: [] })),
+    ...chain.map((tokenId, i) => ({ tokenId, position: position + i })),
+  ];
+}
+
 /** Drafts go through attention a position at a time, as tokens do that are fed one by one. */
 export function partsOf({ feed: { sequence }, tokenIds, firstPosition, drafts }: Share): SequencePart[] {
   const { cache } = sequence;
-  const afterwards = firstPosition + tokenIds.length;
-  const guessed = drafts.map((id, i) => ({ cache, tokenIds: Int32Array.of(id), firstPosition: afterwards + i }));
+  const guessed = drafts.map(({ tokenId, position, ...kept }) => ({
+    cache,
+    tokenIds: Int32Array.of(tokenId),
+    firstPosition: position,
+    ...kept,
+  }));
   return [{ cache, tokenIds, firstPosition }, ...guessed];
 }
 

@@ -1,25 +1,41 @@
-// Guesses how a text goes on from what followed its last tokens when they occurred before: drafts for greedy steps, without a draft model.
+// Guesses how a text goes on from its own tokens: drafts for greedy steps, without a draft model.
 // Source: A. Saxena, "Prompt Lookup Decoding", 2023.
 
 /** Tokens of an ending that are compared; a longer one says little more. */
 const LONGEST_MATCH = 3;
 
+export interface Guesses {
+  /** Tokens that follow one another. */
+  readonly chain: readonly number[];
+  /** Other tokens than the chain's first that may come in its place, each once. */
+  readonly others: readonly number[];
+}
+
 /**
- * What followed the text's longest ending where that occurred last; a text that repeats itself up to its end goes on repeating.
+ * The chain is what followed the text's longest ending where that occurred last; a text that repeats itself up to its end goes on repeating. Others
+ * are what followed elsewhere, longer endings and later places first, then the text's latest tokens.
  *
- * @param count - ids of the guess.
- * @returns no ids where the ending is new.
+ * @param chainLength - ids of the chain; none where the ending is new.
+ * @param count - ids in all, if the text has so many.
  */
-export function lookUpNext(tokenIds: readonly number[], count: number): number[] {
+export function lookUpNext(tokenIds: readonly number[], chainLength: number, count: number): Guesses {
   const end = tokenIds.length;
-  let start = end;
-  let longest = 0;
-  for (let next = end - 1; next > 0 && longest < LONGEST_MATCH; next--) {
+  const places: number[][] = Array.from({ length: LONGEST_MATCH + 1 }, () => []);
+  for (let next = end - 1; next > 0; next--) {
     let length = 0;
     while (length < Math.min(LONGEST_MATCH, next) && tokenIds[next - 1 - length] === tokenIds[end - 1 - length])
       length++;
-    if (length > longest) [start, longest] = [next, length];
+    places[length]!.push(next);
   }
-  if (start === end) return [];
-  return Array.from({ length: count }, (_, i) => tokenIds[start + (i % (end - start))]!);
+  const starts = places.slice(1).reverse().flat();
+  const [start] = starts;
+  const chain =
+    start === undefined ? [] : Array.from({ length: chainLength }, (_, i) => tokenIds[start + (i % (end - start))]!);
+  const found = new Set(chain.slice(0, 1));
+  const followed = starts.map((place) => tokenIds[place]!);
+  for (const id of [...followed, ...tokenIds.toReversed()]) {
+    if (found.size - Math.min(1, chain.length) >= count - chain.length) break;
+    found.add(id);
+  }
+  return { chain, others: [...found].slice(Math.min(1, chain.length)) };
 }

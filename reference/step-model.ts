@@ -13,7 +13,9 @@ import { buildSteps, STEP_OUTPUTS, type StepName } from './graph/step-graphs.ts'
 import type { Products } from './products.ts';
 
 /** Attention is a session of its own, for weights of all kinds. */
-type Steps = Readonly<Record<Exclude<StepName, 'attention' | 'linear' | 'linearWithBias'>, GraphRunner>>;
+type Steps = Readonly<
+  Record<Exclude<StepName, 'attention' | 'attentionOfOne' | 'linear' | 'linearWithBias'>, GraphRunner>
+>;
 
 export class StepModel {
   readonly #checkpoint: Checkpoint;
@@ -38,6 +40,7 @@ export class StepModel {
   ): Promise<StepModel> {
     const {
       attention: _attention,
+      attentionOfOne: _attentionOfOne,
       linear: _linear,
       linearWithBias: _biased,
       ...graphs

@@ -2,7 +2,7 @@
 // Source: Transformers `modeling_qwen2.py` in bfloat16; PyTorch's CPU flash attention (FlashAttentionKernel.cpp).
 // Exactness: same rounding points, not the same bits: sums are added in another order.
 import type { ElementType } from '../onnx/protos.ts';
-import { linear, silu } from './fp32-operators.ts';
+import { linear, overKeyHeads, silu } from './fp32-operators.ts';
 import type { GraphBuilder, Value } from './graph-builder.ts';
 import type { AttentionInputs, AttentionOutputs, AttentionShape, Operators } from './operators.ts';
 import { linearOfBlocks } from './row-blocks.ts';
@@ -42,6 +42,9 @@ export const BF16_OPERATORS: Operators = {
 
   attention,
 
+  attentionOfOne: (builder, inputs, shape) =>
+    overKeyHeads(builder, inputs, shape, (scores, values) => mixValues(builder, scores, values)),
+
   gatedSilu(builder, gate, up) {
     return round(builder, builder.node('Mul', [round(builder, silu(builder, gate)), up]));
   },
@@ -49,10 +52,6 @@ export const BF16_OPERATORS: Operators = {
   add: (builder, a, b) => round(builder, builder.node('Add', [a, b])),
 };
 
-/**
- * Scores and softmax in float32, exponentials rounded to bfloat16 for the product with the values, divided by their
- * unrounded sum at the end.
- */
 function attention(
   builder: GraphBuilder,
   { queries, keys, values, pastKeys, pastValues }: AttentionInputs,
@@ -75,18 +74,26 @@ function attention(
   const products = builder.node('MatMul', [grouped, keysByColumn]);
   const scaled = builder.node('Mul', [products, builder.float(1 / Math.sqrt(headDim))]);
   const scores = builder.node('Where', [causalMask(builder, pastKeys, presentKeys), scaled, builder.float(-Infinity)]);
-  const axis = builder.int64([-1]);
-  const largest = builder.node('ReduceMax', [scores, axis], { keepdims: 1 });
-  const exponentials = builder.node('Exp', [builder.node('Sub', [scores, largest])]);
-  const sum = builder.node('ReduceSum', [exponentials, axis], { keepdims: 1 });
-  const weighted = builder.node('MatMul', [round(builder, exponentials), valuesByRow]);
-  const mixed = round(builder, builder.node('Div', [weighted, sum]));
+  const mixed = mixValues(builder, scores, valuesByRow);
   const positionsFirst = builder.node('Transpose', [mixed], { perm: [2, 0, 1, 3] });
   return {
     mixed: perPosition(builder, positionsFirst, queryHeads * headDim),
     presentKeys,
     presentValues,
   };
+}
+
+/**
+ * Scores [..., S] in float32, their softmax too; exponentials rounded to bfloat16 for the product with the values [..., S, D], divided by their
+ * unrounded sum at the end.
+ */
+function mixValues(builder: GraphBuilder, scores: Value, values: Value): Value {
+  const axis = builder.int64([-1]);
+  const largest = builder.node('ReduceMax', [scores, axis], { keepdims: 1 });
+  const exponentials = builder.node('Exp', [builder.node('Sub', [scores, largest])]);
+  const sum = builder.node('ReduceSum', [exponentials, axis], { keepdims: 1 });
+  const weighted = builder.node('MatMul', [round(builder, exponentials), values]);
+  return round(builder, builder.node('Div', [weighted, sum]));
 }
 
 /**

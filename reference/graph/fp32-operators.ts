@@ -2,7 +2,7 @@
 // Exactness: each operator rounds a few times per element; how far the whole model is from float64 is measured in
 // onnx-reference.system.test.ts.
 import type { GraphBuilder, Value } from './graph-builder.ts';
-import type { Operators } from './operators.ts';
+import type { AttentionShape, OnePositionInputs, Operators } from './operators.ts';
 import { linearOfBlocks } from './row-blocks.ts';
 
 export const FP32_OPERATORS: Operators = {
@@ -36,6 +36,12 @@ export const FP32_OPERATORS: Operators = {
     return { mixed: withoutBatch(builder, mixed!), presentKeys: presentKeys!, presentValues: presentValues! };
   },
 
+  attentionOfOne: (builder, inputs, shape) =>
+    overKeyHeads(builder, inputs, shape, (scores, values) => {
+      const weights = builder.node('Softmax', [scores], { axis: -1 });
+      return builder.node('MatMul', [weights, values]);
+    }),
+
   gatedSilu(builder, gate, up) {
     return builder.node('Mul', [silu(builder, gate), up]);
   },
@@ -50,6 +56,30 @@ export function linear(builder: GraphBuilder, x: Value, weight: readonly Value[]
   const products = weight.map((slice) => gemm(slice));
   const joined = builder.node('Concat', products, { axis: 1 });
   return bias === undefined ? joined : builder.node('Add', [joined, bias]);
+}
+
+/**
+ * Attention of one position, key head by key head: a group of G query heads shares it. Keys are the left factor of their product, where they are
+ * read as they lie.
+ *
+ * @param mix - scores [G, S] and values [S, D] -> [G, D].
+ */
+export function overKeyHeads(
+  builder: GraphBuilder,
+  { queries, keys, values }: OnePositionInputs,
+  { queryHeads, keyValueHeads, headDim }: AttentionShape,
+  mix: (scores: Value, values: Value) => Value,
+): Value {
+  const group = queryHeads / keyValueHeads;
+  const byHead = builder.node('Reshape', [queries, builder.int64([keyValueHeads, group, headDim])]);
+  const columns = builder.node('Transpose', [byHead], { perm: [0, 2, 1] });
+  const mixed = keys.map((head, i) => {
+    const own = builder.node('Gather', [columns, builder.int64Scalar(i)], { axis: 0 });
+    const scores = builder.node('Transpose', [builder.node('MatMul', [head, own])], { perm: [1, 0] });
+    const scaled = builder.node('Mul', [scores, builder.float(1 / Math.sqrt(headDim))]);
+    return builder.node('Reshape', [mix(scaled, values[i]!), builder.int64([1, group * headDim])]);
+  });
+  return mixed.length === 1 ? mixed[0]! : builder.node('Concat', mixed, { axis: 1 });
 }
 
 /** x / (1 + e^-x); where e^-x overflows the quotient is the right limit, -0. */

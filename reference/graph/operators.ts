@@ -21,6 +21,16 @@ export interface AttentionInputs {
   readonly pastValues: Value;
 }
 
+/** What one position's attention reads: of each key head, of all positions including its own. */
+export interface OnePositionInputs {
+  /** [1, Q*D], rotated. */
+  readonly queries: Value;
+  /** K of [S, D], rotated. */
+  readonly keys: readonly Value[];
+  /** K of [S, D]. */
+  readonly values: readonly Value[];
+}
+
 export interface AttentionOutputs {
   /** [P, Q*D]. */
   readonly mixed: Value;
@@ -48,6 +58,8 @@ export interface Operators {
   rotate(builder: GraphBuilder, x: Value, heads: number, headDim: number, rotary: RotaryInputs): Value;
   /** Causal attention of P queries over S positions. */
   attention(builder: GraphBuilder, inputs: AttentionInputs, shape: AttentionShape): AttentionOutputs;
+  /** Attention of the last of S positions: no key is after it. [1, Q*D]. */
+  attentionOfOne(builder: GraphBuilder, inputs: OnePositionInputs, shape: AttentionShape): Value;
   /** silu(gate) * up. */
   gatedSilu(builder: GraphBuilder, gate: Value, up: Value): Value;
   add(builder: GraphBuilder, a: Value, b: Value): Value;

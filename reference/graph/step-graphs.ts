@@ -13,16 +13,22 @@ export const STEP_OUTPUTS = {
   linearWithBias: ['product'],
   rotate: ['queries_rotated', 'keys_rotated'],
   attention: ['mixed', 'present_keys', 'present_values'],
+  attentionOfOne: ['mixed'],
   gatedSilu: ['gated'],
   add: ['sum'],
 } as const;
 
 export type StepName = keyof typeof STEP_OUTPUTS;
 
+/** Inputs of `attentionOfOne`. */
+export const keyHead = (head: number): string => `keys_${head}`;
+export const valueHead = (head: number): string => `values_${head}`;
+
 /**
  * One graph a step, inputs by name:
  * embed: x [P, H]. norm: x [P, H], weight [H]. linear: x [B, 16, K], weight [R, K], with bias: bias [R]. rotate: queries [P, Q*D], keys [P, K*D],
- * cos, sin [1, P, D/2]. attention: queries, keys, rotated, values, past_keys, past_values [1, K, S-P, D]. gatedSilu: gate, up [P, F]. add: a, b [P, H].
+ * cos, sin [1, P, D/2]. attention: queries, keys, rotated, values, past_keys, past_values [1, K, S-P, D]. attentionOfOne: queries [1, Q*D], and
+ * `keyHead`, `valueHead` [S, D] of each key head. gatedSilu: gate, up [P, F]. add: a, b [P, H].
  */
 export function buildSteps(config: ModelConfig, operators: Operators): Readonly<Record<StepName, Uint8Array>> {
   const { queryHeads, keyValueHeads, headDim, rmsNormEps } = config;
@@ -81,6 +87,13 @@ export function buildSteps(config: ModelConfig, operators: Operators): Readonly<
         { queryHeads, keyValueHeads, headDim },
       );
       return [mixed, presentKeys, presentValues];
+    }),
+    attentionOfOne: step('attentionOfOne', (builder) => {
+      const heads = (nameOf: (head: number) => string): Value[] =>
+        Array.from({ length: keyValueHeads }, (_, head) => builder.input(nameOf(head), 'FLOAT', ['S', headDim]));
+      const queries = builder.input('queries', 'FLOAT', [1, queryHeads * headDim]);
+      const inputs = { queries, keys: heads(keyHead), values: heads(valueHead) };
+      return [operators.attentionOfOne(builder, inputs, { queryHeads, keyValueHeads, headDim })];
     }),
     gatedSilu: step('gatedSilu', (builder) => [
       operators.gatedSilu(builder, rows(builder, 'gate', 'F'), rows(builder, 'up', 'F')),
