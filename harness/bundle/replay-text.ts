@@ -96,7 +96,7 @@ export function replayText(found: ReplayedBundle, token: TokenRecord, chalk: Cha
     `every number measured again from the rows${rowsFrom === 'again' ? ', which were made again for the bundle' : ' that the run judged'}, and equal`,
     loggedDiffers === null
       ? "equal to the run's log too"
-      : `the run's log has other digits, first in ${loggedDiffers}: its rows were made in other chunks`,
+      : `the run's log has other digits, first in ${loggedDiffers}: its rows were made by another version, on another processor, or by a reference in bf16 in other passes`,
     ...rerun.map(rerunText),
     `bundle sha256 ${sha256}`,
   ];

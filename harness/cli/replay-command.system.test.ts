@@ -25,6 +25,7 @@ function entriesOf(file: string): Map<string, Buffer> {
 /** What of bundle.json is forged. */
 interface Forgeable {
   readonly token: Record<string, unknown>;
+  readonly logged: Record<string, unknown>;
   readonly tokenIds: number[];
   readonly spec: {
     readonly judge: { readonly rules: { readonly id: string; threshold: number }[] };
@@ -79,14 +80,20 @@ describe('a bundle', () => {
     expect({ loggedDiffers, taps: taps.length }).toEqual({ loggedDiffers: null, taps: 18 });
   });
 
-  it('of a token whose context was fed in other pieces says that the log has other last digits', async () => {
+  it('of a token whose context was fed in other pieces has the digits of the log', async () => {
     await inspect('--token', '136', '--bundle', place('decoded.zip'));
     const { token, loggedDiffers } = await jsonOf(place('decoded.zip'));
-    expect(JSON.stringify(token)).toBe(
-      JSON.stringify(JSON.parse(entriesOf(place('decoded.zip')).get('bundle.json')!.toString()).token),
-    );
-    expect(loggedDiffers).toBe('pcc');
-    expect((await replay(place('decoded.zip'))).stdout).toContain("the run's log has other digits, first in pcc");
+    const { logged } = JSON.parse(entriesOf(place('decoded.zip')).get('bundle.json')!.toString());
+    expect(JSON.stringify(token)).toBe(JSON.stringify(logged));
+    expect(loggedDiffers).toBeNull();
+  });
+
+  it('whose log has other digits says so, and which come first', async () => {
+    const other = forged('other.zip', (_, record) => {
+      record.logged['pcc'] = 0.5;
+    });
+    expect((await jsonOf(other)).loggedDiffers).toBe('pcc');
+    expect((await replay(other)).stdout).toContain("the run's log has other digits, first in pcc");
   });
 
   it('keeps the committed schema', () => {

@@ -72,12 +72,16 @@ export function overKeyHeads(
 ): Value {
   const group = queryHeads / keyValueHeads;
   const byHead = builder.node('Reshape', [queries, builder.int64([keyValueHeads, group, headDim])]);
-  const columns = builder.node('Transpose', [byHead], { perm: [0, 2, 1] });
+  // A product of one column or one row has a kernel of its own that sums in another order than those of more rows.
+  const several = group === 1 ? builder.node('Concat', [byHead, byHead], { axis: 1 }) : byHead;
+  const columns = builder.node('Transpose', [several], { perm: [0, 2, 1] });
   const mixed = keys.map((head, i) => {
     const own = builder.node('Gather', [columns, builder.int64Scalar(i)], { axis: 0 });
     const scores = builder.node('Transpose', [builder.node('MatMul', [head, own])], { perm: [1, 0] });
     const scaled = builder.node('Mul', [scores, builder.float(1 / Math.sqrt(headDim))]);
-    return builder.node('Reshape', [mix(scaled, values[i]!), builder.int64([1, group * headDim])]);
+    const made = mix(scaled, values[i]!);
+    const wanted = group === 1 ? builder.node('Gather', [made, builder.int64([0])], { axis: 0 }) : made;
+    return builder.node('Reshape', [wanted, builder.int64([1, group * headDim])]);
   });
   return mixed.length === 1 ? mixed[0]! : builder.node('Concat', mixed, { axis: 1 });
 }
