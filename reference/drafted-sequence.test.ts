@@ -34,7 +34,7 @@ const passesOf = (made: readonly (Guesses | 'drafted')[]): number[][] =>
 
 describe('guesses', () => {
   it('are a chain of six and others, all a chain after one that was right to its end, and others again after a wrong one', () => {
-    const sequence = new DraftedSequence(CONFIG, 'mapped');
+    const sequence = new DraftedSequence(CONFIG, 15);
     const text = Array.from({ length: 20 }, (_, i) => 100 + i);
     const made = [...text, ...text, ...text, 7].map((id) => feed(sequence, id));
     expect(passesOf(made.slice(0, 20))).toEqual(text.map((_, i) => [Math.min(i + 1, 15), 0]));
@@ -49,7 +49,7 @@ describe('guesses', () => {
   });
 
   it('are three where each row takes time, and never more than there is room for', () => {
-    const sequence = new DraftedSequence(CONFIG, 'resident');
+    const sequence = new DraftedSequence(CONFIG, 3);
     const made = [1, 2, 3, 4, 5, 1].map((id) => feed(sequence, id));
     expect(passesOf(made).at(-1)).toEqual([1, 2]);
     expect(feed(sequence, 9)).toEqual({ chain: [], others: [9, 1, 5] });
@@ -59,7 +59,7 @@ describe('guesses', () => {
 
   it('are fewer the longer a text is, since each looks at all of it', () => {
     const counts = [545, 546, 4095, 8191, 8192].map((length) => {
-      const sequence = new DraftedSequence(CONFIG, 'mapped');
+      const sequence = new DraftedSequence(CONFIG, 15);
       sequence.append(Array.from({ length }, (_, i) => i));
       const { chain, others } = sequence.guess(3, 15);
       return chain.length + others.length;
@@ -68,8 +68,8 @@ describe('guesses', () => {
   });
 
   it('leave keys and values of the text alone, whichever of them comes', () => {
-    for (const weights of ['mapped', 'resident'] as const) {
-      const sequence = new DraftedSequence(CONFIG, weights);
+    for (const guesses of [15, 3]) {
+      const sequence = new DraftedSequence(CONFIG, guesses);
       const text = [5, 6, 5, 7, 5, 6, 6, 6, 6, 5, 7, 8, 5, 6, 5, 5, 5, 5, 5, 5, 5, 6, 9];
       for (const id of text) feed(sequence, id);
       const { keys, values } = sequence.cache.of(0);
@@ -79,7 +79,7 @@ describe('guesses', () => {
   });
 
   it('are no part of the sequence, whatever becomes of it', () => {
-    const sequence = new DraftedSequence(CONFIG, 'mapped');
+    const sequence = new DraftedSequence(CONFIG, 15);
     for (const id of [5, 5]) feed(sequence, id);
     expect(sequence.length).toBe(2);
     sequence.truncate(2);

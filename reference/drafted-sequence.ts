@@ -1,18 +1,26 @@
 // A sequence as the reference holds it: tokens that were fed, their keys and values, and rows of tokens that were guessed to be fed next.
 // Exactness: a guess decides when a row is made, never what it is; a wrong one is forgotten.
 import type { ModelConfig } from '../src/checkpoint/config.ts';
-import type { WeightMemory } from './graph/checkpoint-weights.ts';
+import type { Checkpoint } from '../src/checkpoint/weights.ts';
+import { float32Bytes, type WeightMemory } from './graph/checkpoint-weights.ts';
 import { KvCache, type PositionRow } from './kv-cache.ts';
 import { type Guesses, lookUpNext } from './prompt-lookup.ts';
 
 /** Most guesses of one pass. */
 const GUESSES_MAX = 15;
-/** Guesses of a pass, unless the text repeats itself: a row more is for nothing in a block of sixteen, and takes a fifteenth of a pass over packed weights. */
-const GUESSES_OF: Readonly<Record<WeightMemory, number>> = { mapped: GUESSES_MAX, streamed: GUESSES_MAX, resident: 3 };
+/** Where a guess takes a twentieth of a pass. */
+const GUESSES_FEW = 3;
+/** Bytes of a model's weights as float32 from which on what a guess takes in a block of sixteen, attention and logits, is little beside a pass. */
+const BYTES_WITH_MANY_GUESSES = 4e9;
 /** Of a pass's guesses, those that follow one another; all of them, after such ones were right to the last. */
 const CHAIN_SHARE = 0.4;
 /** Positions that all guesses of a pass may look at together: their attention takes that of so many, a twentieth of a pass or less. */
 const POSITIONS_OF_GUESSES = 8192;
+
+/** Guesses of a pass: a row more of packed weights takes a fifteenth of it, of others nothing but attention and logits. */
+export function guessesOf(checkpoint: Checkpoint, weights: WeightMemory): number {
+  return weights !== 'resident' && float32Bytes(checkpoint) >= BYTES_WITH_MANY_GUESSES ? GUESSES_MAX : GUESSES_FEW;
+}
 
 export interface Draft {
   readonly tokenId: number;
@@ -32,9 +40,10 @@ export class DraftedSequence {
   #others: Draft[] = [];
   #isRepeating = false;
 
-  constructor(config: ModelConfig, weights: WeightMemory) {
+  /** @param guesses - of a pass, unless the text repeats itself. */
+  constructor(config: ModelConfig, guesses: number) {
     this.cache = new KvCache(config);
-    this.#guesses = GUESSES_OF[weights];
+    this.#guesses = guesses;
   }
 
   /** Positions that were fed. */

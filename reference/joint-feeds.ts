@@ -27,8 +27,6 @@ export interface JointFeedsOptions {
   /** Most positions of one sequence in one pass. */
   readonly chunk: number;
   readonly taps: readonly TapName[];
-  /** Whether passes of few rows compute guessed tokens along. */
-  readonly drafts: boolean;
 }
 
 export class JointFeeds {
@@ -36,18 +34,16 @@ export class JointFeeds {
   readonly #model: JointModel;
   readonly #head: ReferenceRunners['head'];
   readonly #chunk: number;
-  readonly #drafts: boolean;
   readonly #waiting: Feed[] = [];
   #working: Promise<void> | undefined;
   #weightsAreFinite = false;
 
-  constructor(checkpoint: Checkpoint, runners: ReferenceRunners, { chunk, taps, drafts }: JointFeedsOptions) {
+  constructor(checkpoint: Checkpoint, runners: ReferenceRunners, { chunk, taps }: JointFeedsOptions) {
     const { config } = checkpoint;
     this.#checkpoint = checkpoint;
     this.#head = runners.head;
     this.#model = { ...runners, config, frequencies: rotaryFrequencies(config), taps: new Set(taps) };
     this.#chunk = chunk;
-    this.#drafts = drafts;
   }
 
   /** Appends tokens to a sequence and hands out the wanted rows. */
@@ -90,7 +86,7 @@ export class JointFeeds {
       shares.push({ feed, tokenIds: part, drafts: [], firstPosition: sequence.length, firstRow: rows });
       rows += count;
     }
-    return this.#drafts ? this.#withDrafts(shares) : shares;
+    return this.#withDrafts(shares);
   }
 
   /** Guesses along with steps of a token each: a pass with more rows has no weights to spare. */

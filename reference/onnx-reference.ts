@@ -4,8 +4,7 @@ import type { Checkpoint } from '../src/checkpoint/weights.ts';
 import type { FeedRequest, LogitsSource, RowSink, SourceInfo, TapName } from '../src/device/logits-source.ts';
 import { allTaps } from '../src/device/taps.ts';
 import { InputError, ReferenceFaultError, UsageError } from '../src/errors.ts';
-import { DraftedSequence } from './drafted-sequence.ts';
-import type { WeightMemory } from './graph/checkpoint-weights.ts';
+import { DraftedSequence, guessesOf } from './drafted-sequence.ts';
 import { JointFeeds } from './joint-feeds.ts';
 import { OPERATORS, openRunners } from './open-runners.ts';
 import { type ReferenceOptions, referenceInfo, requireTaps, settingsOf } from './reference-options.ts';
@@ -16,7 +15,7 @@ import { type ReferenceOptions, referenceInfo, requireTaps, settingsOf } from '.
  * @throws UsageError for impossible options, ReferenceFaultError if ONNX Runtime refuses the graph.
  */
 export async function createReference(checkpoint: Checkpoint, options: ReferenceOptions): Promise<Reference> {
-  const { precision, taps = [], drafts = true } = options;
+  const { precision, taps = [] } = options;
   requireTaps(taps, allTaps(checkpoint.config.layers), 'The model has no such tap.', 'layers are counted from 0');
   const { threads, chunk, weights } = settingsOf(checkpoint, options);
   const info = await referenceInfo(checkpoint, options);
@@ -25,8 +24,8 @@ export async function createReference(checkpoint: Checkpoint, options: Reference
     checkpoint,
     info,
     taps,
-    weights,
-    feeds: new JointFeeds(checkpoint, runners, { chunk, taps, drafts }),
+    guesses: options.guesses ?? guessesOf(checkpoint, weights),
+    feeds: new JointFeeds(checkpoint, runners, { chunk, taps }),
     release: async () => {
       for (const runner of Object.values(runners)) await runner.release();
     },
@@ -37,7 +36,8 @@ interface ReferenceParts {
   readonly checkpoint: Checkpoint;
   readonly info: SourceInfo;
   readonly taps: readonly TapName[];
-  readonly weights: WeightMemory;
+  /** Of a pass of one sequence. */
+  readonly guesses: number;
   /** Of all sequences. */
   readonly feeds: JointFeeds;
   readonly release: () => Promise<void>;
@@ -59,7 +59,7 @@ export class Reference implements LogitsSource {
     this.vocabSize = parts.checkpoint.config.vocabSize;
     this.taps = parts.taps;
     this.#checkpoint = parts.checkpoint;
-    this.#sequence = new DraftedSequence(parts.checkpoint.config, parts.weights);
+    this.#sequence = new DraftedSequence(parts.checkpoint.config, parts.guesses);
   }
 
   get length(): number {

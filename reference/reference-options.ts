@@ -28,8 +28,8 @@ export interface ReferenceOptions {
   readonly taps?: readonly TapName[];
   /** @default `resident` if the weights take at most 1 GiB as float32 (4 GiB if they are to be decoded), else `mapped` (`streamed`) */
   readonly weights?: WeightMemory;
-  /** Whether greedy steps compute tokens along that may be next (`prompt-lookup.ts`); changes no bit. @default true */
-  readonly drafts?: boolean;
+  /** Tokens that a greedy step computes along, since they may be next (`prompt-lookup.ts`), 15 at most; changes no bit. @default `guessesOf` */
+  readonly guesses?: number;
 }
 
 /**
