@@ -8,8 +8,8 @@ import { type Guesses, lookUpNext } from './prompt-lookup.ts';
 
 /** Most guesses of one pass. */
 const GUESSES_MAX = 15;
-/** Where a guess takes a twentieth of a pass. */
-const GUESSES_FEW = 3;
+/** Where a guess takes a tenth of a pass. */
+const GUESSES_FEW = 2;
 /** Bytes of a model's weights as float32 from which on what a guess takes in a block of sixteen, attention and logits, is little beside a pass. */
 const BYTES_WITH_MANY_GUESSES = 4e9;
 /** Of a pass's guesses, those that follow one another; all of them, after such ones were right to the last. */
@@ -17,7 +17,7 @@ const CHAIN_SHARE = 0.4;
 /** Positions that all guesses of a pass may look at together: their attention takes that of so many, a twentieth of a pass or less. */
 const POSITIONS_OF_GUESSES = 8192;
 
-/** Guesses of a pass: a row more of packed weights takes a fifteenth of it, of others nothing but attention and logits. */
+/** Guesses of a pass: a row more of packed weights takes a tenth of it, of others nothing but attention and logits. */
 export function guessesOf(checkpoint: Checkpoint, weights: WeightMemory): number {
   return weights !== 'resident' && float32Bytes(checkpoint) >= BYTES_WITH_MANY_GUESSES ? GUESSES_MAX : GUESSES_FEW;
 }
