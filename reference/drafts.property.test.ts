@@ -1,30 +1,16 @@
 // The law of drafts: rows of tokens that were guessed have the bits of rows that were not, in whatever order tokens come and are taken back.
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it, vi } from 'vitest';
-import { decodedCopy } from '../src/checkpoint/decoded-copy.fixture.ts';
-import { openCheckpoint } from '../src/checkpoint/weights.ts';
+import { describe, expect, it, vi } from 'vitest';
 import type { TapName } from '../src/device/logits-source.ts';
-import { fixturePath } from './golden-cases.fixture.ts';
 import { InferenceSession } from './graph/onnx-runtime.ts';
 import { HEAD_IO } from './graph/qwen2-graph.ts';
 import type { Tensors } from './graph/session.ts';
-import { createReference, type Reference } from './onnx-reference.ts';
-import type { ReferenceOptions } from './reference-options.ts';
+import type { Reference } from './onnx-reference.ts';
+import { openingReferences } from './open-reference.fixture.ts';
 
 const TAP: TapName = 'layers.1.mlp.out';
-const open: Reference[] = [];
-afterAll(async () => {
-  for (const one of open) await one.close();
-});
-
-async function reference(name: string, options: Partial<ReferenceOptions>): Promise<Reference> {
-  const plain = openCheckpoint(fixturePath(name));
-  const checkpoint = options.weights === 'streamed' ? decodedCopy(plain) : plain;
-  const made = await createReference(checkpoint, { precision: 'fp32', threads: 2, taps: [TAP], chunk: 5, ...options });
-  open.push(made);
-  return made;
-}
+const reference = openingReferences({ threads: 2, taps: [TAP], chunk: 5 });
 
 type Step =
   | { readonly feed: readonly number[]; readonly rows: 'all' | 'last' | 'none'; readonly withTap: boolean }

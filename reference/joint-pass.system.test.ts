@@ -1,39 +1,20 @@
 // The law of joint passes: no bit of a row depends on the rows that share its pass, whatever the weights, threads and precision.
 import { createHash } from 'node:crypto';
-import { afterAll, describe, expect, it } from 'vitest';
-import { decodedCopy } from '../src/checkpoint/decoded-copy.fixture.ts';
-import { openCheckpoint } from '../src/checkpoint/weights.ts';
+import { describe, expect, it } from 'vitest';
 import type { LogitsSource, TapName } from '../src/device/logits-source.ts';
-import { fixturePath } from './golden-cases.fixture.ts';
-import type { WeightMemory } from './graph/checkpoint-weights.ts';
 import { FP32_OPERATORS } from './graph/fp32-operators.ts';
 import { GraphBuilder } from './graph/graph-builder.ts';
 import { Tensor } from './graph/onnx-runtime.ts';
 import { columnsOf, inBlocks, ROWS_PER_BLOCK } from './graph/row-blocks.ts';
 import { openRunner } from './graph/session.ts';
-import { createReference, type Reference } from './onnx-reference.ts';
-import type { ReferenceOptions } from './reference-options.ts';
+import { openingReferences } from './open-reference.fixture.ts';
 
 const TAPS: readonly TapName[] = ['embed_tokens.out', 'layers.1.self_attn.q_rotated', 'layers.1.mlp.out', 'norm.out'];
 const NEW_TOKENS = 3;
 /** Of several passes, one row, an odd number of rows, more than a slice has. */
 const LENGTHS = [5, 1, 37, 130, 11, 2];
 
-const open: Reference[] = [];
-afterAll(async () => {
-  for (const one of open) await one.close();
-});
-
-async function reference(
-  name: string,
-  options: Partial<ReferenceOptions> & { weights: WeightMemory },
-): Promise<Reference> {
-  const plain = openCheckpoint(fixturePath(name));
-  const checkpoint = options.weights === 'streamed' ? decodedCopy(plain) : plain;
-  const made = await createReference(checkpoint, { precision: 'fp32', taps: TAPS, chunk: 48, ...options });
-  open.push(made);
-  return made;
-}
+const reference = openingReferences({ taps: TAPS, chunk: 48 });
 
 function promptsFor({ vocabSize }: LogitsSource): Int32Array[] {
   return LENGTHS.map((length, i) => Int32Array.from({ length }, (_, j) => (7919 * j + 31 * i) % vocabSize));

@@ -1,25 +1,11 @@
 // The law of pieces: no bit of a golden row depends on how the text before it was fed, on the length of passes or on guesses.
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
-import { decodedCopy } from '../src/checkpoint/decoded-copy.fixture.ts';
-import { openCheckpoint } from '../src/checkpoint/weights.ts';
-import { fixturePath } from './golden-cases.fixture.ts';
-import { createReference, type Reference } from './onnx-reference.ts';
-import type { ReferenceOptions } from './reference-options.ts';
+import { describe, expect, it } from 'vitest';
+import type { Reference } from './onnx-reference.ts';
+import { openingReferences } from './open-reference.fixture.ts';
 
-const open: Reference[] = [];
-afterAll(async () => {
-  for (const one of open) await one.close();
-});
-
-async function reference(name: string, options: Partial<ReferenceOptions>): Promise<Reference> {
-  const plain = openCheckpoint(fixturePath(name));
-  const checkpoint = options.weights === 'streamed' ? decodedCopy(plain) : plain;
-  const made = await createReference(checkpoint, { precision: 'fp32', ...options });
-  open.push(made);
-  return made;
-}
+const reference = openingReferences({});
 
 /** Lengths of feeds: ones, and others. */
 const pieces = fc.array(

@@ -31,11 +31,11 @@ export function lookUpNext(tokenIds: readonly number[], chainLength: number, cou
   const [start] = starts;
   const chain =
     start === undefined ? [] : Array.from({ length: chainLength }, (_, i) => tokenIds[start + (i % (end - start))]!);
-  const found = new Set(chain.slice(0, 1));
   const followed = starts.map((place) => tokenIds[place]!);
+  const others = new Set<number>();
   for (const id of [...followed, ...tokenIds.toReversed()]) {
-    if (found.size - Math.min(1, chain.length) >= count - chain.length) break;
-    found.add(id);
+    if (others.size >= count - chain.length) break;
+    if (id !== chain[0]) others.add(id);
   }
-  return { chain, others: [...found].slice(Math.min(1, chain.length)) };
+  return { chain, others: [...others] };
 }

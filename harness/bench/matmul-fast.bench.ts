@@ -2,7 +2,8 @@
 
 import { DEMO_MATMUL } from '../../src/device/wormhole/demo-matmul.fixture.ts';
 import { createEngineOnPool } from '../../src/device/wormhole/kernels/kernel-matmul-engine.ts';
-import { createKernelPool, fastestModule } from '../../src/device/wormhole/kernels/kernel-pool.ts';
+import { fastestModule } from '../../src/device/wormhole/kernels/kernel-module.ts';
+import { createKernelPool } from '../../src/device/wormhole/kernels/kernel-pool.ts';
 import { createBareGemm } from './bare-gemm.ts';
 import { type Benchmark, ratios, timeInTurns } from './benchmark.ts';
 import { bf16Values, packedWeights } from './random-values.ts';

@@ -11,7 +11,7 @@ import {
   type WeightFormat,
 } from '../matmul-engine.ts';
 import { createPlainMatmulEngine } from '../matrix-unit/matmul.ts';
-import { KERNEL_MODULES } from './kernel-pool.ts';
+import { KERNEL_MODULES } from './kernel-module.ts';
 import { bf16Operands, createRandom, OPERAND_KINDS, type OperandKind } from './operands.fixture.ts';
 import { createBothEngines } from './relaxed-simd.fixture.ts';
 

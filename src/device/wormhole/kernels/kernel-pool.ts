@@ -8,8 +8,6 @@
 // - The next generation, and any write to a job or its operands, comes after that return. So no worker is ever behind by
 //   more than the job in flight, and none is at work between jobs, those that the calling thread does alone included.
 // - After a failure no further job runs in the pool.
-import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { DeviceError } from '../../../errors.ts';
 import { MAXIMUM_THREADS } from '../../../machine.ts';
@@ -28,42 +26,9 @@ import {
   SCRATCH_BYTES,
   SCRATCH_START,
 } from './job-layout.ts';
+import { compileModule, fastestModule, type KernelExports, type KernelModule } from './kernel-module.ts';
 import { createSharedHeap, type SharedHeap } from './shared-heap.ts';
 
-/** What kernels.wasm exports; addresses and lengths are 32-bit integers. */
-export interface KernelExports {
-  runJob(scratch: number, heartbeat: number): void;
-  tileActivations(source: number, target: number, rows: number, k: number, mask: number): number;
-  addRows(target: number, term: number, rows: number, width: number): void;
-  multiplyRows(target: number, factor: number, elements: number, phases: number): void;
-  splitActivations(tiled: number, high: number, low: number, exponents: number, ranges: number, groups: number): void;
-  packWeights(
-    source: number,
-    rows: number,
-    k: number,
-    padded: number,
-    tiles: number,
-    firstTile: number,
-    tilesN: number,
-    format: number,
-    tiesToEven: number,
-  ): void;
-}
-
-declare const WebAssembly: {
-  validate(bytes: Uint8Array): boolean;
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: { env: { memory: object } }) => { readonly exports: KernelExports };
-};
-
-/** One source, compiled twice: with the fused multiply-add of relaxed SIMD and without. Their results are the same. */
-export const KERNEL_MODULES = ['relaxed', 'plain'] as const;
-export type KernelModule = (typeof KERNEL_MODULES)[number];
-
-const MODULE_URLS: Readonly<Record<KernelModule, URL>> = {
-  relaxed: new URL('./kernels-relaxed.wasm', import.meta.url),
-  plain: new URL('./kernels.wasm', import.meta.url),
-};
 const WORKER_URL = new URL('./kernel-worker.mjs', import.meta.url);
 
 /** A worker that neither finishes nor moves its heartbeat for this long is dead: a heartbeat is milliseconds of work. */
@@ -120,11 +85,10 @@ export async function createKernelPool(options: KernelPoolOptions): Promise<Kern
     });
   }
   const name = options.module ?? fastestModule();
-  const module = new WebAssembly.Module(readModule(name));
+  const { module, instantiate } = compileModule(name);
   const createBank = (index: number): KernelBank => {
     const heap = createSharedHeap(SCRATCH_START + threads * SCRATCH_BYTES);
-    const { exports: kernels } = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
-    return { index, heap, kernels };
+    return { index, heap, kernels: instantiate(heap.memory) };
   };
   const banks: [KernelBank, ...KernelBank[]] = [createBank(0)];
   // Workers wait on the first bank's control block, whichever bank the job lies in.
@@ -275,29 +239,6 @@ const WORKING_BYTES = 2 ** 29;
 /** @returns a bank where `bytes` more fit, a new one if need be. */
 export function bankWithRoom(pool: KernelPool, bytes: number): KernelBank {
   return pool.banks.find(({ heap }) => heap.fits(bytes, WORKING_BYTES)) ?? pool.addBank();
-}
-
-/**
- * The relaxed module where this engine takes it, else the plain one. Node 20 knows relaxed SIMD behind a flag, which is set for the process: tests
- * hold both modules to the same bits on every Node that they run on.
- */
-export function fastestModule(): KernelModule {
-  const relaxed = readModule('relaxed');
-  if (!WebAssembly.validate(relaxed)) setFlagsFromString('--experimental-wasm-relaxed-simd');
-  return WebAssembly.validate(relaxed) ? 'relaxed' : 'plain';
-}
-
-function readModule(name: KernelModule): Uint8Array {
-  try {
-    return readFileSync(MODULE_URLS[name]);
-  } catch (cause) {
-    throw new DeviceError('The compiled kernels are missing.', {
-      code: 'KERNELS_NOT_BUILT',
-      facts: { found: 'no readable file', wanted: MODULE_URLS[name].pathname },
-      hint: 'run `npm run build` in a checkout, or install qwen-pcc again.',
-      cause,
-    });
-  }
 }
 
 function waitUntilReady(worker: Worker): Promise<void> {

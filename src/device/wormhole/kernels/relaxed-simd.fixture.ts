@@ -2,7 +2,8 @@
 import { InternalError } from '../../../errors.ts';
 import type { DeviceEngine } from '../attention-engine.ts';
 import { createEngineOnPool } from './kernel-matmul-engine.ts';
-import { createKernelPool, fastestModule, KERNEL_MODULES } from './kernel-pool.ts';
+import { fastestModule, KERNEL_MODULES } from './kernel-module.ts';
+import { createKernelPool } from './kernel-pool.ts';
 
 /** An engine on each of KERNEL_MODULES, in that order. */
 export async function createBothEngines(threads: number): Promise<readonly Required<DeviceEngine>[]> {
